@@ -1,0 +1,264 @@
+//! The load generator as a Node-API class, for `fetch-whep bench`: converts, delegates, nothing else.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ::load::{Audience, Floor, FloorConfig, Joined, Joining, Road, Sample, Sender};
+use napi::bindgen_prelude::AsyncTask;
+use napi::{Env, Error, Result, Task};
+use napi_derive::napi;
+
+/// The load stays on this machine: both sides of a latency need one clock.
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// A stream's sender and its viewers.
+#[napi]
+pub struct NativeLoad {
+    audience: Arc<Mutex<Option<Arc<Audience>>>>,
+    sender: Option<Sender>,
+}
+
+#[napi]
+impl NativeLoad {
+    /// Nothing is sent, and nobody watches.
+    #[napi(constructor)]
+    pub fn new() -> Result<Self> {
+        let audience = Audience::new(HOST).map_err(|error| Error::from_reason(error.to_string()))?;
+        Ok(Self { audience: Arc::new(Mutex::new(Some(Arc::new(audience)))), sender: None })
+    }
+
+    /// Sends the stream to these ports until `close`; the pictures' rate must divide 90000.
+    #[napi]
+    pub fn send(&mut self, frames_per_second: u32, video: u16, audio: Option<u16>) -> Result<()> {
+        let at = |port| SocketAddr::new(HOST, port);
+        let sender = Sender::start(at(video), audio.map(at), frames_per_second)
+            .map_err(|error| Error::from_reason(error.to_string()))?;
+        self.sender = Some(sender);
+        Ok(())
+    }
+
+    /// Packets of the stream sent so far.
+    #[napi]
+    pub fn sent(&self) -> f64 {
+        self.sender.as_ref().map_or(0, Sender::packets) as f64
+    }
+
+    /// Lets viewers join; resolves when every request has its answer.
+    #[napi]
+    pub fn join(&self, joining: JoiningObject) -> Result<AsyncTask<Join>> {
+        Ok(AsyncTask::new(Join(self.audience()?, joining.into())))
+    }
+
+    /// Who of a group has arrived.
+    #[napi]
+    pub fn arrivals(&self, group: u32) -> Result<ArrivalsObject> {
+        let arrivals = self.audience()?.arrivals(group);
+        Ok(ArrivalsObject {
+            connected: arrivals.connected as u32,
+            first_keyframes: arrivals.first_keyframes.into_iter().map(millis).collect(),
+        })
+    }
+
+    /// What a group got.
+    #[napi]
+    pub fn sample(&self, group: u32) -> Result<SampleObject> {
+        Ok(self.audience()?.sample(group).into())
+    }
+
+    /// Lets the first viewers of a group leave, or all.
+    #[napi]
+    pub fn leave(&self, group: u32, count: Option<u32>) -> Result<AsyncTask<Leave>> {
+        Ok(AsyncTask::new(Leave(self.audience()?, group, count.map(|count| count as usize))))
+    }
+
+    /// Ends the stream and all viewers.
+    #[napi]
+    pub fn close(&mut self) -> AsyncTask<CloseLoad> {
+        AsyncTask::new(CloseLoad(self.audience.clone(), self.sender.take()))
+    }
+
+    fn audience(&self) -> Result<Arc<Audience>> {
+        let audience = self.audience.lock().unwrap_or_else(PoisonError::into_inner);
+        audience.clone().ok_or_else(|| Error::from_reason("the load is closed"))
+    }
+}
+
+/// Measures what encrypting and sending cost without WebRTC.
+#[napi]
+pub fn measure_floor(config: FloorObject) -> AsyncTask<MeasureFloor> {
+    let road = if config.gathered { Road::Gathered } else { Road::Single };
+    let lasts = Duration::from_secs_f64(config.milliseconds.max(0.0) / 1e3);
+    let FloorObject { viewers, frames_per_second, .. } = config;
+    AsyncTask::new(MeasureFloor(FloorConfig { viewers: viewers as usize, frames_per_second, lasts, road }))
+}
+
+/// Who joins, and how fast.
+#[napi(object, object_to_js = false)]
+pub struct JoiningObject {
+    /// The WHEP endpoint.
+    pub url: String,
+    /// How many.
+    pub viewers: u32,
+    /// Milliseconds over which the requests are spread.
+    pub over: f64,
+    /// Names those that are looked at together.
+    pub group: u32,
+}
+
+impl From<JoiningObject> for Joining {
+    fn from(joining: JoiningObject) -> Self {
+        let JoiningObject { url, viewers, over, group } = joining;
+        Self { url, viewers: viewers as usize, over: Duration::from_secs_f64(over.max(0.0) / 1e3), group }
+    }
+}
+
+/// How joining went.
+#[napi(object, object_from_js = false)]
+pub struct JoinedObject {
+    /// Milliseconds from each POST to its answer.
+    pub posts: Vec<f64>,
+    /// Why the others did not get in.
+    pub failures: Vec<String>,
+}
+
+/// Who has arrived.
+#[napi(object, object_from_js = false)]
+pub struct ArrivalsObject {
+    /// Joined and connected.
+    pub connected: u32,
+    /// Milliseconds from each POST to its first keyframe.
+    pub first_keyframes: Vec<f64>,
+}
+
+/// What a group got; latencies in milliseconds.
+#[napi(object, object_from_js = false)]
+pub struct SampleObject {
+    /// Different packets.
+    pub packets: f64,
+    /// Gaps in the sequence numbers.
+    pub lost: f64,
+    /// Came late.
+    pub reordered: f64,
+    /// Came again.
+    pub duplicates: f64,
+    /// Latencies measured since the last sample.
+    pub stamps: f64,
+    /// Half took no longer.
+    pub latency_p50: f64,
+    /// 99 of 100 took no longer.
+    pub latency_p99: f64,
+    /// The longest.
+    pub latency_max: f64,
+}
+
+impl From<Sample> for SampleObject {
+    fn from(sample: Sample) -> Self {
+        Self {
+            packets: sample.packets as f64,
+            lost: sample.lost as f64,
+            reordered: sample.reordered as f64,
+            duplicates: sample.duplicates as f64,
+            stamps: sample.stamps as f64,
+            latency_p50: millis(sample.latency_p50),
+            latency_p99: millis(sample.latency_p99),
+            latency_max: millis(sample.latency_max),
+        }
+    }
+}
+
+/// What the floor is measured with.
+#[napi(object, object_to_js = false)]
+pub struct FloorObject {
+    /// How many are sent to.
+    pub viewers: u32,
+    /// Pictures; must divide 90000.
+    pub frames_per_second: u32,
+    /// For how long.
+    pub milliseconds: f64,
+    /// GSO and `sendmmsg`; else one `sendto` for each packet.
+    pub gathered: bool,
+}
+
+/// What it took.
+#[napi(object, object_from_js = false)]
+pub struct FloorResult {
+    /// Packets.
+    pub sent: f64,
+    /// Packets that arrived.
+    pub received: f64,
+    /// Microseconds on a processor.
+    pub cpu: f64,
+}
+
+/// Lets viewers join.
+pub struct Join(Arc<Audience>, Joining);
+
+impl Task for Join {
+    type Output = Joined;
+    type JsValue = JoinedObject;
+
+    fn compute(&mut self) -> Result<Joined> {
+        Ok(self.0.join(&self.1))
+    }
+
+    fn resolve(&mut self, _env: Env, joined: Joined) -> Result<JoinedObject> {
+        Ok(JoinedObject { posts: joined.posts.into_iter().map(millis).collect(), failures: joined.failures })
+    }
+}
+
+/// Lets viewers leave.
+pub struct Leave(Arc<Audience>, u32, Option<usize>);
+
+impl Task for Leave {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        self.0.leave(self.1, self.2);
+        Ok(())
+    }
+
+    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Ends everything.
+pub struct CloseLoad(Arc<Mutex<Option<Arc<Audience>>>>, Option<Sender>);
+
+impl Task for CloseLoad {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        drop(self.1.take());
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        Ok(())
+    }
+
+    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Measures the floor.
+pub struct MeasureFloor(FloorConfig);
+
+impl Task for MeasureFloor {
+    type Output = Floor;
+    type JsValue = FloorResult;
+
+    fn compute(&mut self) -> Result<Floor> {
+        ::load::floor(&self.0).map_err(|error| Error::from_reason(format!("the floor cannot be measured: {error}")))
+    }
+
+    fn resolve(&mut self, _env: Env, floor: Floor) -> Result<FloorResult> {
+        let cpu = floor.cpu.as_secs_f64() * 1e6;
+        Ok(FloorResult { sent: floor.sent as f64, received: floor.received as f64, cpu })
+    }
+}

@@ -1,0 +1,132 @@
+//! What blocks, as tasks of the runtime's worker pool.
+
+use std::sync::Arc;
+
+use engine::{Engine, EngineError, SessionConfig, StreamConfig, StreamPorts};
+use napi::{Env, Error, Result, Task};
+
+use crate::NativeEngine;
+use crate::convert::{EngineOptions, PortsObject};
+
+fn failed(error: EngineError) -> Error {
+    Error::from_reason(format!("{}: {error}", error.code()))
+}
+
+/// Starts an engine.
+pub struct Start(pub EngineOptions);
+
+impl Task for Start {
+    type Output = Engine;
+    type JsValue = NativeEngine;
+
+    fn compute(&mut self) -> Result<Engine> {
+        let config = self.0.parse().map_err(failed)?;
+        Engine::start(&config).map_err(failed)
+    }
+
+    fn resolve(&mut self, _env: Env, engine: Engine) -> Result<NativeEngine> {
+        Ok(NativeEngine { engine: Arc::new(engine) })
+    }
+}
+
+/// Opens a stream's input.
+pub struct AddStream(pub Arc<Engine>, pub Option<std::result::Result<StreamConfig, EngineError>>);
+
+impl Task for AddStream {
+    type Output = StreamPorts;
+    type JsValue = PortsObject;
+
+    fn compute(&mut self) -> Result<StreamPorts> {
+        let config = self.1.take().unwrap_or(Err(EngineError::Closing)).map_err(failed)?;
+        self.0.add_stream(config).map_err(failed)
+    }
+
+    fn resolve(&mut self, _env: Env, ports: StreamPorts) -> Result<PortsObject> {
+        Ok(ports.into())
+    }
+}
+
+/// Answers a viewer.
+pub struct AddViewer(pub Arc<Engine>, pub std::result::Result<SessionConfig, EngineError>);
+
+impl Task for AddViewer {
+    type Output = String;
+    type JsValue = String;
+
+    fn compute(&mut self) -> Result<String> {
+        let config = self.1.as_ref().map_err(|error| failed(error.clone()))?;
+        self.0.add_viewer(config).map_err(failed)
+    }
+
+    fn resolve(&mut self, _env: Env, description: String) -> Result<String> {
+        Ok(description)
+    }
+}
+
+/// Answers a publisher.
+pub struct AddPublisher(pub Arc<Engine>, pub std::result::Result<SessionConfig, EngineError>);
+
+impl Task for AddPublisher {
+    type Output = String;
+    type JsValue = String;
+
+    fn compute(&mut self) -> Result<String> {
+        let config = self.1.as_ref().map_err(|error| failed(error.clone()))?;
+        self.0.add_publisher(config).map_err(failed)
+    }
+
+    fn resolve(&mut self, _env: Env, description: String) -> Result<String> {
+        Ok(description)
+    }
+}
+
+/// Closes a stream's input.
+pub struct RemoveStream(pub Arc<Engine>, pub String);
+
+impl Task for RemoveStream {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        self.0.remove_stream(&self.1);
+        Ok(())
+    }
+
+    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Ends a session.
+pub struct RemoveSession(pub Arc<Engine>, pub String);
+
+impl Task for RemoveSession {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        self.0.remove_session(&self.1);
+        Ok(())
+    }
+
+    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Ends everything.
+pub struct Close(pub Arc<Engine>);
+
+impl Task for Close {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        self.0.close();
+        Ok(())
+    }
+
+    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Bodies for fuzzers: each takes any bytes and must not panic. `native/fuzz` runs them with coverage, `tests/fuzz.rs`
+//! with mutations of valid input.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audio::Toc;
+use crate::counters::LegCounters;
+use crate::frame::Kind;
+use crate::h264::{Payloads, Unit, annex_b, units};
+use crate::rtcp;
+use crate::rtp::{MAX_PAYLOAD, RtpPacket};
+use crate::source::{Output, Source};
+use crate::sps::{Sps, picture_parameter_set_id};
+use crate::time::Time;
+
+/// RTP as a leg takes it: the bytes are datagrams, each after its length in one byte times eight.
+pub fn rtp(data: &[u8]) {
+    let counters = || Some(Arc::new(LegCounters::default()));
+    let mut source = Source::published(counters(), counters(), Duration::from_secs(2));
+    let mut output = Output::default();
+    let (mut now, mut rest) = (Time::default(), data);
+    while let Some((&length, after)) = rest.split_first() {
+        let (datagram, after) = after.split_at((usize::from(length) * 8).min(after.len()));
+        let kind = if length & 1 == 0 { Kind::Video } else { Kind::Audio };
+        source.handle_datagram(kind, datagram, SocketAddr::from((Ipv4Addr::LOCALHOST, 5004)), now, &mut output);
+        now = now + Duration::from_millis(u64::from(length));
+        source.poll(now, &mut output);
+        rest = after;
+    }
+    for frame in &output.frames {
+        assert!(!frame.payloads.is_empty(), "a frame has packets");
+        assert!(frame.payloads.iter().all(|payload| payload.len() <= MAX_PAYLOAD), "packets fit");
+    }
+}
+
+/// RTCP, compound or not.
+pub fn rtcp(data: &[u8]) {
+    let mut asked = 0;
+    rtcp::parse(data, |report| {
+        if let rtcp::Rtcp::Nack { sequences, .. } = report {
+            asked = sequences.len();
+        }
+    });
+    assert!(asked <= 512, "a list is bounded: {asked}");
+}
+
+/// An RTP payload of H264: what is valid survives splitting.
+pub fn h264(data: &[u8]) {
+    let _ = RtpPacket::parse(data);
+    let _ = Toc::parse(data);
+    let collect = |payload: &[u8], into: &mut Vec<u8>| {
+        units(payload, |unit| match unit {
+            Unit::Whole(unit) => into.extend_from_slice(unit),
+            Unit::Fragment { header, start, data, .. } => {
+                if start {
+                    into.push(header);
+                }
+                into.extend_from_slice(data);
+            }
+        })
+    };
+    let mut whole = Vec::new();
+    if collect(data, &mut whole).is_ok() {
+        let mut payloads = Payloads::default();
+        payloads.push_split(data);
+        let mut split = Vec::new();
+        for payload in payloads.iter() {
+            assert!(payload.len() <= MAX_PAYLOAD, "a piece fits");
+            collect(payload, &mut split).expect("a piece is valid");
+        }
+        assert_eq!(whole, split, "nothing is lost");
+    }
+    assert!(annex_b(data).map(<[u8]>::len).sum::<usize>() <= data.len(), "units lie within the stream");
+}
+
+/// Parameter sets.
+pub fn sps(data: &[u8]) {
+    if let Some(sps) = Sps::parse(data) {
+        assert!((1..=16_384).contains(&sps.width) && (1..=16_384).contains(&sps.height), "{sps:?}");
+    }
+    let _ = (Sps::id(data), picture_parameter_set_id(data));
+}

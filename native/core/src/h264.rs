@@ -1,0 +1,393 @@
+//! H264 in RTP (RFC 6184) and the little of H264 itself (ITU-T H.264 §7.3) that a server has to know.
+
+use crate::rtp::MAX_PAYLOAD;
+
+/// NAL unit types that matter here (ITU-T H.264 table 7-1, RFC 6184 §5.2).
+pub mod nal {
+    /// Slice of a picture that is no IDR.
+    pub const SLICE: u8 = 1;
+    /// Slice of an IDR picture.
+    pub const IDR: u8 = 5;
+    /// Sequence parameter set.
+    pub const SPS: u8 = 7;
+    /// Picture parameter set.
+    pub const PPS: u8 = 8;
+    /// Single-time aggregation packet.
+    pub const STAP_A: u8 = 24;
+    /// Fragmentation unit.
+    pub const FU_A: u8 = 28;
+}
+
+/// What one RTP payload holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit<'a> {
+    /// A whole NAL unit, never empty.
+    Whole(&'a [u8]),
+    /// A piece of one.
+    Fragment {
+        /// The NAL unit's own first byte.
+        header: u8,
+        /// The first piece.
+        start: bool,
+        /// The last piece.
+        end: bool,
+        /// The piece, without FU bytes.
+        data: &'a [u8],
+    },
+}
+
+/// Why a payload is no H264.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadError {
+    /// Empty, or a length that exceeds what there is.
+    Truncated,
+    /// An Annex B start code: the bytes of a file, not of RFC 6184.
+    AnnexB,
+    /// A packet type of the interleaved mode (STAP-B, MTAP, FU-B) or an undefined one.
+    Unsupported,
+}
+
+/// Calls `each` for the units of a payload.
+pub fn units<'a>(payload: &'a [u8], mut each: impl FnMut(Unit<'a>)) -> Result<(), PayloadError> {
+    let (&first, rest) = payload.split_first().ok_or(PayloadError::Truncated)?;
+    match first & 0x1f {
+        1..=23 => each(Unit::Whole(payload)),
+        nal::STAP_A => {
+            let mut rest = rest;
+            while let Some((length, after)) = rest.split_first_chunk::<2>() {
+                let length = usize::from(u16::from_be_bytes(*length));
+                let unit = after.get(..length).filter(|unit| !unit.is_empty()).ok_or(PayloadError::Truncated)?;
+                each(Unit::Whole(unit));
+                rest = &after[length..];
+            }
+            if !rest.is_empty() {
+                return Err(PayloadError::Truncated);
+            }
+        }
+        nal::FU_A => {
+            let (&fu, data) = rest.split_first().ok_or(PayloadError::Truncated)?;
+            let header = first & 0xe0 | fu & 0x1f;
+            each(Unit::Fragment { header, start: fu & 0x80 != 0, end: fu & 0x40 != 0, data });
+        }
+        0 if payload.starts_with(&[0, 0, 1]) || payload.starts_with(&[0, 0, 0, 1]) => {
+            return Err(PayloadError::AnnexB);
+        }
+        _ => return Err(PayloadError::Unsupported),
+    }
+    Ok(())
+}
+
+/// The payloads of one outgoing frame, back to back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Payloads {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Payloads {
+    /// Room for a frame of about this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(bytes / 1024 + 2) }
+    }
+
+    /// How many packets.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// No packet at all.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of all payloads.
+    pub fn total(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Payload `index`; panics past the end.
+    pub fn payload(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.bytes[start..self.ends[index] as usize]
+    }
+
+    /// In sending order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|index| self.payload(index))
+    }
+
+    /// Appends a payload as it is.
+    pub fn push(&mut self, payload: &[u8]) {
+        self.bytes.extend_from_slice(payload);
+        self.close();
+    }
+
+    /// Appends an RFC 6184 payload, split where it exceeds `MAX_PAYLOAD`. It must have passed `units`.
+    pub fn push_split(&mut self, payload: &[u8]) {
+        if payload.len() <= MAX_PAYLOAD {
+            return self.push(payload);
+        }
+        // `units` accepted this payload before.
+        let _ = units(payload, |unit| match unit {
+            Unit::Whole(unit) => self.push_nal(unit),
+            Unit::Fragment { header, start, end, data } => self.push_fragments(header, start, end, data),
+        });
+    }
+
+    /// Appends one NAL unit: whole where it fits, else as fragmentation units of nearly equal size.
+    pub fn push_nal(&mut self, unit: &[u8]) {
+        match unit.split_first() {
+            Some((&header, data)) if unit.len() > MAX_PAYLOAD => self.push_fragments(header, true, true, data),
+            Some(_) => self.push(unit),
+            None => {}
+        }
+    }
+
+    /// Appends several small NAL units as one aggregation packet where they fit (RFC 6184 §5.7.1).
+    pub fn push_aggregate<'a>(&mut self, units: impl Iterator<Item = &'a [u8]> + Clone) {
+        let size: usize = 1 + units.clone().map(|unit| unit.len() + 2).sum::<usize>();
+        if size > MAX_PAYLOAD {
+            return units.for_each(|unit| self.push_nal(unit));
+        }
+        // The importance of an aggregate is the highest of its units (§5.3).
+        let importance = units.clone().map(|unit| unit[0] & 0x60).max().unwrap_or_default();
+        self.bytes.push(importance | nal::STAP_A);
+        for unit in units {
+            self.bytes.extend_from_slice(&(unit.len() as u16).to_be_bytes());
+            self.bytes.extend_from_slice(unit);
+        }
+        self.close();
+    }
+
+    fn push_fragments(&mut self, header: u8, start: bool, end: bool, data: &[u8]) {
+        let pieces = data.len().div_ceil(MAX_PAYLOAD - 2).max(1);
+        let size = data.len().div_ceil(pieces).max(1);
+        let last = pieces - 1;
+        for (index, piece) in data.chunks(size).enumerate() {
+            let start = u8::from(start && index == 0) << 7;
+            let end = u8::from(end && index == last) << 6;
+            self.bytes.extend_from_slice(&[header & 0xe0 | nal::FU_A, start | end | header & 0x1f]);
+            self.bytes.extend_from_slice(piece);
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        self.ends.push(self.bytes.len() as u32);
+    }
+}
+
+/// The NAL units of an Annex B byte stream (ITU-T H.264 annex B), empty ones left out.
+pub fn annex_b(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = after_start_code(stream);
+    std::iter::from_fn(move || {
+        let unit = rest?;
+        let end = (0..unit.len()).find(|&at| unit[at..].starts_with(&[0, 0, 1])).unwrap_or(unit.len());
+        rest = after_start_code(&unit[end..]);
+        let trailing = unit[..end].iter().rev().take_while(|&&byte| byte == 0).count();
+        Some(&unit[..end - trailing])
+    })
+    .filter(|unit| !unit.is_empty())
+}
+
+fn after_start_code(stream: &[u8]) -> Option<&[u8]> {
+    stream.windows(3).position(|window| window == [0, 0, 1]).map(|at| &stream[at + 3..])
+}
+
+/// The start of a slice header (ITU-T H.264 §7.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Address of the first macroblock: zero begins a picture.
+    pub first_macroblock: u32,
+    /// May refer to later pictures (slice_type B).
+    pub bidirectional: bool,
+    /// Names a parameter set.
+    pub picture_parameter_set: u32,
+}
+
+impl Slice {
+    /// Reads the first bytes of a slice's NAL unit, header byte excluded; `None` when there are too few.
+    pub fn parse(data: &[u8]) -> Option<Self> {
+        let mut bits = Bits::new(data);
+        let first_macroblock = bits.unsigned()?;
+        let kind = bits.unsigned()?;
+        let picture_parameter_set = bits.unsigned()?;
+        Some(Self { first_macroblock, bidirectional: kind % 5 == 1, picture_parameter_set })
+    }
+}
+
+/// Reads a raw byte sequence payload bit by bit, passing over emulation prevention bytes (ITU-T H.264 §7.3.1).
+#[derive(Clone, Debug)]
+pub struct Bits<'a> {
+    data: &'a [u8],
+    byte: usize,
+    bit: u8,
+    zeros: u8,
+}
+
+impl<'a> Bits<'a> {
+    /// `data`: a NAL unit without its header byte.
+    pub fn new(data: &'a [u8]) -> Self {
+        Self { data, byte: 0, bit: 0, zeros: 0 }
+    }
+
+    /// The next bit; `None` past the end.
+    pub fn flag(&mut self) -> Option<bool> {
+        if self.bit == 0 && self.zeros >= 2 && self.data.get(self.byte) == Some(&3) {
+            self.byte += 1;
+            self.zeros = 0;
+        }
+        let byte = *self.data.get(self.byte)?;
+        let value = byte >> (7 - self.bit) & 1 == 1;
+        self.bit += 1;
+        if self.bit == 8 {
+            self.bit = 0;
+            self.byte += 1;
+            self.zeros = if byte == 0 { self.zeros.saturating_add(1) } else { 0 };
+        }
+        Some(value)
+    }
+
+    /// The next `count` bits, at most 32.
+    pub fn bits(&mut self, count: u8) -> Option<u32> {
+        (0..count).try_fold(0, |value, _| Some(value << 1 | u32::from(self.flag()?)))
+    }
+
+    /// ue(v), ITU-T H.264 §9.1; `None` past the end or beyond 32 bits.
+    pub fn unsigned(&mut self) -> Option<u32> {
+        let mut zeros = 0;
+        while !self.flag()? {
+            zeros += 1;
+            if zeros > 31 {
+                return None;
+            }
+        }
+        Some((1u32 << zeros) - 1 + self.bits(zeros)?)
+    }
+
+    /// se(v), ITU-T H.264 §9.1.1.
+    pub fn signed(&mut self) -> Option<i32> {
+        let code = i64::from(self.unsigned()?);
+        let magnitude = (code + 1) / 2;
+        i32::try_from(if code % 2 == 1 { magnitude } else { -magnitude }).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collect(payload: &[u8]) -> Result<Vec<Unit<'_>>, PayloadError> {
+        let mut found = Vec::new();
+        units(payload, |unit| found.push(unit))?;
+        Ok(found)
+    }
+
+    /// Puts payloads together again as a receiver would.
+    fn reassemble(payloads: &Payloads) -> Vec<Vec<u8>> {
+        let mut nals: Vec<Vec<u8>> = Vec::new();
+        for payload in payloads.iter() {
+            assert!(payload.len() <= MAX_PAYLOAD);
+            units(payload, |unit| match unit {
+                Unit::Whole(unit) => nals.push(unit.to_vec()),
+                Unit::Fragment { header, start, data, .. } => {
+                    if start {
+                        nals.push(vec![header]);
+                    }
+                    nals.last_mut().expect("a start came first").extend_from_slice(data);
+                }
+            })
+            .expect("own payloads are valid");
+        }
+        nals
+    }
+
+    #[test]
+    fn nal_units_of_every_size_survive_fragmentation() {
+        for size in [1, 2, MAX_PAYLOAD - 1, MAX_PAYLOAD, MAX_PAYLOAD + 1, 2 * MAX_PAYLOAD, 100_000] {
+            let mut unit: Vec<u8> = (0..size).map(|at| at as u8).collect();
+            unit[0] = 0x65;
+            let mut payloads = Payloads::default();
+            payloads.push_nal(&unit);
+            assert_eq!(reassemble(&payloads), [unit]);
+        }
+    }
+
+    #[test]
+    fn oversized_fragments_are_split_with_their_start_and_end_kept() {
+        let data = vec![9; 1470];
+        for (start, end) in [(true, false), (false, false), (false, true)] {
+            let mut payload = vec![0x7c, u8::from(start) << 7 | u8::from(end) << 6 | 5];
+            payload.extend_from_slice(&data);
+            let mut payloads = Payloads::default();
+            payloads.push_split(&payload);
+            assert_eq!(payloads.len(), 2);
+            let flags: Vec<_> = payloads.iter().map(|piece| (piece[1] & 0x80 != 0, piece[1] & 0x40 != 0)).collect();
+            assert_eq!(flags, [(start, false), (false, end)]);
+            assert_eq!(payloads.iter().map(|piece| piece.len() - 2).sum::<usize>(), data.len());
+        }
+    }
+
+    #[test]
+    fn oversized_aggregates_come_apart() {
+        let (small, large) = (vec![0x67; 30], vec![0x65; 1400]);
+        let mut payload = vec![0x78];
+        for unit in [&small, &large] {
+            payload.extend_from_slice(&(unit.len() as u16).to_be_bytes());
+            payload.extend_from_slice(unit);
+        }
+        let mut payloads = Payloads::default();
+        payloads.push_split(&payload);
+        assert_eq!(reassemble(&payloads), [small, large]);
+    }
+
+    #[test]
+    fn parameter_sets_are_aggregated() {
+        let sets: [&[u8]; 2] = [&[0x67, 1, 2], &[0x68, 3]];
+        let mut payloads = Payloads::default();
+        payloads.push_aggregate(sets.into_iter());
+        assert_eq!(payloads.payload(0), [0x78, 0, 3, 0x67, 1, 2, 0, 2, 0x68, 3]);
+        assert_eq!(reassemble(&payloads), sets);
+    }
+
+    #[test]
+    fn malformed_payloads_have_names() {
+        assert_eq!(collect(&[]), Err(PayloadError::Truncated));
+        assert_eq!(collect(&[0x7c]), Err(PayloadError::Truncated));
+        assert_eq!(collect(&[0x78, 0, 5, 1]), Err(PayloadError::Truncated));
+        assert_eq!(collect(&[0x78, 0, 0]), Err(PayloadError::Truncated));
+        assert_eq!(collect(&[0x78, 0]), Err(PayloadError::Truncated));
+        assert_eq!(collect(&[0, 0, 0, 1, 0x65]), Err(PayloadError::AnnexB));
+        assert_eq!(collect(&[0x1d, 1, 2]), Err(PayloadError::Unsupported));
+    }
+
+    #[test]
+    fn annex_b_has_three_and_four_byte_start_codes() {
+        let stream = [0, 0, 0, 1, 9, 0x10, 0, 0, 1, 0x67, 5, 0, 0, 0, 1, 0x65, 7, 7, 0, 0, 1];
+        let units: Vec<_> = annex_b(&stream).collect();
+        assert_eq!(units, [&[9, 0x10][..], &[0x67, 5], &[0x65, 7, 7]]);
+        assert_eq!(annex_b(&[1, 2, 3]).count(), 0);
+    }
+
+    #[test]
+    fn exponential_golomb() {
+        // 1, 010, 011, 00100: ue 0, 1, 2, 3
+        let mut bits = Bits::new(&[0b1010_0110, 0b0100_0000]);
+        assert_eq!([(); 4].map(|()| bits.unsigned()), [Some(0), Some(1), Some(2), Some(3)]);
+        let mut bits = Bits::new(&[0b0100_1100, 0b1000_0101]);
+        assert_eq!([(); 3].map(|()| bits.signed()), [Some(1), Some(-1), Some(2)]);
+        assert_eq!(Bits::new(&[0; 8]).unsigned(), None);
+        // The 3 after two zero bytes is no data.
+        assert_eq!(Bits::new(&[0, 0, 3, 1]).bits(24), Some(1));
+    }
+
+    #[test]
+    fn slice_types() {
+        // first_mb 0, slice_type 5 (P, all) = 00110, pps 0
+        let p = Slice::parse(&[0b1001_1010]).expect("whole");
+        assert_eq!((p.first_macroblock, p.bidirectional), (0, false));
+        // first_mb 0, slice_type 1 (B) = 010, pps 0
+        assert!(Slice::parse(&[0b1010_1000]).expect("whole").bidirectional);
+        assert_eq!(Slice::parse(&[]), None);
+    }
+}

@@ -1,0 +1,246 @@
+//! A leg's packets in order, to frames: decodable, numbered without gaps, on one continuous clock.
+
+use std::sync::Arc;
+
+use crate::audio::Toc;
+use crate::counters::{DropReason, LegCounters};
+use crate::frame::{ClockPoint, Frame, Kind};
+use crate::h264::{Payloads, annex_b};
+use crate::rtp::{MAX_PAYLOAD, RtpPacket};
+use crate::sps::Sps;
+use crate::time::Time;
+use crate::timeline::Timeline;
+use crate::video::{AccessUnit, Assembler};
+
+/// Codec and output of one leg.
+#[derive(Debug)]
+pub struct Media {
+    counters: Arc<LegCounters>,
+    assembler: Assembler,
+    output: Output,
+}
+
+/// What is known of a leg's media.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// The newest sequence parameter set.
+    pub sps: Option<Sps>,
+    /// B slices were seen.
+    pub bidirectional: bool,
+    /// Mean ticks from frame to frame, smoothed.
+    pub frame_ticks: Option<f64>,
+    /// When the newest IDR picture came.
+    pub keyframe: Option<Time>,
+    /// From the last IDR picture but one to the last: frames and ticks.
+    pub gop: Option<(u64, u64)>,
+    /// Channels of the newest Opus packet.
+    pub channels: Option<u8>,
+    /// The sound is AAC: its time stamps go in steps that no Opus packet lasts.
+    pub not_opus: bool,
+    /// The parameter set changed while the stream went on.
+    pub sps_changes: u32,
+}
+
+impl Media {
+    /// No frame yet.
+    pub fn new(kind: Kind, counters: Arc<LegCounters>) -> Self {
+        Self { counters, assembler: Assembler::default(), output: Output::new(kind) }
+    }
+
+    /// What is known so far.
+    pub fn facts(&self) -> &Facts {
+        &self.output.facts
+    }
+
+    /// Payloads with Annex B start codes came.
+    pub fn saw_annex_b(&self) -> bool {
+        self.assembler.saw_annex_b()
+    }
+
+    /// Ticks per second.
+    pub fn rate(&self) -> u32 {
+        self.output.kind.rate()
+    }
+
+    /// Only a keyframe lets frames come out again.
+    pub fn needs_keyframe(&self) -> bool {
+        self.output.kind == Kind::Video && !self.assembler.unbroken()
+    }
+
+    /// The outgoing media time of one of the source's time stamps.
+    pub fn project(&self, timestamp: u32) -> Option<u64> {
+        self.output.timeline.project(timestamp)
+    }
+
+    /// The next packet in order.
+    pub fn packet(&mut self, packet: &RtpPacket<'_>, now: Time, out: &mut impl FnMut(Frame, bool)) {
+        let Self { counters, assembler, output } = self;
+        match output.kind {
+            Kind::Video => assembler.push(packet.payload, packet.timestamp, packet.marker, counters, &mut |unit| {
+                output.picture(unit, now, out);
+            }),
+            Kind::Audio => output.sound(packet.payload, packet.timestamp, counters, now, out),
+        }
+    }
+
+    /// A whole frame: an Annex B access unit or an Opus packet.
+    pub fn push(&mut self, data: &[u8], timestamp: u32, now: Time, out: &mut impl FnMut(Frame, bool)) {
+        let Self { counters, assembler, output } = self;
+        match output.kind {
+            Kind::Video => assembler.push_access_unit(annex_b(data), timestamp, counters, &mut |unit| {
+                output.picture(unit, now, out);
+            }),
+            Kind::Audio => output.sound(data, timestamp, counters, now, out),
+        }
+    }
+
+    /// This many packets are missing.
+    pub fn lost(&mut self, count: u64) {
+        self.counters.dropped(DropReason::Lost, count);
+        self.assembler.lost();
+    }
+
+    /// The source begins anew.
+    pub fn restart(&mut self) {
+        self.assembler.restart();
+        self.output.timeline.restart();
+        self.output.last = None;
+        self.output.last_keyframe = None;
+        self.output.sound = Sound::default();
+    }
+}
+
+/// Numbers frames and watches them go by.
+#[derive(Debug)]
+struct Output {
+    kind: Kind,
+    timeline: Timeline,
+    next_frame: u64,
+    next_packet: u64,
+    facts: Facts,
+    /// Media time of the newest frame.
+    last: Option<u64>,
+    /// Number and media time of the newest IDR picture.
+    last_keyframe: Option<(u64, u64)>,
+    sound: Sound,
+}
+
+/// What the newest Opus packets say of the next.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sound {
+    /// The source's newest time stamp.
+    timestamp: Option<u32>,
+    /// Where the next packet begins if nothing is missing, on the outgoing line.
+    next: Option<u64>,
+    /// Consecutive steps of an AAC frame.
+    aac_steps: u32,
+}
+
+/// An AAC frame lasts 1024 samples (ISO 14496-3 §4.5.1.1); no Opus packet does.
+const AAC_STEP: u32 = 1_024;
+
+/// So many in a row are no accident.
+const AAC_EVIDENCE: u32 = 10;
+
+/// A time stamp that differs by less from what the packets' durations say is jitter. 20 ms.
+const SOUND_JITTER: u64 = 960;
+
+impl Output {
+    fn new(kind: Kind) -> Self {
+        let timeline = Timeline::new(kind.rate());
+        let facts = Facts::default();
+        Self {
+            kind,
+            timeline,
+            next_frame: 0,
+            next_packet: 0,
+            facts,
+            last: None,
+            last_keyframe: None,
+            sound: Sound::default(),
+        }
+    }
+
+    fn picture(&mut self, unit: AccessUnit, now: Time, out: &mut impl FnMut(Frame, bool)) {
+        if self.facts.sps.is_some() && self.facts.sps != unit.sps {
+            self.facts.sps_changes += 1;
+        }
+        self.facts.sps = unit.sps;
+        self.facts.bidirectional |= unit.bidirectional;
+        let (timestamp, jumped) = self.timeline.map(unit.timestamp, now);
+        let number = self.frame(timestamp, jumped, unit.keyframe, unit.payloads, now, out);
+        if unit.keyframe {
+            self.facts.keyframe = Some(now);
+            let before = self.last_keyframe.replace((number, timestamp));
+            self.facts.gop = before.map(|(first, since)| (number - first, timestamp.saturating_sub(since)));
+        }
+    }
+
+    fn sound(
+        &mut self,
+        packet: &[u8],
+        timestamp: u32,
+        counters: &LegCounters,
+        now: Time,
+        out: &mut impl FnMut(Frame, bool),
+    ) {
+        if packet.len() > MAX_PAYLOAD {
+            return counters.dropped(DropReason::Oversized, 1);
+        }
+        let Some(toc) = Toc::parse(packet) else {
+            return counters.dropped(DropReason::Malformed, 1);
+        };
+        self.watch_for_aac(timestamp);
+        if self.facts.not_opus {
+            return counters.dropped(DropReason::NotOpus, 1);
+        }
+        self.facts.channels = Some(toc.channels);
+        let (natural, jumped) = self.timeline.map(timestamp, now);
+        // Browsers hear jitter of time stamps; packets that follow each other take theirs from the one before.
+        let continued = self.sound.next.filter(|next| !jumped && next.abs_diff(natural) <= SOUND_JITTER);
+        let timestamp = continued.unwrap_or(natural);
+        self.sound.next = Some(timestamp + u64::from(toc.duration));
+        let mut payloads = Payloads::with_capacity(packet.len());
+        payloads.push(packet);
+        self.frame(timestamp, jumped, true, payloads, now, out);
+    }
+
+    fn watch_for_aac(&mut self, timestamp: u32) {
+        let before = self.sound.timestamp.replace(timestamp);
+        let step = before.map(|before| timestamp.wrapping_sub(before));
+        self.sound.aac_steps = if step == Some(AAC_STEP) { self.sound.aac_steps + 1 } else { 0 };
+        self.facts.not_opus = self.sound.aac_steps >= AAC_EVIDENCE;
+    }
+
+    /// Gives the frame's number.
+    fn frame(
+        &mut self,
+        timestamp: u64,
+        jumped: bool,
+        keyframe: bool,
+        payloads: Payloads,
+        now: Time,
+        out: &mut impl FnMut(Frame, bool),
+    ) -> u64 {
+        let step = self.last.replace(timestamp).and_then(|last| timestamp.checked_sub(last));
+        if let Some(step) = step.filter(|&step| !jumped && step > 0) {
+            let mean = self.facts.frame_ticks.get_or_insert(step as f64);
+            *mean += (step as f64 - *mean) / 16.0;
+        }
+        let frame = Frame {
+            kind: self.kind,
+            number: self.next_frame,
+            first_packet: self.next_packet,
+            timestamp,
+            keyframe,
+            received: now,
+            clock: ClockPoint { time: now, timestamp },
+            payloads,
+        };
+        self.next_frame += 1;
+        self.next_packet += frame.payloads.len() as u64;
+        let number = frame.number;
+        out(frame, jumped);
+        number
+    }
+}

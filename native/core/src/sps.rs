@@ -1,0 +1,202 @@
+//! The sequence parameter set (ITU-T H.264 §7.3.2.1.1, VUI: annex E), as far as it tells viewers something.
+
+use crate::h264::Bits;
+
+/// What a sequence parameter set says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sps {
+    /// profile_idc, constraint flags, level_idc: the three bytes of `profile-level-id` (RFC 6184 §8.1).
+    pub profile_level_id: [u8; 3],
+    /// Pixels, after cropping.
+    pub width: u32,
+    /// Pixels, after cropping.
+    pub height: u32,
+    /// Frames that may be shown later than they are decoded; absent when not said.
+    pub reorder_frames: Option<u32>,
+    /// num_units_in_tick and time_scale; a frame lasts two ticks. Absent when not said.
+    pub timing: Option<(u32, u32)>,
+}
+
+/// Profiles whose parameter sets have the chroma fields (§7.3.2.1.1).
+const WITH_CHROMA: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
+
+impl Sps {
+    /// `unit`: the NAL unit with its header byte. `None` when it ends early or makes no sense.
+    pub fn parse(unit: &[u8]) -> Option<Self> {
+        let profile_level_id = *unit.get(1..4)?.first_chunk::<3>()?;
+        let mut bits = Bits::new(&unit[4..]);
+        bits.unsigned()?; // seq_parameter_set_id
+        let mut chroma = 1;
+        let mut separate_planes = false;
+        if WITH_CHROMA.contains(&profile_level_id[0]) {
+            chroma = bits.unsigned()?;
+            separate_planes = chroma == 3 && bits.flag()?;
+            bits.unsigned()?; // bit depths
+            bits.unsigned()?;
+            bits.flag()?; // transform bypass
+            if bits.flag()? {
+                skip_scaling_matrix(&mut bits, if chroma == 3 { 12 } else { 8 })?;
+            }
+        }
+        bits.unsigned()?; // log2_max_frame_num
+        match bits.unsigned()? {
+            0 => {
+                bits.unsigned()?;
+            }
+            1 => {
+                bits.flag()?;
+                bits.signed()?;
+                bits.signed()?;
+                let cycle = bits.unsigned().filter(|&count| count <= 255)?;
+                for _ in 0..cycle {
+                    bits.signed()?;
+                }
+            }
+            _ => {}
+        }
+        bits.unsigned()?; // max_num_ref_frames
+        bits.flag()?;
+        let width_in_blocks = bits.unsigned()?.checked_add(1)?;
+        let height_in_units = bits.unsigned()?.checked_add(1)?;
+        let frames_only = bits.flag()?;
+        if !frames_only {
+            bits.flag()?;
+        }
+        bits.flag()?; // direct_8x8_inference
+        let crop = if bits.flag()? {
+            [bits.unsigned()?, bits.unsigned()?, bits.unsigned()?, bits.unsigned()?]
+        } else {
+            [0; 4]
+        };
+        let (timing, reorder_frames) = if bits.flag()? { usability(&mut bits) } else { (None, None) };
+        let fields = if frames_only { 1 } else { 2 };
+        let (unit_x, unit_y) = match chroma {
+            1 if !separate_planes => (2, 2 * fields),
+            2 if !separate_planes => (2, fields),
+            _ => (1, fields),
+        };
+        let size = |blocks: u32, unit: u32, from: u32, to: u32| {
+            let cropped = from.checked_add(to)?.checked_mul(unit)?;
+            blocks.checked_mul(16)?.checked_sub(cropped).filter(|&pixels| pixels > 0 && pixels <= 16_384)
+        };
+        Some(Self {
+            profile_level_id,
+            width: size(width_in_blocks, unit_x, crop[0], crop[1])?,
+            height: size(height_in_units.checked_mul(fields)?, unit_y, crop[2], crop[3])?,
+            reorder_frames,
+            timing,
+        })
+    }
+
+    /// The id that picture parameter sets refer to.
+    pub fn id(unit: &[u8]) -> Option<u32> {
+        Bits::new(unit.get(4..)?).unsigned()
+    }
+}
+
+/// The id of a picture parameter set (§7.3.2.2).
+pub fn picture_parameter_set_id(unit: &[u8]) -> Option<u32> {
+    Bits::new(unit.get(1..)?).unsigned()
+}
+
+fn skip_scaling_matrix(bits: &mut Bits<'_>, lists: u8) -> Option<()> {
+    for list in 0..lists {
+        if !bits.flag()? {
+            continue;
+        }
+        let (mut last, mut next) = (8i32, 8i32);
+        for _ in 0..if list < 6 { 16 } else { 64 } {
+            if next != 0 {
+                next = (last + bits.signed()?.rem_euclid(256) + 256) % 256;
+            }
+            last = if next == 0 { last } else { next };
+        }
+    }
+    Some(())
+}
+
+/// Annex E.1.1: timing and reorder depth; what a truncated VUI does not say stays absent.
+fn usability(bits: &mut Bits<'_>) -> (Option<(u32, u32)>, Option<u32>) {
+    let mut timing = None;
+    let reorder = (|| {
+        if bits.flag()? && bits.bits(8)? == 255 {
+            bits.bits(32)?; // sample aspect ratio
+        }
+        if bits.flag()? {
+            bits.flag()?; // overscan
+        }
+        if bits.flag()? {
+            bits.bits(4)?; // video format, full range
+            if bits.flag()? {
+                bits.bits(24)?; // colour description
+            }
+        }
+        if bits.flag()? {
+            bits.unsigned()?; // chroma sample location
+            bits.unsigned()?;
+        }
+        if bits.flag()? {
+            timing = Some((bits.bits(32)?, bits.bits(32)?)).filter(|&(units, scale)| units > 0 && scale > 0);
+            bits.flag()?;
+        }
+        let mut hypothetical_decoder = false;
+        for _ in 0..2 {
+            if bits.flag()? {
+                hypothetical_decoder = true;
+                skip_hypothetical_decoder(bits)?;
+            }
+        }
+        if hypothetical_decoder {
+            bits.flag()?;
+        }
+        bits.flag()?; // pic_struct
+        if !bits.flag()? {
+            return None;
+        }
+        bits.flag()?;
+        for _ in 0..4 {
+            bits.unsigned()?;
+        }
+        bits.unsigned()
+    })();
+    (timing, reorder)
+}
+
+fn skip_hypothetical_decoder(bits: &mut Bits<'_>) -> Option<()> {
+    let count = bits.unsigned().filter(|&count| count < 32)?;
+    bits.bits(8)?;
+    for _ in 0..=count {
+        bits.unsigned()?;
+        bits.unsigned()?;
+        bits.flag()?;
+    }
+    bits.bits(20)?;
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// x264, 1280x720, constrained baseline, level 3.1, 30 fps.
+    const BASELINE_720P: &[u8] = &[
+        0x67, 0x42, 0xc0, 0x1f, 0xd9, 0x00, 0x50, 0x05, 0xbb, 0x01, 0x6a, 0x02, 0x02, 0x02, 0x80, 0x00, 0x00, 0x03,
+        0x00, 0x80, 0x00, 0x00, 0x1e, 0x47, 0x8c, 0x19, 0x24,
+    ];
+
+    #[test]
+    fn reads_size_profile_timing_and_reorder_depth() {
+        let sps = Sps::parse(BASELINE_720P).expect("valid");
+        assert_eq!(sps.profile_level_id, [0x42, 0xc0, 0x1f]);
+        assert_eq!((sps.width, sps.height), (1280, 720));
+        assert_eq!(sps.timing, Some((1, 60)));
+        assert_eq!(sps.reorder_frames, Some(0));
+    }
+
+    #[test]
+    fn truncations_never_panic() {
+        for length in 0..BASELINE_720P.len() {
+            let _ = Sps::parse(&BASELINE_720P[..length]);
+        }
+    }
+}

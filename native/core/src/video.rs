@@ -1,0 +1,295 @@
+//! From RTP payloads to access units that a decoder can take: whole, in an unbroken chain from an IDR picture, and
+//! with parameter sets before each IDR picture.
+
+use crate::counters::{DropReason, LegCounters};
+use crate::h264::{PayloadError, Payloads, Slice, Unit, nal, units};
+use crate::sps::{Sps, picture_parameter_set_id};
+
+/// An access unit larger than this is not a picture but an attack.
+const MAX_ACCESS_UNIT: usize = 4 << 20;
+
+/// Parameter sets remembered, of each kind (ITU-T H.264 allows 32 and 256; encoders use one or two).
+const MAX_PARAMETER_SETS: usize = 8;
+
+/// A decodable picture.
+#[derive(Debug)]
+pub struct AccessUnit {
+    /// The source's time stamp.
+    pub timestamp: u32,
+    /// An IDR picture, with parameter sets before it.
+    pub keyframe: bool,
+    /// Holds B slices.
+    pub bidirectional: bool,
+    /// The parameter set in force.
+    pub sps: Option<Sps>,
+    /// Ready to send.
+    pub payloads: Payloads,
+}
+
+/// Assembles one leg's access units.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    current: Option<Assembly>,
+    /// Packets are missing between the last access unit and the next.
+    gap: bool,
+    /// An IDR picture has come, and every access unit since.
+    chain: bool,
+    sets: ParameterSets,
+    annex_b: bool,
+    size_hint: usize,
+}
+
+/// The access unit that is coming in.
+#[derive(Debug)]
+struct Assembly {
+    timestamp: u32,
+    payloads: Payloads,
+    /// A payload does not fit its successors' limit.
+    oversized_payload: bool,
+    damage: Option<DropReason>,
+    after_gap: bool,
+}
+
+impl Assembler {
+    /// Takes the next payload in order. Whole access units go to `out`; what is dropped is counted.
+    pub fn push(
+        &mut self,
+        payload: &[u8],
+        timestamp: u32,
+        marker: bool,
+        counters: &LegCounters,
+        out: &mut impl FnMut(AccessUnit),
+    ) {
+        // A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1).
+        if self.current.as_ref().is_some_and(|current| current.timestamp != timestamp) {
+            self.finish(counters, out);
+        }
+        let gap = std::mem::take(&mut self.gap);
+        let hint = self.size_hint;
+        let current = self.current.get_or_insert_with(|| Assembly {
+            timestamp,
+            payloads: Payloads::with_capacity(hint),
+            oversized_payload: false,
+            damage: None,
+            after_gap: gap,
+        });
+        if current.payloads.total() + payload.len() > MAX_ACCESS_UNIT {
+            current.damage = Some(DropReason::Oversized);
+        } else {
+            current.oversized_payload |= payload.len() > crate::rtp::MAX_PAYLOAD;
+            current.payloads.push(payload);
+        }
+        if marker {
+            self.finish(counters, out);
+        }
+    }
+
+    /// Packets are missing here.
+    pub fn lost(&mut self) {
+        match &mut self.current {
+            Some(current) => current.damage = Some(DropReason::Damaged),
+            None => self.gap = true,
+        }
+        self.chain = false;
+    }
+
+    /// The source began anew: nothing refers to what came before. Parameter sets are kept until replaced.
+    pub fn restart(&mut self) {
+        self.current = None;
+        self.gap = false;
+        self.chain = false;
+    }
+
+    /// A whole access unit from a program rather than from packets.
+    pub fn push_access_unit<'a>(
+        &mut self,
+        nals: impl Iterator<Item = &'a [u8]>,
+        timestamp: u32,
+        counters: &LegCounters,
+        out: &mut impl FnMut(AccessUnit),
+    ) {
+        self.finish(counters, out);
+        let mut payloads = Payloads::with_capacity(self.size_hint);
+        nals.filter(|unit| unit[0] & 0x1f != ACCESS_UNIT_DELIMITER).for_each(|unit| payloads.push_nal(unit));
+        let damage = (payloads.total() > MAX_ACCESS_UNIT).then_some(DropReason::Oversized);
+        self.current = Some(Assembly { timestamp, payloads, oversized_payload: false, damage, after_gap: false });
+        self.finish(counters, out);
+    }
+
+    /// What came last could be decoded, and what comes next can.
+    pub fn unbroken(&self) -> bool {
+        self.chain
+    }
+
+    /// Payloads with start codes came: the sender does not speak RFC 6184.
+    pub fn saw_annex_b(&self) -> bool {
+        self.annex_b
+    }
+
+    fn finish(&mut self, counters: &LegCounters, out: &mut impl FnMut(AccessUnit)) {
+        let Some(current) = self.current.take() else { return };
+        self.size_hint = current.payloads.total() + current.payloads.total() / 4;
+        match self.examine(current, counters) {
+            Ok(Some(unit)) => {
+                self.chain = true;
+                out(unit);
+            }
+            Ok(None) => {}
+            Err(reason) => {
+                counters.dropped(reason, 1);
+                self.chain = false;
+            }
+        }
+    }
+
+    /// `Ok(None)`: no picture in it, only parameter sets or such.
+    fn examine(&mut self, current: Assembly, counters: &LegCounters) -> Result<Option<AccessUnit>, DropReason> {
+        let mut scan = Scan::default();
+        for payload in current.payloads.iter() {
+            if let Err(error) = units(payload, |unit| scan.unit(unit, &mut self.sets)) {
+                counters.dropped(DropReason::Malformed, 1);
+                self.annex_b |= error == PayloadError::AnnexB;
+                scan.damaged = true;
+            }
+        }
+        if let Some(damage) = current.damage {
+            return Err(damage);
+        }
+        if scan.damaged || scan.open.is_some() || current.after_gap && !scan.begins_picture {
+            return Err(DropReason::Damaged);
+        }
+        if !scan.picture {
+            return Ok(None);
+        }
+        if !scan.idr && !self.chain {
+            return Err(DropReason::AwaitingKeyframe);
+        }
+        let inject = scan.idr && !(scan.sps && scan.pps);
+        if inject && !self.sets.complete() {
+            return Err(DropReason::NoParameterSets);
+        }
+        let payloads = if inject || current.oversized_payload {
+            let mut payloads = Payloads::with_capacity(current.payloads.total() + 128);
+            if inject {
+                payloads.push_aggregate(self.sets.units());
+            }
+            current.payloads.iter().for_each(|payload| payloads.push_split(payload));
+            payloads
+        } else {
+            current.payloads
+        };
+        Ok(Some(AccessUnit {
+            timestamp: current.timestamp,
+            keyframe: scan.idr,
+            bidirectional: scan.bidirectional,
+            sps: self.sets.newest,
+            payloads,
+        }))
+    }
+}
+
+const ACCESS_UNIT_DELIMITER: u8 = 9;
+
+/// What an access unit is made of.
+#[derive(Debug, Default)]
+struct Scan {
+    /// Type of the NAL unit whose fragments are coming.
+    open: Option<u8>,
+    damaged: bool,
+    picture: bool,
+    idr: bool,
+    sps: bool,
+    pps: bool,
+    bidirectional: bool,
+    /// Its first unit can only stand at the beginning of an access unit.
+    begins_picture: bool,
+    seen_unit: bool,
+}
+
+impl Scan {
+    fn unit(&mut self, unit: Unit<'_>, sets: &mut ParameterSets) {
+        match unit {
+            Unit::Whole(unit) => {
+                self.damaged |= self.open.is_some();
+                self.nal(unit[0], &unit[1..]);
+                match unit[0] & 0x1f {
+                    nal::SPS => self.sps |= sets.keep_sps(unit),
+                    nal::PPS => self.pps |= sets.keep_pps(unit),
+                    _ => {}
+                }
+            }
+            Unit::Fragment { header, start, end, data } => {
+                let kind = header & 0x1f;
+                if start {
+                    self.damaged |= self.open.replace(kind).is_some();
+                    self.nal(header, data);
+                }
+                self.damaged |= self.open != Some(kind);
+                if end {
+                    self.open = None;
+                }
+            }
+        }
+    }
+
+    /// `data` is the NAL unit's beginning, header byte excluded.
+    fn nal(&mut self, header: u8, data: &[u8]) {
+        let kind = header & 0x1f;
+        let slice = matches!(kind, nal::SLICE | nal::IDR | 2).then(|| Slice::parse(data)).flatten();
+        if !self.seen_unit {
+            self.seen_unit = true;
+            self.begins_picture = match slice {
+                Some(slice) => slice.first_macroblock == 0,
+                None => matches!(kind, 6..=9),
+            };
+        }
+        // Types 1 to 5 carry the picture (ITU-T H.264 table 7-1).
+        self.picture |= (1..=5).contains(&kind);
+        self.idr |= kind == nal::IDR;
+        self.bidirectional |= slice.is_some_and(|slice| slice.bidirectional);
+    }
+}
+
+/// The newest parameter sets by id, in the order they came.
+#[derive(Debug, Default)]
+struct ParameterSets {
+    sps: Vec<(u32, Vec<u8>)>,
+    pps: Vec<(u32, Vec<u8>)>,
+    newest: Option<Sps>,
+}
+
+impl ParameterSets {
+    /// False for one that makes no sense.
+    fn keep_sps(&mut self, unit: &[u8]) -> bool {
+        let (Some(id), Some(sps)) = (Sps::id(unit), Sps::parse(unit)) else { return false };
+        self.newest = Some(sps);
+        keep(&mut self.sps, id, unit)
+    }
+
+    fn keep_pps(&mut self, unit: &[u8]) -> bool {
+        match picture_parameter_set_id(unit) {
+            Some(id) => keep(&mut self.pps, id, unit),
+            None => false,
+        }
+    }
+
+    fn complete(&self) -> bool {
+        !self.sps.is_empty() && !self.pps.is_empty()
+    }
+
+    fn units(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.sps.iter().chain(&self.pps).map(|(_, unit)| unit.as_slice())
+    }
+}
+
+fn keep(sets: &mut Vec<(u32, Vec<u8>)>, id: u32, unit: &[u8]) -> bool {
+    if sets.last().is_some_and(|(last, kept)| *last == id && kept == unit) {
+        return true;
+    }
+    sets.retain(|(other, _)| *other != id);
+    if sets.len() == MAX_PARAMETER_SETS {
+        sets.remove(0);
+    }
+    sets.push((id, unit.to_vec()));
+    true
+}

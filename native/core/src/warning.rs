@@ -1,0 +1,97 @@
+//! What hurts viewers and a person beside the encoder can cure: said once, with the cure.
+
+use crate::counters::{DropReason, LegCounters};
+use crate::media::Facts;
+use crate::time::Time;
+use std::time::Duration;
+
+/// The cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// WebRTC shows frames in the order they come.
+    BFrames,
+    /// Start codes in RTP payloads.
+    AnnexB,
+    /// Keyframes cannot be decoded.
+    NoParameterSets,
+    /// Viewers wait, or cannot join at all.
+    NoKeyframe,
+    /// The audio leg carries AAC.
+    NotOpus,
+    /// Datagrams get lost on the way here.
+    Loss,
+}
+
+/// Longer without an IDR picture, and viewers that lose their place wait too long.
+const KEYFRAME_PATIENCE: Duration = Duration::from_secs(10);
+
+/// So many lost packets hurt; one may be the price of a start in mid-stream.
+const LOST_PACKETS: u64 = 10;
+
+impl Warning {
+    /// A word for machines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::BFrames => "b-frames",
+            Self::AnnexB => "annex-b",
+            Self::NoParameterSets => "no-parameter-sets",
+            Self::NoKeyframe => "no-keyframe",
+            Self::NotOpus => "not-opus",
+            Self::Loss => "loss",
+        }
+    }
+
+    /// The cause and its cure, for people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::BFrames => {
+                "the video has B-frames, which WebRTC cannot reorder: pictures will jump; encode with -bf 0"
+            }
+            Self::AnnexB => {
+                "the video payloads hold Annex B start codes, which RTP does not allow; send with -f rtp, not raw H264"
+            }
+            Self::NoParameterSets => {
+                "keyframes come without SPS and PPS, so nothing can be decoded; add -bsf:v dump_extra=freq=keyframe"
+            }
+            Self::NoKeyframe => {
+                "no keyframe has come for 10 seconds, so nobody can join quickly; encode with a short GOP, such as -g 60"
+            }
+            Self::NotOpus => {
+                "the audio is AAC, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: \
+                 FFmpeg's codec options belong to the next output only"
+            }
+            Self::Loss => {
+                "packets get lost on the way from the encoder; raise net.core.rmem_max, or send from this machine"
+            }
+        }
+    }
+}
+
+/// What a video leg gives cause for. `first_packet`: when it began.
+pub fn of_video(
+    facts: &Facts,
+    annex_b: bool,
+    counters: &LegCounters,
+    first_packet: Option<Time>,
+    now: Time,
+) -> impl Iterator<Item = Warning> {
+    let waiting_since = facts.keyframe.or(first_packet);
+    let no_keyframe = waiting_since.is_some_and(|since| now.since(since) >= KEYFRAME_PATIENCE);
+    let no_sets = counters.count(DropReason::NoParameterSets) > 0;
+    [
+        (Warning::BFrames, facts.bidirectional),
+        (Warning::AnnexB, annex_b),
+        (Warning::NoParameterSets, no_sets),
+        (Warning::NoKeyframe, no_keyframe && !annex_b && !no_sets),
+        (Warning::Loss, counters.count(DropReason::Lost) >= LOST_PACKETS),
+    ]
+    .into_iter()
+    .filter_map(|(warning, seen)| seen.then_some(warning))
+}
+
+/// What an audio leg gives cause for.
+pub fn of_audio(facts: &Facts, counters: &LegCounters) -> impl Iterator<Item = Warning> {
+    [(Warning::NotOpus, facts.not_opus), (Warning::Loss, counters.count(DropReason::Lost) >= LOST_PACKETS)]
+        .into_iter()
+        .filter_map(|(warning, seen)| seen.then_some(warning))
+}

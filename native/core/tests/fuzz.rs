@@ -1,0 +1,97 @@
+//! Mutations of valid input against the fuzz bodies: a minute each in CI, a moment elsewhere. The seed is printed.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use core_media::fuzz;
+use support::{Encoder, PPS, Random, SPS};
+
+fn run(name: &str, body: impl Fn(&[u8]), mut sample: impl FnMut(&mut Random) -> Vec<u8>) {
+    let time = Duration::from_secs(if std::env::var_os("CI").is_some() { 60 } else { 2 });
+    let seed = std::env::var("FUZZ_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    println!("{name}: FUZZ_SEED={seed}");
+    let (mut random, begin, mut rounds) = (Random::new(seed), Instant::now(), 0u64);
+    while begin.elapsed() < time {
+        for _ in 0..256 {
+            let mut data = sample(&mut random);
+            mutate(&mut data, &mut random);
+            body(&data);
+            rounds += 1;
+        }
+    }
+    assert!(rounds > 1_000, "{name}: only {rounds} rounds");
+}
+
+fn mutate(data: &mut Vec<u8>, random: &mut Random) {
+    for _ in 0..random.below(8) {
+        let length = data.len() as u64;
+        let at = if length == 0 { 0 } else { random.below(length) as usize };
+        match random.below(6) {
+            0 if length > 0 => data[at] = random.next() as u8,
+            1 if length > 0 => data[at] ^= 1 << random.below(8),
+            2 => data.truncate(at),
+            3 => data.insert(at, random.next() as u8),
+            4 if length > 0 => {
+                let end = (at + random.below(16) as usize).min(data.len());
+                data.drain(at..end);
+            }
+            _ if length > 0 => data[at] = [0, 0xff, 0x7f, 0x80][random.below(4) as usize],
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn rtp() {
+    run("rtp", fuzz::rtp, |random| {
+        let mut encoder = Encoder::new(random.next());
+        encoder.gop = 2;
+        encoder.size = 700;
+        let mut data = Vec::new();
+        for _ in 0..4 {
+            let unit = encoder.next_unit();
+            for mut datagram in encoder.packetize(&unit) {
+                datagram.resize(datagram.len().next_multiple_of(8).min(2_040), 0);
+                data.push((datagram.len() / 8) as u8);
+                data.extend(datagram);
+            }
+        }
+        data
+    });
+}
+
+#[test]
+fn rtcp() {
+    run("rtcp", fuzz::rtcp, |random| {
+        let mut data = Vec::new();
+        for _ in 0..1 + random.below(3) {
+            let words = random.below(10) as usize;
+            data.extend([0x80 | random.below(32) as u8, 200 + random.below(8) as u8, 0, words as u8]);
+            data.extend(random.bytes(words * 4));
+        }
+        data
+    });
+}
+
+#[test]
+fn h264() {
+    run("h264", fuzz::h264, |random| {
+        let size = random.below(3_000) as usize;
+        let mut data = random.bytes(size);
+        if let Some(first) = data.first_mut() {
+            *first = [0x78, 0x7c, 0x65, 0x41][random.below(4) as usize];
+        }
+        data
+    });
+}
+
+#[test]
+fn sps() {
+    run("sps", fuzz::sps, |random| {
+        let mut data = if random.chance(80) { SPS.to_vec() } else { PPS.to_vec() };
+        data[1] = [66, 77, 100, 122][random.below(4) as usize];
+        data
+    });
+}

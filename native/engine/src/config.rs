@@ -1,0 +1,112 @@
+//! What the engine is told: plain values, checked by whoever embeds it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use core_media::extension::ExtensionIds;
+use core_media::frame::Kind;
+use core_media::history::Limits;
+
+/// Fixed for the engine's life.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Where peers are answered; `None`: every interface, IPv4 and IPv6.
+    pub media_host: Option<IpAddr>,
+    /// The first UDP port for peers; 0: the system chooses.
+    pub media_port: u16,
+    /// Threads that send; at least one.
+    pub shards: usize,
+}
+
+/// A stream to open.
+#[derive(Debug)]
+pub struct StreamConfig {
+    /// Its name.
+    pub id: String,
+    /// Where its media comes from.
+    pub ingress: Ingress,
+    /// A leg without a packet for this long is inactive.
+    pub silence: Duration,
+    /// How much of it is kept for viewers that join or miss packets.
+    pub limits: Limits,
+}
+
+/// Where media comes from.
+#[derive(Debug)]
+pub enum Ingress {
+    /// RTP on UDP ports; 0: the system chooses.
+    Rtp {
+        /// The address to bind.
+        host: IpAddr,
+        /// The video leg's port, when there is one.
+        video: Option<u16>,
+        /// The audio leg's port, when there is one.
+        audio: Option<u16>,
+    },
+    /// A clip's files, played round and round.
+    Clip {
+        /// Annex B with access unit delimiters.
+        video: Vec<u8>,
+        /// Ogg Opus.
+        audio: Vec<u8>,
+        /// Pictures per second.
+        frames_per_second: f64,
+    },
+    /// A publisher's tracks, connected by `Engine::add_publisher`.
+    Publisher {
+        /// Is there a video leg?
+        video: bool,
+        /// Is there an audio leg?
+        audio: bool,
+    },
+    /// Frames handed to `Engine::push`.
+    Push {
+        /// Is there a video leg?
+        video: bool,
+        /// Is there an audio leg?
+        audio: bool,
+    },
+}
+
+/// The ports that were opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamPorts {
+    /// Of the video leg.
+    pub video: Option<u16>,
+    /// Of the audio leg.
+    pub audio: Option<u16>,
+}
+
+/// A viewer or publisher to answer.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Its session's name.
+    pub id: String,
+    /// What it watches or feeds.
+    pub stream: String,
+    /// The offer with its accepted m-lines only.
+    pub offer: String,
+    /// One per accepted m-line, in its order.
+    pub media: Vec<MediaLine>,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+/// One accepted m-line.
+#[derive(Clone, Debug)]
+pub struct MediaLine {
+    /// Which leg it carries.
+    pub kind: Kind,
+    /// The local media section.
+    pub description: String,
+    /// Negotiated.
+    pub payload_type: u8,
+    /// Announced.
+    pub ssrc: u32,
+    /// Announced; the same for all lines of a viewer.
+    pub cname: String,
+    /// Payload type and SSRC of retransmissions (RFC 4588), when negotiated.
+    pub retransmission: Option<(u8, u32)>,
+    /// Header extensions to write.
+    pub extensions: ExtensionIds,
+}

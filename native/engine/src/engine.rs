@@ -1,0 +1,416 @@
+//! The engine's face: streams and sessions by name. Every method may be called from any thread; those that block say so.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::time::Duration;
+
+use core_media::clip::{Clip, Player};
+use core_media::frame::Kind;
+use core_media::source::Source;
+use core_media::track::{Retransmission, Track, TrackConfig};
+use rtc::{Level, Peer, PeerConfig, Role};
+
+use crate::clock::Clock;
+use crate::config::{EngineConfig, Ingress, MediaLine, SessionConfig, StreamConfig, StreamPorts};
+use crate::error::EngineError;
+use crate::event::{Event, Events};
+use crate::ingest::{Ingest, Sockets, player_start};
+use crate::ports::{NextPort, Place, Ports};
+use crate::session::{Media, SessionEvents, SessionState};
+use crate::shard::{Control, Shard, ShardTrack, ShardViewer, ViewerKey};
+use crate::snapshot::{self, Histograms, Snapshot, StreamSnapshot, ViewerSnapshot};
+use crate::stream::{Legs, Stream, StreamFacts, StreamKey};
+
+/// Events handed out at once.
+const MAX_EVENTS: usize = 1_024;
+
+/// Moves media from streams to viewers.
+pub struct Engine {
+    clock: Clock,
+    events: Arc<Events>,
+    histograms: Arc<Histograms>,
+    ingest: Ingest,
+    shards: Vec<Shard>,
+    /// Of each shard, in the same order.
+    ports: Vec<Ports>,
+    next_port: NextPort,
+    keys: AtomicU64,
+    random: RandomState,
+    closing: AtomicBool,
+    streams: Mutex<HashMap<String, Arc<Stream>>>,
+    /// `None` while the session is being set up.
+    sessions: Mutex<HashMap<String, Option<Session>>>,
+}
+
+/// A session's parts outside the thread that serves it. Dropped in this order: the port is still ours while the peer
+/// closes.
+struct Session {
+    stream: String,
+    server: Server,
+    state: Arc<SessionState>,
+    peer: Peer,
+    _place: Place,
+}
+
+/// Who serves a session.
+enum Server {
+    /// A viewer, by a shard.
+    Shard(usize, ViewerKey),
+    /// A publisher, by the ingest thread.
+    Ingest(StreamKey),
+}
+
+impl Engine {
+    /// Starts the threads and opens one UDP port per shard. Blocks for some milliseconds.
+    pub fn start(config: &EngineConfig) -> Result<Self, EngineError> {
+        let events = Arc::new(Events::default());
+        log_to(&events);
+        let clock = Clock::start();
+        let histograms = Arc::new(Histograms::default());
+        let failed = |error: io::Error| EngineError::Failed(format!("cannot start a thread: {error}"));
+        let next_port = NextPort::new(config.media_port);
+        let mut shards = Vec::new();
+        let mut ports = Vec::new();
+        for index in 0..config.shards.max(1) {
+            ports.push(Ports::open(config.media_host, next_port.exact()?)?);
+            shards.push(Shard::start(index, clock, events.clone(), histograms.clone()).map_err(failed)?);
+        }
+        let mailboxes = shards.iter().map(|shard| shard.mailbox.clone()).collect();
+        let ingest = Ingest::start(clock, mailboxes, events.clone()).map_err(failed)?;
+        Ok(Self {
+            clock,
+            events,
+            histograms,
+            ingest,
+            shards,
+            ports,
+            next_port,
+            keys: AtomicU64::new(0),
+            random: RandomState::new(),
+            closing: AtomicBool::new(false),
+            streams: Mutex::default(),
+            sessions: Mutex::default(),
+        })
+    }
+
+    /// Opens a stream's input.
+    pub fn add_stream(&self, config: StreamConfig) -> Result<StreamPorts, EngineError> {
+        self.refuse_when_closing()?;
+        let mut streams = lock(&self.streams);
+        if streams.contains_key(&config.id) {
+            return Err(EngineError::Exists);
+        }
+        let published = matches!(config.ingress, Ingress::Publisher { .. });
+        let (legs, ports, sockets, player) = self.open_ingress(config.ingress)?;
+        let key = self.keys.fetch_add(1, Relaxed);
+        let publisher = published.then(|| self.ingest.handle());
+        let shards = self.shards.len();
+        let stream = Arc::new(Stream::new(key, config.id.clone(), legs, config.limits, publisher, shards));
+        let counters = |kind| stream.leg(kind).map(|leg| leg.input.clone());
+        let make = if published { Source::published } else { Source::new };
+        let source = make(counters(Kind::Video), counters(Kind::Audio), config.silence);
+        self.ingest.add(stream.clone(), source, sockets, player);
+        streams.insert(config.id, stream);
+        Ok(ports)
+    }
+
+    /// Closes a stream's input; unknown names are ignored. Its viewers stay, without media. Blocks until the ports
+    /// are free.
+    pub fn remove_stream(&self, id: &str) {
+        let removed = lock(&self.streams).remove(id);
+        if let Some(stream) = removed {
+            self.ingest.remove(stream.key);
+        }
+    }
+
+    /// What is known of a stream's media.
+    pub fn facts(&self, id: &str) -> Option<StreamFacts> {
+        let stream = lock(&self.streams).get(id).cloned();
+        stream.map(|stream| stream.facts(self.clock.now()))
+    }
+
+    /// Takes a frame for a `Push` stream; false when too much waits or there is no such stream. `capture`: when the
+    /// frame was made, on any clock that both legs share.
+    pub fn push(&self, id: &str, kind: Kind, data: Vec<u8>, capture: Duration) -> bool {
+        let key = lock(&self.streams).get(id).filter(|stream| stream.leg(kind).is_some()).map(|stream| stream.key);
+        key.is_some_and(|key| self.ingest.push(key, kind, data, capture))
+    }
+
+    /// Answers a viewer; gives the local description. Blocks, about a millisecond, until it is whole.
+    pub fn add_viewer(&self, config: &SessionConfig) -> Result<String, EngineError> {
+        self.add_session(config, |stream| self.answer_viewer(config, stream))
+    }
+
+    /// Answers a publisher of a `Publisher` stream; there should be one at a time. Gives the local description. Blocks
+    /// as `add_viewer` does.
+    pub fn add_publisher(&self, config: &SessionConfig) -> Result<String, EngineError> {
+        self.add_session(config, |stream| self.answer_publisher(config, stream))
+    }
+
+    /// Tells a session of one more address of its peer; false when it could not be used.
+    pub fn add_candidate(&self, id: &str, mid: &str, candidate: &str) -> bool {
+        match lock(&self.sessions).get(id) {
+            Some(Some(session)) => session.peer.add_candidate(mid, candidate),
+            _ => false,
+        }
+    }
+
+    /// Ends a session; unknown names are ignored. Blocks until its media has stopped.
+    pub fn remove_session(&self, id: &str) {
+        let removed = lock(&self.sessions).remove(id);
+        if let Some(Some(session)) = removed {
+            self.close_session(session);
+        }
+    }
+
+    /// All counters.
+    pub fn snapshot(&self) -> Snapshot {
+        let now = self.clock.now();
+        let histograms = &self.histograms;
+        let shards = self.shards.iter().zip(&self.ports).map(|(shard, ports)| (ports.viewers(), shard.mailbox.depth()));
+        Snapshot {
+            udp_ports: self.ingest.sockets() + self.ports.iter().map(Ports::count).sum::<usize>(),
+            streams: lock(&self.streams).values().map(|stream| StreamSnapshot::of(stream, now)).collect(),
+            shards: shards.collect(),
+            ice: histograms.ice.snapshot(),
+            dtls: histograms.dtls.snapshot(),
+            first_keyframe: histograms.first_keyframe.snapshot(),
+            fanout: histograms.fanout.snapshot(),
+            send_batch: histograms.send_batch.snapshot(),
+            rtt: histograms.rtt.snapshot(),
+            loss: histograms.loss.snapshot(),
+        }
+    }
+
+    /// Every viewer that has been answered.
+    pub fn viewers(&self) -> Vec<ViewerSnapshot> {
+        let now = self.clock.now();
+        let sessions = lock(&self.sessions);
+        let viewers = sessions.values().flatten().filter(|session| matches!(session.server, Server::Shard(..)));
+        viewers.map(|session| session.snapshot(now)).collect()
+    }
+
+    /// What happened since the last call, oldest first; the rest comes with the next call.
+    pub fn drain_events(&self) -> Vec<Event> {
+        self.events.drain(MAX_EVENTS)
+    }
+
+    /// Lets a shard stand still until the result is dropped, as a machine without a free core would. For tests.
+    #[doc(hidden)]
+    pub fn hold_shard(&self, shard: usize) -> impl Send + use<> {
+        let (held, is_held) = mpsc::channel();
+        let (hold, released) = mpsc::channel::<()>();
+        self.shards[shard].mailbox.control(Control::Hold(held, released));
+        // An error means that the shard has ended and stands still anyway.
+        let _ = is_held.recv();
+        hold
+    }
+
+    /// Ends everything; a second call does nothing. Blocks until all threads and ports are gone.
+    pub fn close(&self) {
+        self.closing.store(true, Relaxed);
+        let sessions: Vec<Session> = lock(&self.sessions).drain().filter_map(|(_, session)| session).collect();
+        sessions.into_iter().for_each(|session| self.close_session(session));
+        lock(&self.streams).clear();
+        self.ingest.stop();
+        self.shards.iter().for_each(Shard::stop);
+        self.ports.iter().for_each(Ports::close);
+    }
+
+    fn refuse_when_closing(&self) -> Result<(), EngineError> {
+        if self.closing.load(Relaxed) { Err(EngineError::Closing) } else { Ok(()) }
+    }
+
+    fn open_ingress(&self, ingress: Ingress) -> Result<OpenIngress, EngineError> {
+        let mut sockets = Sockets::default();
+        match ingress {
+            Ingress::Rtp { host, video, audio } => {
+                let mut open = |kind, port: Option<u16>| {
+                    port.map(|port| sockets.open(kind, host, port)).transpose().map_err(|(port, error)| {
+                        match error.kind() {
+                            io::ErrorKind::AddrInUse => EngineError::AddressInUse(port),
+                            _ => EngineError::Failed(format!("cannot open UDP port {port}: {error}")),
+                        }
+                    })
+                };
+                let ports = StreamPorts { video: open(Kind::Video, video)?, audio: open(Kind::Audio, audio)? };
+                let legs = Legs { video: video.is_some(), audio: audio.is_some() };
+                Ok((legs, ports, sockets, None))
+            }
+            Ingress::Clip { video, audio, frames_per_second } => {
+                let clip = Clip::parse(video, &audio, frames_per_second).map_err(|_| EngineError::InvalidClip)?;
+                let player = Player::new(clip, player_start(self.clock.now()));
+                Ok((Legs { video: true, audio: true }, StreamPorts::default(), sockets, Some(player)))
+            }
+            Ingress::Publisher { video, audio } | Ingress::Push { video, audio } => {
+                Ok((Legs { video, audio }, StreamPorts::default(), sockets, None))
+            }
+        }
+    }
+
+    fn add_session(
+        &self,
+        config: &SessionConfig,
+        answer: impl FnOnce(&Arc<Stream>) -> Result<(Session, String), EngineError>,
+    ) -> Result<String, EngineError> {
+        self.refuse_when_closing()?;
+        let stream = lock(&self.streams).get(&config.stream).cloned().ok_or(EngineError::UnknownStream)?;
+        {
+            let mut sessions = lock(&self.sessions);
+            if sessions.contains_key(&config.id) {
+                return Err(EngineError::Exists);
+            }
+            sessions.insert(config.id.clone(), None);
+        }
+        let answered = answer(&stream);
+        let mut sessions = lock(&self.sessions);
+        let removed_meanwhile = sessions.remove(&config.id).is_none();
+        match answered {
+            Ok((session, description)) if !removed_meanwhile => {
+                sessions.insert(config.id.clone(), Some(session));
+                Ok(description)
+            }
+            Ok((session, _)) => {
+                drop(sessions);
+                self.close_session(session);
+                Err(EngineError::Closing)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn answer_viewer(&self, config: &SessionConfig, stream: &Arc<Stream>) -> Result<(Session, String), EngineError> {
+        let shard = self.emptiest_shard();
+        let mailbox = &self.shards[shard].mailbox;
+        let key = self.keys.fetch_add(1, Relaxed);
+        let media = Media::Viewer(key, mailbox.clone());
+        let (session, description) = self.answer(config, shard, Server::Shard(shard, key), media)?;
+        let lines = config.media.iter().enumerate();
+        let tracks = lines.map(|(index, line)| self.track(key, &session.peer, index, line)).collect();
+        let cname = config.media.first().map(|line| line.cname.clone()).unwrap_or_default();
+        let viewer = ShardViewer { key, stream: stream.clone(), state: session.state.clone(), cname, tracks };
+        mailbox.control(Control::Add(Box::new(viewer)));
+        Ok((session, description))
+    }
+
+    fn answer_publisher(&self, config: &SessionConfig, stream: &Arc<Stream>) -> Result<(Session, String), EngineError> {
+        let legs: Vec<Kind> = config.media.iter().map(|line| line.kind).collect();
+        let media = Media::Publisher(stream.key, self.ingest.handle(), legs.clone());
+        let (session, description) = self.answer(config, self.emptiest_shard(), Server::Ingest(stream.key), media)?;
+        let tracks = legs.into_iter().enumerate().map(|(index, leg)| (leg, session.peer.track(index))).collect();
+        self.ingest.publish(stream.key, tracks);
+        Ok((session, description))
+    }
+
+    fn emptiest_shard(&self) -> usize {
+        (0..self.shards.len()).min_by_key(|&shard| self.ports[shard].viewers()).unwrap_or(0)
+    }
+
+    fn answer(
+        &self,
+        config: &SessionConfig,
+        shard: usize,
+        server: Server,
+        media: Media,
+    ) -> Result<(Session, String), EngineError> {
+        let place = self.ports[shard].place(&self.next_port)?;
+        let state = Arc::new(SessionState::new(config.id.clone(), self.clock.now()));
+        let events = Arc::new(SessionEvents {
+            state: state.clone(),
+            media,
+            events: self.events.clone(),
+            histograms: self.histograms.clone(),
+            clock: self.clock,
+        });
+        let tracks: Vec<&str> = config.media.iter().map(|line| line.description.as_str()).collect();
+        let role = Role::Answer { offer: &config.offer };
+        let config_of_peer = PeerConfig { port: place.mux(), role, tracks: &tracks, timeout: config.timeout };
+        let (peer, description) = Peer::new(config_of_peer, events)?;
+        Ok((Session { stream: config.stream.clone(), server, state, peer, _place: place }, description))
+    }
+
+    fn track(&self, key: ViewerKey, peer: &Peer, index: usize, line: &MediaLine) -> ShardTrack {
+        // Keyed by the system's randomness: not for secrets, but nobody can guess where numbers begin.
+        let random = self.random.hash_one((key, index));
+        let track = Track::new(TrackConfig {
+            kind: line.kind,
+            payload_type: line.payload_type,
+            ssrc: line.ssrc,
+            first_sequence: random as u16,
+            timestamp_offset: (random >> 32) as u32,
+            retransmission: line.retransmission.map(|(payload_type, ssrc)| Retransmission {
+                payload_type,
+                ssrc,
+                first_sequence: (random >> 16) as u16,
+            }),
+            extensions: line.extensions,
+            wall: self.clock.wall(),
+        });
+        ShardTrack { id: peer.track(index), track, open: false }
+    }
+
+    fn close_session(&self, session: Session) {
+        session.state.retire();
+        match session.server {
+            Server::Shard(shard, key) => {
+                let (done, removed) = mpsc::channel();
+                self.shards[shard].mailbox.control(Control::Remove(key, done));
+                // An error means that the shard has ended and sends nothing any more.
+                let _ = removed.recv();
+            }
+            Server::Ingest(stream) => self.ingest.depart(stream),
+        }
+        session.peer.close();
+    }
+}
+
+/// Which legs there are, their ports, their sockets, and what plays.
+type OpenIngress = (Legs, StreamPorts, Sockets, Option<Player>);
+
+impl Session {
+    fn snapshot(&self, now: core_media::time::Time) -> ViewerSnapshot {
+        let (rtt, loss, jitter) = self.state.reception();
+        ViewerSnapshot {
+            id: self.state.id.clone(),
+            stream: self.stream.clone(),
+            state: snapshot::ViewerState::of(&self.state),
+            age: now.since(self.state.created).as_secs_f64(),
+            packets_out: self.state.packets.load(Relaxed),
+            bytes_out: self.state.bytes.load(Relaxed),
+            retransmissions: self.state.retransmissions.load(Relaxed),
+            rtt,
+            loss,
+            jitter,
+            candidate_pair: self.peer.candidate_pair(),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves maps of names whole: each change to them is one call.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Engines that want the library's log; it has one for the whole process.
+static LISTENERS: Mutex<Vec<Weak<Events>>> = Mutex::new(Vec::new());
+
+fn log_to(events: &Arc<Events>) {
+    let mut listeners = lock(&LISTENERS);
+    listeners.retain(|listener| listener.strong_count() > 0);
+    listeners.push(Arc::downgrade(events));
+    drop(listeners);
+    rtc::init(|level: Level, text: &str| {
+        for events in lock(&LISTENERS).iter().filter_map(Weak::upgrade) {
+            events.push(Event::Log { level, text: text.to_owned() });
+        }
+    });
+}

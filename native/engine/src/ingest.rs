@@ -1,0 +1,480 @@
+//! The thread that reads what comes in: sockets in batches, clips by the clock, frames handed over by programs.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use core_media::clip::Player;
+use core_media::frame::{Frame, Kind};
+use core_media::source::{Notice, Output, Source};
+use core_media::time::Time;
+use mio::{Events as Readiness, Interest, Poll, Token, Waker};
+use rtc::{RecvBatch, TrackId, UdpSocket};
+
+use crate::clock::Clock;
+use crate::event::{Event, Events};
+use crate::mailbox::Mailbox;
+use crate::stream::{Stream, StreamKey};
+
+/// Bytes of pushed frames that may wait; past it `push` says no.
+const PUSH_CAPACITY: usize = 4 << 20;
+
+/// Packets from publishers that may wait.
+const PUBLISH_CAPACITY: usize = 8_192;
+
+/// Publishers' packets carry no address that matters: their peers are authenticated.
+const PUBLISHER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// The largest UDP datagram.
+const MAX_DATAGRAM: usize = 65_535;
+
+const WAKE: Token = Token(usize::MAX);
+
+/// The sockets of a stream's legs; RTCP comes to the port after RTP (RFC 3550 §11), where that is free.
+#[derive(Debug, Default)]
+pub struct Sockets(Vec<(Kind, UdpSocket)>);
+
+impl Sockets {
+    /// Opens a leg's sockets; gives the RTP port.
+    pub fn open(&mut self, kind: Kind, host: IpAddr, port: u16) -> Result<u16, (u16, io::Error)> {
+        let rtp = UdpSocket::bind(SocketAddr::new(host, port)).map_err(|error| (port, error))?;
+        let port = rtp.local_addr().map_err(|error| (port, error))?.port();
+        self.0.push((kind, rtp));
+        // Taken when the legs' ports follow each other; reports then come to the other leg's socket and are told
+        // apart by SSRC.
+        if let Some(Ok(rtcp)) = port.checked_add(1).map(|next| UdpSocket::bind(SocketAddr::new(host, next))) {
+            self.0.push((kind, rtcp));
+        }
+        Ok(port)
+    }
+}
+
+enum Command {
+    Add {
+        stream: Arc<Stream>,
+        source: Box<Source>,
+        sockets: Sockets,
+        player: Option<Box<Player>>,
+    },
+    Remove {
+        key: StreamKey,
+        done: mpsc::Sender<()>,
+    },
+    Push {
+        key: StreamKey,
+        kind: Kind,
+        data: Vec<u8>,
+        capture: Duration,
+    },
+    /// A publisher's tracks: where to send what it has to be told.
+    Publish {
+        key: StreamKey,
+        tracks: Vec<(Kind, TrackId)>,
+    },
+    Depart {
+        key: StreamKey,
+        done: mpsc::Sender<()>,
+    },
+    RequestKeyframe {
+        key: StreamKey,
+    },
+    Stop,
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub struct Ingest {
+    handle: SourceHandle,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    sockets: Arc<AtomicUsize>,
+}
+
+/// A way to the thread that can be kept anywhere.
+#[derive(Clone, Debug)]
+pub struct SourceHandle {
+    inbox: Arc<Inbox>,
+    waker: Arc<Waker>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    commands: Mutex<Vec<Command>>,
+    pushed_bytes: AtomicUsize,
+    published: Mutex<Vec<Published>>,
+}
+
+/// A packet from a publisher.
+struct Published {
+    key: StreamKey,
+    kind: Kind,
+    packet: Vec<u8>,
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").field("pushed_bytes", &self.pushed_bytes).finish_non_exhaustive()
+    }
+}
+
+impl Ingest {
+    /// Who may feed streams from elsewhere.
+    pub fn handle(&self) -> SourceHandle {
+        self.handle.clone()
+    }
+
+    pub fn start(clock: Clock, shards: Vec<Arc<Mailbox>>, events: Arc<Events>) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let inbox = Arc::new(Inbox::default());
+        let sockets = Arc::new(AtomicUsize::new(0));
+        let worker = Worker {
+            clock,
+            shards,
+            events,
+            poll,
+            inbox: inbox.clone(),
+            open: sockets.clone(),
+            streams: HashMap::new(),
+            sockets: HashMap::new(),
+            next_token: 0,
+            ready: Vec::new(),
+            output: Output::default(),
+        };
+        let thread = std::thread::Builder::new().name("whep-ingest".into()).spawn(move || worker.run())?;
+        Ok(Self { handle: SourceHandle { inbox, waker }, thread: Mutex::new(Some(thread)), sockets })
+    }
+
+    pub fn add(&self, stream: Arc<Stream>, source: Source, sockets: Sockets, player: Option<Player>) {
+        let (source, player) = (Box::new(source), player.map(Box::new));
+        self.handle.command(Command::Add { stream, source, sockets, player });
+    }
+
+    /// Blocks until the stream's sockets are closed.
+    pub fn remove(&self, key: StreamKey) {
+        let (done, closed) = mpsc::channel();
+        self.handle.command(Command::Remove { key, done });
+        // An error means that the thread has ended, and its sockets with it.
+        let _ = closed.recv();
+    }
+
+    /// Says where a stream's publisher is told what it has to know.
+    pub fn publish(&self, key: StreamKey, tracks: Vec<(Kind, TrackId)>) {
+        self.handle.command(Command::Publish { key, tracks });
+    }
+
+    /// The stream's publisher has left. Blocks until nothing is sent to it any more.
+    pub fn depart(&self, key: StreamKey) {
+        let (done, departed) = mpsc::channel();
+        self.handle.command(Command::Depart { key, done });
+        // An error means that the thread has ended and sends nothing any more.
+        let _ = departed.recv();
+    }
+
+    /// False when too much waits.
+    pub fn push(&self, key: StreamKey, kind: Kind, data: Vec<u8>, capture: Duration) -> bool {
+        let pushed = &self.handle.inbox.pushed_bytes;
+        let waiting = pushed.load(Relaxed);
+        if waiting > 0 && waiting + data.len() > PUSH_CAPACITY {
+            return false;
+        }
+        pushed.fetch_add(data.len(), Relaxed);
+        self.handle.command(Command::Push { key, kind, data, capture });
+        true
+    }
+
+    /// UDP sockets that are open.
+    pub fn sockets(&self) -> usize {
+        self.sockets.load(Relaxed)
+    }
+
+    /// Ends the thread and waits for it.
+    pub fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            self.handle.command(Command::Stop);
+            // The worker catches its panics, so joining cannot fail.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl SourceHandle {
+    /// Takes a publisher's packet; dropped when too many wait.
+    pub fn publish(&self, key: StreamKey, kind: Kind, packet: &[u8]) {
+        let mut published = self.inbox.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = published.len();
+        if waiting < PUBLISH_CAPACITY {
+            published.push(Published { key, kind, packet: packet.to_vec() });
+        }
+        drop(published);
+        // One wake-up for all packets that come before the thread looks.
+        if waiting == 0 {
+            self.wake();
+        }
+    }
+
+    /// A viewer of a published stream cannot go on without a keyframe.
+    pub fn request_keyframe(&self, key: StreamKey) {
+        self.command(Command::RequestKeyframe { key });
+    }
+
+    fn command(&self, command: Command) {
+        self.inbox.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        // A pipe that is full wakes the thread as well.
+        let _ = self.waker.wake();
+    }
+}
+
+struct Worker {
+    clock: Clock,
+    shards: Vec<Arc<Mailbox>>,
+    events: Arc<Events>,
+    poll: Poll,
+    inbox: Arc<Inbox>,
+    open: Arc<AtomicUsize>,
+    streams: HashMap<StreamKey, Input>,
+    sockets: HashMap<Token, Socket>,
+    next_token: usize,
+    /// Sockets that may hold more: readiness is told once, at the edge.
+    ready: Vec<Token>,
+    output: Output,
+}
+
+struct Input {
+    stream: Arc<Stream>,
+    source: Source,
+    player: Option<Box<Player>>,
+    /// The publisher's, while there is one.
+    tracks: Vec<(Kind, TrackId)>,
+}
+
+struct Socket {
+    stream: StreamKey,
+    kind: Kind,
+    socket: UdpSocket,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut readiness = Readiness::with_capacity(256);
+        let mut batch = RecvBatch::new(RecvBatch::MAX_COUNT, MAX_DATAGRAM);
+        loop {
+            let timeout = self.timeout();
+            match self.poll.poll(&mut readiness, timeout) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    let text = format!("ingest cannot wait for datagrams: {error}");
+                    self.events.push(Event::Log { level: rtc::Level::Error, text });
+                    return;
+                }
+                _ => {}
+            }
+            self.ready.extend(readiness.iter().map(|event| event.token()).filter(|token| *token != WAKE));
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(&mut batch)));
+            match turn {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(_) => {
+                    self.output = Output::default();
+                    let text = "ingest dropped what made it fail".into();
+                    self.events.push(Event::Log { level: rtc::Level::Error, text });
+                }
+            }
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now = self.clock.now();
+        let due = self.streams.values().flat_map(|input| {
+            let player = input.player.as_ref().map(|player| player.deadline());
+            [player, input.source.deadline(now)]
+        });
+        due.flatten().min().map(|due| due.since(now))
+    }
+
+    /// True when the thread is to end.
+    fn turn(&mut self, batch: &mut RecvBatch) -> bool {
+        let commands = std::mem::take(&mut *self.inbox.commands.lock().unwrap_or_else(PoisonError::into_inner));
+        for command in commands {
+            match command {
+                Command::Add { stream, source, sockets, player } => self.add(stream, *source, sockets, player),
+                Command::Remove { key, done } => {
+                    self.remove(key);
+                    // Nobody waits any more: the one who asked has gone.
+                    let _ = done.send(());
+                }
+                Command::Push { key, kind, data, capture } => {
+                    self.inbox.pushed_bytes.fetch_sub(data.len(), Relaxed);
+                    let now = self.clock.now();
+                    if let Some(input) = self.streams.get_mut(&key) {
+                        input.source.push(kind, &data, capture, now, &mut self.output);
+                        deliver(input, &mut self.output, &self.shards, &self.events);
+                    }
+                }
+                Command::Publish { key, tracks } => {
+                    if let Some(input) = self.streams.get_mut(&key) {
+                        input.tracks = tracks;
+                    }
+                }
+                Command::Depart { key, done } => {
+                    if let Some(input) = self.streams.get_mut(&key) {
+                        input.tracks.clear();
+                        input.source.depart(&mut self.output);
+                        deliver(input, &mut self.output, &self.shards, &self.events);
+                    }
+                    // Nobody waits any more: the one who asked has gone.
+                    let _ = done.send(());
+                }
+                Command::RequestKeyframe { key } => {
+                    if let Some(input) = self.streams.get_mut(&key) {
+                        input.stream.keyframe_wanted.store(false, Relaxed);
+                        input.source.request_keyframe();
+                    }
+                }
+                Command::Stop => return true,
+            }
+        }
+        self.take_published();
+        // One batch from each socket in turn, so that a flood on one leg does not starve the others.
+        for token in std::mem::take(&mut self.ready) {
+            if self.read(token, batch) && !self.ready.contains(&token) {
+                self.ready.push(token);
+            }
+        }
+        let now = self.clock.now();
+        for input in self.streams.values_mut() {
+            if input.source.deadline(now).is_some_and(|due| due <= now) {
+                input.source.poll(now, &mut self.output);
+            }
+            if let Some(player) = &mut input.player {
+                let (source, output) = (&mut input.source, &mut self.output);
+                player.poll(now, |kind, data, capture| source.push(kind, data, capture, now, output));
+            }
+            deliver(input, &mut self.output, &self.shards, &self.events);
+        }
+        false
+    }
+
+    fn take_published(&mut self) {
+        let published = std::mem::take(&mut *self.inbox.published.lock().unwrap_or_else(PoisonError::into_inner));
+        if published.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        for Published { key, kind, packet } in published {
+            if let Some(input) = self.streams.get_mut(&key) {
+                input.source.handle_datagram(kind, &packet, PUBLISHER, now, &mut self.output);
+                deliver(input, &mut self.output, &self.shards, &self.events);
+            }
+        }
+    }
+
+    fn add(&mut self, stream: Arc<Stream>, source: Source, sockets: Sockets, player: Option<Box<Player>>) {
+        let key = stream.key;
+        for (kind, mut socket) in sockets.0 {
+            let token = Token(self.next_token);
+            self.next_token += 1;
+            if let Err(error) = self.poll.registry().register(&mut socket, token, Interest::READABLE) {
+                let text = format!("stream {}: cannot watch its {} port: {error}", stream.id, kind.name());
+                self.events.push(Event::Log { level: rtc::Level::Error, text });
+            }
+            self.open.fetch_add(1, Relaxed);
+            self.sockets.insert(token, Socket { stream: key, kind, socket });
+            // Datagrams may have come before the socket was watched.
+            self.ready.push(token);
+        }
+        self.streams.insert(key, Input { stream, source, player, tracks: Vec::new() });
+    }
+
+    fn remove(&mut self, key: StreamKey) {
+        self.streams.remove(&key);
+        self.sockets.retain(|_, socket| {
+            if socket.stream == key {
+                // Closing takes it out of the poll as well.
+                let _ = self.poll.registry().deregister(&mut socket.socket);
+                self.open.fetch_sub(1, Relaxed);
+            }
+            socket.stream != key
+        });
+    }
+
+    /// Reads one batch; true when there may be more.
+    fn read(&mut self, token: Token, batch: &mut RecvBatch) -> bool {
+        let Some(Socket { stream, kind, socket }) = self.sockets.get(&token) else { return false };
+        let Some(input) = self.streams.get_mut(stream) else { return false };
+        // An error is an ICMP message for something once sent from this port; the next read goes on.
+        let Ok(count) = socket.recv(batch) else { return true };
+        let now = self.clock.now();
+        for (datagram, from) in batch.iter() {
+            input.source.handle_datagram(*kind, datagram, from, now, &mut self.output);
+        }
+        deliver(input, &mut self.output, &self.shards, &self.events);
+        count > 0
+    }
+}
+
+/// Hands out what a source gave: frames to the shards that have viewers of it, notices to whoever drains events.
+fn deliver(input: &Input, output: &mut Output, shards: &[Arc<Mailbox>], events: &Events) {
+    let stream = &input.stream;
+    if !output.feedback.is_empty() {
+        rtc::burst(|burst| {
+            for (kind, packet) in output.feedback.drain(..) {
+                if let Some((_, track)) = input.tracks.iter().find(|(leg, _)| *leg == kind) {
+                    burst.send(*track, &packet);
+                }
+            }
+        });
+    }
+    if output.frames.is_empty() && output.notices.is_empty() {
+        return;
+    }
+    stream.learn(&input.source);
+    fan_out(stream, &output.frames, shards);
+    output.frames.clear();
+    for notice in output.notices.drain(..) {
+        let id = stream.id.clone();
+        events.push(match notice {
+            Notice::Active(leg) => Event::LegActive { stream: id, leg },
+            Notice::Inactive(leg, reason) => Event::LegInactive { stream: id, leg, reason },
+            Notice::Warning(warning) => {
+                stream.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+                Event::Warning { stream: id, warning }
+            }
+        });
+    }
+}
+
+fn fan_out(stream: &Arc<Stream>, frames: &[Arc<Frame>], shards: &[Arc<Mailbox>]) {
+    for frame in frames {
+        if let Some(leg) = stream.leg(frame.kind) {
+            leg.remember(frame.clone());
+        }
+    }
+    for (mailbox, audience) in shards.iter().zip(&stream.audience) {
+        let viewers = audience.load(Relaxed) as u64;
+        if viewers == 0 || frames.is_empty() {
+            continue;
+        }
+        for (kind, refused) in mailbox.deliver(stream, frames) {
+            if let Some(leg) = stream.leg(kind).filter(|_| refused > 0) {
+                leg.output.overloaded.fetch_add(refused as u64 * viewers, Relaxed);
+            }
+        }
+    }
+}
+
+/// A player begins a moment from now, so that nothing of it is late.
+pub fn player_start(now: Time) -> Time {
+    now + Duration::from_millis(50)
+}

@@ -1,0 +1,31 @@
+//! The engine: one ingest thread, some shards, and the sessions between them.
+//!
+//! ```text
+//! datagrams -> ingest (core::Source) -> one bounded mailbox per shard -> shard (core::Track) -> rtc::burst
+//! peers     -> rtc callbacks         -> the same mailbox (RTCP)       -> shard
+//! sessions  <- Engine (any thread)   -> events, drained by whoever embeds it
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod config;
+mod engine;
+mod error;
+mod event;
+mod histogram;
+mod ingest;
+mod mailbox;
+mod ports;
+mod session;
+mod shard;
+mod snapshot;
+mod stream;
+
+pub use config::{EngineConfig, Ingress, MediaLine, SessionConfig, StreamConfig, StreamPorts};
+pub use engine::Engine;
+pub use error::EngineError;
+pub use event::{EndReason, Event};
+pub use histogram::HistogramSnapshot;
+pub use snapshot::{LegSnapshot, Snapshot, StreamSnapshot, ViewerSnapshot, ViewerState};
+pub use stream::{AudioFacts, StreamFacts, VideoFacts};

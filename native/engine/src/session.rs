@@ -1,0 +1,194 @@
+//! A viewer or publisher between its peer, the thread that serves it, and its readers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use core_media::frame::Kind;
+use core_media::rtcp::Reception;
+use core_media::time::Time;
+use rtc::{PeerEvents, PeerState};
+
+use crate::clock::Clock;
+use crate::event::{EndReason, Event, Events};
+use crate::ingest::SourceHandle;
+use crate::mailbox::{Feedback, Mailbox};
+use crate::shard::{Control, ViewerKey};
+use crate::snapshot::Histograms;
+use crate::stream::StreamKey;
+
+/// Between a packet and its repair, where the viewer has not reported yet.
+const DEFAULT_ROUND_TRIP: Duration = Duration::from_millis(40);
+
+/// What callbacks, threads and readers share of a session.
+#[derive(Debug)]
+pub struct SessionState {
+    pub id: String,
+    pub created: Time,
+    ended: AtomicBool,
+    playing: AtomicBool,
+    /// Nanoseconds after `created`; 0 before.
+    ice_connected: AtomicU64,
+    connected: AtomicBool,
+    pub packets: AtomicU64,
+    pub bytes: AtomicU64,
+    pub retransmissions: AtomicU64,
+    /// Bits of f32 each; NaN before the first report.
+    rtt: AtomicU32,
+    loss: AtomicU32,
+    jitter: AtomicU32,
+}
+
+impl SessionState {
+    pub fn new(id: String, created: Time) -> Self {
+        let unknown = || AtomicU32::new(f32::NAN.to_bits());
+        Self {
+            id,
+            created,
+            ended: AtomicBool::new(false),
+            playing: AtomicBool::new(false),
+            ice_connected: AtomicU64::new(0),
+            connected: AtomicBool::new(false),
+            packets: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            retransmissions: AtomicU64::new(0),
+            rtt: unknown(),
+            loss: unknown(),
+            jitter: unknown(),
+        }
+    }
+
+    /// Nothing is to be sent any more.
+    pub fn ended(&self) -> bool {
+        self.ended.load(Relaxed)
+    }
+
+    /// The newest round trip, as the viewer reports it; some tens of milliseconds before the first report.
+    pub fn round_trip(&self) -> Duration {
+        let (seconds, _, _) = self.reception();
+        seconds.map_or(DEFAULT_ROUND_TRIP, Duration::from_secs_f64)
+    }
+
+    pub fn connected(&self) -> bool {
+        self.connected.load(Relaxed)
+    }
+
+    pub fn playing(&self) -> bool {
+        self.playing.load(Relaxed)
+    }
+
+    pub fn sent(&self, packets: u64, bytes: u64) {
+        self.packets.fetch_add(packets, Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// The first packet has been sent. Only video's is a keyframe.
+    pub fn start(&self, kind: Kind, now: Time, histograms: &Histograms) {
+        if !self.playing.swap(true, Relaxed) && kind == Kind::Video {
+            histograms.first_keyframe.observe(now.since(self.created).as_secs_f64());
+        }
+    }
+
+    /// Takes over a receiver's report: loss, jitter, and the round trip from the echoed sender report (RFC 3550 §6.4.1).
+    pub fn learn(&self, kind: Kind, reception: &Reception, clock: Clock, histograms: &Histograms) {
+        let loss = f32::from(reception.fraction_lost) / 256.0;
+        self.loss.store(loss.to_bits(), Relaxed);
+        self.jitter.store((reception.jitter as f32 / kind.rate() as f32).to_bits(), Relaxed);
+        histograms.loss.observe(f64::from(loss));
+        if reception.last_report == 0 {
+            return;
+        }
+        let now = clock.wall().ntp(clock.now()).middle();
+        let trip = now.wrapping_sub(reception.last_report).wrapping_sub(reception.delay) as i32;
+        // A report that claims to answer the future, or a minute ago, says nothing.
+        if (0..60 << 16).contains(&trip) {
+            let seconds = trip as f32 / 65_536.0;
+            self.rtt.store(seconds.to_bits(), Relaxed);
+            histograms.rtt.observe(f64::from(seconds));
+        }
+    }
+
+    pub fn reception(&self) -> (Option<f64>, Option<f64>, Option<f64>) {
+        let value = |bits: &AtomicU32| Some(f32::from_bits(bits.load(Relaxed))).filter(|v| !v.is_nan()).map(f64::from);
+        (value(&self.rtt), value(&self.loss), value(&self.jitter))
+    }
+
+    /// Says once that the session is over.
+    pub fn end(&self, reason: EndReason, events: &Events) {
+        if !self.ended.swap(true, Relaxed) {
+            events.push(Event::SessionEnded { session: self.id.clone(), reason });
+        }
+    }
+
+    /// Over by request: nothing more is said of it.
+    pub fn retire(&self) {
+        self.ended.store(true, Relaxed);
+    }
+}
+
+/// Takes a peer's callbacks.
+pub struct SessionEvents {
+    pub state: Arc<SessionState>,
+    pub media: Media,
+    pub events: Arc<Events>,
+    pub histograms: Arc<Histograms>,
+    pub clock: Clock,
+}
+
+/// Where a session's packets and news go.
+pub enum Media {
+    /// A viewer's to its shard.
+    Viewer(ViewerKey, Arc<Mailbox>),
+    /// A publisher's to its stream; the legs are those of the tracks.
+    Publisher(StreamKey, SourceHandle, Vec<Kind>),
+}
+
+impl PeerEvents for SessionEvents {
+    fn state(&self, state: PeerState) {
+        let viewer = &self.state;
+        let age = self.clock.now().since(viewer.created);
+        match state {
+            PeerState::Connecting => {}
+            PeerState::IceConnected => {
+                let nanos = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX).max(1);
+                if viewer.ice_connected.compare_exchange(0, nanos, Relaxed, Relaxed).is_ok() {
+                    self.histograms.ice.observe(age.as_secs_f64());
+                }
+            }
+            PeerState::Connected => {
+                if !viewer.connected.swap(true, Relaxed) {
+                    let ice = viewer.ice_connected.load(Relaxed) as f64 / 1e9;
+                    self.histograms.dtls.observe((age.as_secs_f64() - ice).max(0.0));
+                    self.events.push(Event::SessionConnected { session: viewer.id.clone() });
+                }
+            }
+            PeerState::IceLost if viewer.connected() => viewer.end(EndReason::ConsentLost, &self.events),
+            PeerState::IceLost => viewer.end(EndReason::IceFailed, &self.events),
+            PeerState::Disconnected | PeerState::Closed if viewer.connected() => {
+                viewer.end(EndReason::ClosedByPeer, &self.events);
+            }
+            PeerState::Failed | PeerState::Disconnected | PeerState::Closed => {
+                viewer.end(EndReason::DtlsFailed, &self.events);
+            }
+        }
+    }
+
+    fn open(&self, track: usize) {
+        if let Media::Viewer(key, mailbox) = &self.media {
+            mailbox.control(Control::Open(*key, track));
+        }
+    }
+
+    fn message(&self, track: usize, packet: &[u8]) {
+        match &self.media {
+            Media::Viewer(viewer, mailbox) => {
+                mailbox.feedback(Feedback { viewer: *viewer, packet: packet.to_vec() });
+            }
+            Media::Publisher(stream, source, legs) => {
+                if let Some(&leg) = legs.get(track) {
+                    source.publish(*stream, leg, packet);
+                }
+            }
+        }
+    }
+}

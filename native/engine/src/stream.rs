@@ -1,0 +1,241 @@
+//! What ingest, shards and readers share of one stream.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use core_media::counters::LegCounters;
+use core_media::frame::{ClockPoint, Frame, Kind};
+use core_media::history::{Cache, History, Limits};
+use core_media::media::Facts;
+use core_media::source::Source;
+use core_media::time::{Time, nanos};
+use core_media::warning::Warning;
+
+use crate::ingest::SourceHandle;
+
+/// Names a stream within one engine; never used twice.
+pub type StreamKey = u64;
+
+/// The shared part of a stream.
+#[derive(Debug)]
+pub struct Stream {
+    pub key: StreamKey,
+    pub id: String,
+    pub video: Option<Arc<LegState>>,
+    pub audio: Option<Arc<LegState>>,
+    /// Viewers of this stream on each shard.
+    pub audience: Vec<AtomicUsize>,
+    pub nacks: AtomicU64,
+    pub retransmissions: AtomicU64,
+    pub keyframe_requests: AtomicU64,
+    pub warnings: Mutex<Vec<Warning>>,
+    /// Who can be asked for a keyframe; only a publisher can.
+    publisher: Option<SourceHandle>,
+    pub keyframe_wanted: AtomicBool,
+}
+
+/// The shared part of a leg.
+#[derive(Debug)]
+pub struct LegState {
+    pub input: Arc<LegCounters>,
+    /// Written by all shards.
+    pub output: OutputCounters,
+    known: Mutex<Known>,
+    /// Written by ingest once per frame; read by viewers that join, are behind or miss packets.
+    history: RwLock<History>,
+}
+
+/// Which legs a stream has.
+#[derive(Clone, Copy, Debug)]
+pub struct Legs {
+    pub video: bool,
+    pub audio: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    active: bool,
+    facts: Facts,
+}
+
+/// What viewers got of a leg, and what they did not.
+#[derive(Debug, Default)]
+pub struct OutputCounters {
+    pub packets: AtomicU64,
+    pub bytes: AtomicU64,
+    /// Packets that a full mailbox refused, once for each viewer of its shard.
+    pub overloaded: AtomicU64,
+    /// Packets skipped by viewers that waited for a keyframe.
+    pub awaiting_keyframe: AtomicU64,
+}
+
+impl Stream {
+    pub fn new(
+        key: StreamKey,
+        id: String,
+        legs: Legs,
+        limits: Limits,
+        publisher: Option<SourceHandle>,
+        shards: usize,
+    ) -> Self {
+        let leg = |kind| Arc::new(LegState::new(kind, limits));
+        Self {
+            key,
+            id,
+            video: legs.video.then(|| leg(Kind::Video)),
+            audio: legs.audio.then(|| leg(Kind::Audio)),
+            audience: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
+            nacks: AtomicU64::new(0),
+            retransmissions: AtomicU64::new(0),
+            keyframe_requests: AtomicU64::new(0),
+            warnings: Mutex::default(),
+            publisher,
+            keyframe_wanted: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks the source for a keyframe, where there is somebody to ask.
+    pub fn request_keyframe(&self) {
+        if let Some(publisher) = &self.publisher
+            && !self.keyframe_wanted.swap(true, Relaxed)
+        {
+            publisher.request_keyframe(self.key);
+        }
+    }
+
+    pub fn leg(&self, kind: Kind) -> Option<&LegState> {
+        match kind {
+            Kind::Video => self.video.as_deref(),
+            Kind::Audio => self.audio.as_deref(),
+        }
+    }
+
+    pub fn viewers(&self) -> usize {
+        self.audience.iter().map(|count| count.load(Relaxed)).sum()
+    }
+
+    /// Takes over what the source knows.
+    pub fn learn(&self, source: &Source) {
+        for kind in Kind::ALL {
+            if let (Some(leg), Some((active, facts))) = (self.leg(kind), source.facts(kind)) {
+                *leg.known.lock().unwrap_or_else(PoisonError::into_inner) = Known { active, facts };
+            }
+        }
+    }
+
+    pub fn facts(&self, now: Time) -> StreamFacts {
+        let known = |leg: &Arc<LegState>| *leg.known.lock().unwrap_or_else(PoisonError::into_inner);
+        StreamFacts {
+            video: self.video.as_ref().map(known).map(|known| VideoFacts::new(known, now)),
+            audio: self
+                .audio
+                .as_ref()
+                .map(known)
+                .map(|Known { active, facts }| AudioFacts { active, channels: facts.channels }),
+        }
+    }
+}
+
+impl LegState {
+    fn new(kind: Kind, limits: Limits) -> Self {
+        Self {
+            input: Arc::default(),
+            output: OutputCounters::default(),
+            known: Mutex::default(),
+            history: RwLock::new(History::new(kind, limits)),
+        }
+    }
+
+    pub fn remember(&self, frame: Arc<Frame>) {
+        self.history.write().unwrap_or_else(PoisonError::into_inner).push(frame);
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&History) -> T) -> T {
+        look(&self.history.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Each look takes the lock for itself: nothing is sent while ingest waits.
+impl Cache for LegState {
+    fn frame(&self, number: u64) -> Option<Arc<Frame>> {
+        self.look(|history| history.frame(number))
+    }
+
+    fn packet(&self, number: u64) -> Option<(Arc<Frame>, usize)> {
+        self.look(|history| history.packet(number))
+    }
+
+    fn keyframe(&self) -> Option<u64> {
+        self.look(History::keyframe)
+    }
+
+    fn clock(&self) -> Option<ClockPoint> {
+        self.look(History::clock)
+    }
+
+    fn live_timestamp(&self, now: Time) -> Option<u64> {
+        self.look(|history| history.live_timestamp(now))
+    }
+}
+
+/// What negotiation and people want to know of a stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamFacts {
+    /// The video leg, when there is one.
+    pub video: Option<VideoFacts>,
+    /// The audio leg, when there is one.
+    pub audio: Option<AudioFacts>,
+}
+
+/// Of a video leg. What is not known yet is absent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VideoFacts {
+    /// Packets arrive.
+    pub active: bool,
+    /// Six hex digits (RFC 6184 §8.1).
+    pub profile_level_id: Option<String>,
+    /// Pixels.
+    pub width: Option<u32>,
+    /// Pixels.
+    pub height: Option<u32>,
+    /// Measured.
+    pub frames_per_second: Option<f64>,
+    /// From IDR picture to IDR picture.
+    pub gop_frames: Option<u64>,
+    /// The same in seconds.
+    pub gop_seconds: Option<f64>,
+    /// B slices were seen.
+    pub b_frames: bool,
+    /// Seconds since the last IDR picture.
+    pub keyframe_age: Option<f64>,
+}
+
+/// Of an audio leg.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AudioFacts {
+    /// Packets arrive.
+    pub active: bool,
+    /// 1 or 2, once a packet has come.
+    pub channels: Option<u8>,
+}
+
+impl VideoFacts {
+    fn new(Known { active, facts }: Known, now: Time) -> Self {
+        let rate = Kind::Video.rate();
+        let sps = facts.sps;
+        Self {
+            active,
+            profile_level_id: sps.map(|sps| {
+                let [profile, constraints, level] = sps.profile_level_id;
+                format!("{profile:02x}{constraints:02x}{level:02x}")
+            }),
+            width: sps.map(|sps| sps.width),
+            height: sps.map(|sps| sps.height),
+            frames_per_second: facts.frame_ticks.map(|ticks| f64::from(rate) / ticks),
+            gop_frames: facts.gop.map(|(frames, _)| frames),
+            gop_seconds: facts.gop.map(|(_, ticks)| nanos(ticks, rate) as f64 / 1e9),
+            b_frames: facts.bidirectional,
+            keyframe_age: facts.keyframe.map(|at| now.since(at).as_secs_f64()),
+        }
+    }
+}

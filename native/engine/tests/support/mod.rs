@@ -1,0 +1,303 @@
+//! An engine, a stream pushed by the test, and viewers that keep what they get, all in this process on loopback.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use core_media::extension::ExtensionIds;
+use core_media::frame::Kind;
+use core_media::h264::Payloads;
+use core_media::history::Limits;
+use core_media::rtp::{RtpPacket, is_rtcp};
+use engine::{Engine, EngineConfig, EngineError, Ingress, MediaLine, SessionConfig, StreamConfig};
+use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
+
+/// Longer than anything here takes; a test that waits this long has failed.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1f, 0xd9, 0x00, 0x50, 0x05, 0xbb, 0x01, 0x10];
+const PPS: &[u8] = &[0x68, 0xcb, 0x83, 0xcb, 0x20];
+
+pub fn start(shards: usize) -> Engine {
+    Engine::start(&EngineConfig { media_host: Some(LOOPBACK), media_port: 0, shards }).expect("loopback has free ports")
+}
+
+/// Asks until `done` or the deadline.
+pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what} before the deadline");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A stream whose frames the test pushes, and all of them, in the form in which they are to arrive.
+pub struct Programme<'a> {
+    engine: &'a Engine,
+    id: &'static str,
+    start: Instant,
+    pub pictures: Vec<Picture>,
+    pub sounds: Vec<Vec<u8>>,
+}
+
+pub struct Picture {
+    pub keyframe: bool,
+    /// RTP payloads.
+    pub payloads: Vec<Vec<u8>>,
+}
+
+impl<'a> Programme<'a> {
+    pub fn new(engine: &'a Engine, id: &'static str) -> Self {
+        let ingress = Ingress::Push { video: true, audio: true };
+        let config = StreamConfig { id: id.into(), ingress, silence: DEADLINE, limits: Limits::default() };
+        engine.add_stream(config).expect("a new stream");
+        Self { engine, id, start: Instant::now(), pictures: Vec::new(), sounds: Vec::new() }
+    }
+
+    /// Pushes a picture of about `size` bytes that is unlike any other.
+    pub fn picture(&mut self, keyframe: bool, size: usize) {
+        let number = self.pictures.len() as u32;
+        let mut slice = if keyframe { vec![0x65, 0x88, 0x84] } else { vec![0x41, 0x9a] };
+        // The number again and again: every packet tells it, and no byte can be taken for a start code.
+        let digits = number.to_be_bytes().map(|byte| [0x40 | byte >> 4, 0x40 | byte & 0xf]).concat();
+        slice.extend(digits.iter().cycle().take(size));
+        let units: &[&[u8]] = if keyframe { &[SPS, PPS, &slice] } else { &[&slice] };
+        let unit = |unit: &&[u8]| [&[0, 0, 0, 1], *unit].concat();
+        self.push(Kind::Video, units.iter().flat_map(unit).collect());
+        let mut payloads = Payloads::default();
+        units.iter().for_each(|unit| payloads.push_nal(unit));
+        self.pictures.push(Picture { keyframe, payloads: payloads.iter().map(<[u8]>::to_vec).collect() });
+    }
+
+    /// Pushes a sound that is unlike any other.
+    pub fn sound(&mut self) {
+        let mut packet = vec![0xfc];
+        packet.extend((self.sounds.len() as u32).to_be_bytes());
+        packet.resize(120, 0x55);
+        self.push(Kind::Audio, packet.clone());
+        self.sounds.push(packet);
+    }
+
+    fn push(&self, kind: Kind, data: Vec<u8>) {
+        eventually("room for a frame", || self.engine.push(self.id, kind, data.clone(), self.start.elapsed()));
+    }
+
+    /// Pushes sounds until every viewer has got one: who is connected may not be open for audio yet.
+    pub fn sound_for(&mut self, viewers: &[Viewer]) {
+        for viewer in viewers {
+            eventually("a sound", || {
+                self.sound();
+                viewer.log.state().packets.iter().any(|packet| packet.kind == Kind::Audio)
+            });
+        }
+    }
+
+    /// Where in the pictures these payloads begin; they must be whole pictures without a gap, a keyframe first.
+    pub fn position(&self, payloads: &[Vec<u8>]) -> std::ops::Range<usize> {
+        let slice = payloads.iter().find(|payload| !is_parameter_set(payload)).expect("a slice");
+        let first = self.pictures.iter().position(|picture| picture.payloads.contains(slice)).expect("it was sent");
+        assert!(self.pictures[first].keyframe, "begins with a keyframe");
+        let mut rest = payloads;
+        for (index, picture) in self.pictures.iter().enumerate().skip(first) {
+            if rest.is_empty() {
+                return first..index;
+            }
+            let slices = picture.payloads.iter().filter(|payload| !is_parameter_set(payload)).collect::<Vec<_>>();
+            let parameters = rest.iter().take_while(|payload| is_parameter_set(payload)).count();
+            assert_eq!(parameters > 0, picture.keyframe, "parameter sets before keyframes");
+            rest = &rest[parameters..];
+            assert!(rest.len() >= slices.len(), "picture {index} is whole");
+            assert!(rest.iter().zip(&slices).all(|(got, sent)| got == *sent), "picture {index} is as it was sent");
+            rest = &rest[slices.len()..];
+        }
+        assert!(rest.is_empty(), "nothing after the last picture");
+        first..self.pictures.len()
+    }
+}
+
+/// SPS and PPS, alone or in one packet: how they are packed is the engine's business.
+fn is_parameter_set(payload: &[u8]) -> bool {
+    let kind = match payload {
+        [first, _, _, unit, ..] if first & 0x1f == 24 => unit & 0x1f,
+        [first, ..] => first & 0x1f,
+        [] => 0,
+    };
+    matches!(kind, 7 | 8)
+}
+
+/// One packet as a viewer got it.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    pub kind: Kind,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub marker: bool,
+    pub payload: Vec<u8>,
+}
+
+#[derive(Default)]
+pub struct Log {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+pub struct State {
+    pub packets: Vec<Packet>,
+    pub connected: bool,
+    pub gone: bool,
+}
+
+impl Log {
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics under this lock")
+    }
+
+    pub fn wait(&self, what: &str, mut so: impl FnMut(&State) -> bool) {
+        let result = self.changed.wait_timeout_while(self.state(), DEADLINE, |state| !so(state));
+        let timeout = result.expect("nothing panics under this lock").1;
+        assert!(!timeout.timed_out(), "{what} before the deadline");
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.changed.notify_all();
+    }
+}
+
+impl PeerEvents for Log {
+    fn state(&self, state: PeerState) {
+        self.change(|it| match state {
+            PeerState::Connected => it.connected = true,
+            PeerState::Disconnected | PeerState::Failed | PeerState::Closed => it.gone = true,
+            _ => {}
+        });
+    }
+
+    fn open(&self, _track: usize) {}
+
+    fn message(&self, track: usize, packet: &[u8]) {
+        if is_rtcp(packet) {
+            return;
+        }
+        let packet = RtpPacket::parse(packet).expect("the engine sends RTP");
+        let RtpPacket { sequence, timestamp, marker, payload, .. } = packet;
+        let kind = LINES[track].0;
+        let packet = Packet { kind, sequence, timestamp, marker, payload: payload.to_vec() };
+        self.change(|state| state.packets.push(packet));
+    }
+}
+
+/// Packets of a track that may come out of order, at its beginning.
+const OPENING: usize = 64;
+
+const LINES: [(Kind, u8, &str); 2] = [(Kind::Video, 96, "H264/90000"), (Kind::Audio, 111, "opus/48000/2")];
+
+fn section(kind: Kind, payload_type: u8, codec: &str, direction: &str, ssrc: u32) -> String {
+    let (name, mid) = (kind.name(), kind.name());
+    format!(
+        "m={name} 9 UDP/TLS/RTP/SAVPF {payload_type}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na={direction}\r\n\
+         a=rtpmap:{payload_type} {codec}\r\na=ssrc:{ssrc} cname:test\r\na=rtcp-mux\r\n"
+    )
+}
+
+/// A viewer and the session it has. Dropping it closes its peer and leaves the session to the engine.
+pub struct Viewer {
+    _peer: Peer,
+    _port: MuxPort,
+    pub id: String,
+    pub log: Arc<Log>,
+}
+
+impl Viewer {
+    /// Joins and connects. The library as a client can be overtaken by the engine's checks while it takes in the answer;
+    /// DTLS then asks for a fingerprint that is not known yet, and the viewer has to join again.
+    pub fn join(engine: &Engine, stream: &str) -> Self {
+        loop {
+            let viewer = Self::try_join(engine, stream).expect("an answer");
+            viewer.log.wait("a connection", |state| state.connected || state.gone);
+            if !viewer.log.state().gone {
+                return viewer;
+            }
+            leave(engine, viewer);
+        }
+    }
+
+    /// On a port of its own: libjuice tells a port's peers apart by the address that they send from.
+    pub fn try_join(engine: &Engine, stream: &str) -> Result<Self, EngineError> {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let port = MuxPort::open(Some(LOOPBACK), 0).expect("a free port");
+        let log = Arc::new(Log::default());
+        let wanted = LINES.map(|(kind, payload_type, codec)| section(kind, payload_type, codec, "recvonly", number));
+        let tracks = wanted.each_ref().map(String::as_str);
+        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: DEADLINE };
+        let (peer, offer) = Peer::new(config, log.clone()).expect("an offer");
+        let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
+            let ssrc = number << 1 | u32::from(kind == Kind::Audio);
+            MediaLine {
+                kind,
+                description: section(kind, payload_type, codec, "sendonly", ssrc),
+                payload_type,
+                ssrc,
+                cname: "test".into(),
+                retransmission: None,
+                extensions: ExtensionIds::default(),
+            }
+        };
+        let id = format!("viewer-{number}");
+        let offer = as_a_browser(&offer);
+        let media = LINES.map(line).to_vec();
+        let config = SessionConfig { id: id.clone(), stream: stream.into(), offer, media, timeout: DEADLINE };
+        let answer = engine.add_viewer(&config)?;
+        peer.set_answer(&answer).expect("a valid answer");
+        Ok(Self { _peer: peer, _port: port, id, log })
+    }
+
+    /// Payloads of a leg in sending order; checks that they came in it, and that only pictures' last packets are marked.
+    pub fn received(&self, kind: Kind) -> Vec<Vec<u8>> {
+        let mut packets: Vec<Packet> = self.log.state().packets.iter().filter(|it| it.kind == kind).cloned().collect();
+        // While a track opens, two threads of the receiving library hand out what has come.
+        let opening = packets.len().min(OPENING);
+        if let Some(origin) = packets.first().map(|packet| packet.sequence) {
+            packets[..opening].sort_by_key(|packet| packet.sequence.wrapping_sub(origin) as i16);
+        }
+        for (index, pair) in packets.windows(2).enumerate() {
+            let next = pair[0].sequence.wrapping_add(1);
+            assert_eq!(pair[1].sequence, next, "{}: {kind:?} without a gap after packet {index}", self.id);
+            if kind == Kind::Video {
+                let same = pair[0].timestamp == pair[1].timestamp;
+                assert_eq!(pair[0].marker, !same, "{}: the marker ends a picture", self.id);
+            }
+        }
+        packets.into_iter().map(|packet| packet.payload).collect()
+    }
+
+    /// Waits until the last picture pushed so far has come whole.
+    pub fn wait_for_last(&self, programme: &Programme<'_>) {
+        let last = programme.pictures.last().and_then(|picture| picture.payloads.last()).expect("a picture");
+        self.log.wait("the last picture", |state| {
+            state.packets.iter().rev().any(|packet| packet.kind == Kind::Video && packet.payload == *last)
+        });
+    }
+
+    /// The same for the last sound.
+    pub fn wait_for_last_sound(&self, programme: &Programme<'_>) {
+        let last = programme.sounds.last().expect("a sound");
+        self.log.wait("the last sound", |state| state.packets.iter().rev().any(|packet| packet.payload == *last));
+    }
+}
+
+/// Active: a server that begins DTLS does so as soon as it knows the pair, before libdatachannel listens here, and the
+/// repetition comes a second later. Browsers are not so slow.
+fn as_a_browser(offer: &str) -> String {
+    offer.replace("a=setup:actpass", "a=setup:active")
+}
+
+/// The engine is told of every session whose peer is still there.
+pub fn leave(engine: &Engine, viewer: Viewer) {
+    engine.remove_session(&viewer.id);
+}

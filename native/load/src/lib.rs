@@ -1,0 +1,25 @@
+//! The load generator of `fetch-whep bench`: a stream, viewers that count what they get, and the floor.
+//!
+//! ```text
+//! Sender   -> RTP to a server's two ports, each picture and each sound stamped with the time it was sent
+//! Audience -> real WHEP viewers of any server; they read the stamps and follow the sequence numbers
+//! floor    -> the same packets encrypted and sent with no WebRTC at all: what this machine can do at best
+//! ```
+//!
+//! Everything here is on one clock, so the sender and the viewers have to be in one process.
+
+#![forbid(unsafe_code)]
+
+mod audience;
+mod floor;
+mod programme;
+mod reception;
+mod sender;
+mod stamp;
+mod tap;
+mod viewer;
+mod whep;
+
+pub use audience::{Arrivals, Audience, Joined, Joining, Sample};
+pub use floor::{Floor, FloorConfig, Road, floor};
+pub use sender::Sender;

@@ -1,0 +1,180 @@
+//! One WHEP viewer: a real peer that receives and counts, and shows nothing.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use core_media::frame::Kind;
+use core_media::rtp::{RtpPacket, is_rtcp};
+use hdrhistogram::Histogram;
+use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
+
+use crate::reception::{Reception, Totals, begins_keyframe, latency};
+use crate::stamp;
+use crate::tap::{self, Tapped};
+
+/// Making an offer takes a millisecond; this is for a machine that stands still.
+const OFFER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What browsers offer to receive, in their order of m-lines, without the codecs that are not used.
+const SECTIONS: [(Kind, &str); 2] = [
+    (
+        Kind::Audio,
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n\
+         a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n",
+    ),
+    (
+        Kind::Video,
+        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=recvonly\r\na=rtcp-mux\r\n\
+         a=rtpmap:96 H264/90000\r\na=rtcp-fb:96 nack pli\r\n\
+         a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n",
+    ),
+];
+
+/// Nanoseconds from sending to arrival, of viewers that are looked at together.
+pub(crate) type Latencies = Arc<Mutex<Histogram<u64>>>;
+
+/// A viewer that has made its offer. Dropped in this order: the port is still there while the peer closes.
+pub(crate) struct Viewer {
+    peer: Peer,
+    /// What it has joined with, once it has.
+    tapped: Option<Tapped>,
+    _port: MuxPort,
+    pub offer: String,
+    pub group: u32,
+    /// Once it has joined.
+    pub session: Option<String>,
+    pub eyes: Arc<Eyes>,
+}
+
+impl Viewer {
+    /// On a port of its own, as every real viewer is.
+    pub fn new(host: IpAddr, group: u32, latencies: Latencies) -> Result<Self, rtc::Error> {
+        let port = MuxPort::open(Some(host), 0)?;
+        let eyes = Arc::new(Eyes::new(latencies));
+        let tracks = SECTIONS.map(|(_, section)| section);
+        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: OFFER_TIMEOUT };
+        let (peer, offer) = Peer::new(config, eyes.clone())?;
+        let offer = as_a_browser(&offer);
+        Ok(Self { peer, tapped: None, _port: port, offer, group, session: None, eyes })
+    }
+
+    pub fn accept(&mut self, answer: &str) -> Result<(), rtc::Error> {
+        self.tapped = tap::listen(answer, &self.eyes);
+        self.peer.set_answer(answer)
+    }
+
+    /// One receiver report for each track, as a browser sends about once a second (RFC 3550 §6.4.2).
+    pub fn report(&self, burst: &mut Burst) {
+        for (index, track) in self.eyes.tracks.iter().enumerate() {
+            let report = lock(track).report(index as u32);
+            if let Some(report) = report.filter(|_| self.eyes.open.load(Relaxed)) {
+                burst.send(self.peer.track(index), &report);
+            }
+        }
+    }
+}
+
+/// Active: a server that begins DTLS does so as soon as it knows the pair, before libdatachannel listens here, and the
+/// repetition comes a second later. Browsers are not so slow.
+fn as_a_browser(offer: &str) -> String {
+    offer.replace("a=setup:actpass", "a=setup:active")
+}
+
+/// Takes a peer's callbacks. All of it costs as little as it can: it runs beside the server that is measured.
+#[derive(Debug)]
+pub(crate) struct Eyes {
+    tracks: [Mutex<Reception>; SECTIONS.len()],
+    latencies: Latencies,
+    /// Packets are counted by [`Eyes::glance`].
+    pub tapped: AtomicBool,
+    /// When it asked to join; by [`stamp::now`], as all times here. 0: not yet.
+    pub asked: AtomicU64,
+    keyframe: AtomicU64,
+    open: AtomicBool,
+    connected: AtomicBool,
+    gone: AtomicBool,
+}
+
+impl Eyes {
+    fn new(latencies: Latencies) -> Self {
+        Self {
+            tracks: Default::default(),
+            latencies,
+            tapped: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
+            keyframe: AtomicU64::new(0),
+            open: AtomicBool::new(false),
+            connected: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+        }
+    }
+
+    pub fn connected(&self) -> bool {
+        self.connected.load(Relaxed) && !self.gone.load(Relaxed)
+    }
+
+    /// From asking to join to the first packet of a keyframe.
+    pub fn first_keyframe(&self) -> Option<Duration> {
+        let at = self.keyframe.load(Relaxed);
+        (at > 0).then(|| Duration::from_nanos(at.saturating_sub(self.asked.load(Relaxed))))
+    }
+
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.tracks.iter().for_each(|track| totals.add(lock(track).totals()));
+        totals
+    }
+}
+
+impl Eyes {
+    /// Counts a packet by its header, which is not encrypted. True when that was all that is wanted of it; else the
+    /// decrypted packet is to come as a message.
+    pub fn glance(&self, track: usize, packet: &RtpPacket<'_>) -> bool {
+        let ends = packet.marker || SECTIONS[track].0 == Kind::Audio;
+        let mut reception = lock(&self.tracks[track]);
+        if !reception.note(packet) {
+            return true;
+        }
+        let sampled = ends && reception.sampled();
+        !sampled && self.keyframe.load(Relaxed) > 0
+    }
+}
+
+impl PeerEvents for Eyes {
+    fn state(&self, state: PeerState) {
+        match state {
+            PeerState::Connected => self.connected.store(true, Relaxed),
+            PeerState::Disconnected | PeerState::Failed | PeerState::Closed => self.gone.store(true, Relaxed),
+            PeerState::Connecting | PeerState::IceConnected | PeerState::IceLost => {}
+        }
+    }
+
+    fn open(&self, _track: usize) {
+        self.open.store(true, Relaxed);
+    }
+
+    fn message(&self, track: usize, packet: &[u8]) {
+        if is_rtcp(packet) {
+            return;
+        }
+        let Ok(packet) = RtpPacket::parse(packet) else { return };
+        let counted = self.tapped.load(Relaxed) || lock(&self.tracks[track]).note(&packet);
+        let video = SECTIONS[track].0 == Kind::Video;
+        if counted && video && self.keyframe.load(Relaxed) == 0 && begins_keyframe(packet.payload) {
+            self.keyframe.store(stamp::now(), Relaxed);
+        }
+        if counted
+            && (packet.marker || !video)
+            && let Some(nanos) = latency(&packet)
+        {
+            lock(&self.latencies).saturating_record(nanos);
+        }
+    }
+}
+
+/// Counters are whole after every statement.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,50 @@
+//! A burst: what is sent within it on its thread leaves together.
+//!
+//! How that is done on Linux is in gather.rs; elsewhere a burst sends singly.
+
+use crate::peer::TrackId;
+use datachannel_sys as dc;
+use std::ffi::c_int;
+use std::marker::PhantomData;
+
+/// Sizes that libdatachannel takes: an RTCP header at least, a UDP payload at most.
+const PACKET_SIZES: std::ops::RangeInclusive<usize> = 8..=65_507;
+
+/// The right to send, within [`burst`]. Bound to its thread.
+#[derive(Debug)]
+pub struct Burst {
+    thread: PhantomData<*const ()>,
+}
+
+impl Burst {
+    /// Encrypts a raw RTP or RTCP packet and puts it into the burst; false when the track is not open or
+    /// the packet has no valid size.
+    ///
+    /// True means handed over: what the network does with it is nobody's knowledge. A track that is not
+    /// open costs a C++ exception, so wait for [`PeerEvents::open`](crate::PeerEvents::open).
+    pub fn send(&mut self, track: TrackId, packet: &[u8]) -> bool {
+        if !PACKET_SIZES.contains(&packet.len()) {
+            return false;
+        }
+        // SAFETY: libdatachannel copies `packet` within the call.
+        let send = || unsafe { dc::rtcSendMessage(track.id, packet.as_ptr().cast(), packet.len() as c_int) };
+        #[cfg(target_os = "linux")]
+        let result = crate::gather::marked(track.mark, send);
+        #[cfg(not(target_os = "linux"))]
+        let result = send();
+        #[cfg(not(target_os = "linux"))]
+        crate::counters::Tally { datagrams: 1, calls: 1, ..Default::default() }.publish();
+        result >= 0
+    }
+}
+
+/// Runs `f`; all that it sends leaves when it ends, also when it panics.
+///
+/// A large burst leaves in parts of about 256 KiB. A burst within a burst belongs to the outer one. What
+/// goes to one viewer keeps its order. When a socket stays full for some milliseconds, the rest of the
+/// viewer's packets is dropped and counted.
+pub fn burst<R>(f: impl FnOnce(&mut Burst) -> R) -> R {
+    #[cfg(target_os = "linux")]
+    let _scope = crate::gather::Scope::open();
+    f(&mut Burst { thread: PhantomData })
+}

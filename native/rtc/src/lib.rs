@@ -1,0 +1,44 @@
+//! WebRTC peers over libdatachannel, gathered sends and batched UDP receives.
+//!
+//! The only crate of the workspace with `unsafe` code. It knows nothing of streams or HTTP: it moves
+//! SDP strings, raw RTP and RTCP packets.
+//!
+//! On Linux a program or library that contains this crate must be linked with the arguments that build.rs
+//! gives as `DEP_FETCH_WHEP_RTC_LINK_ARGS` to the build scripts of the crates that depend on it: they
+//! route some C functions through this crate. Without them linking fails.
+#![deny(missing_docs)]
+
+#[cfg(target_os = "linux")]
+mod batch;
+mod burst;
+mod candidate;
+mod counters;
+mod error;
+#[cfg(target_os = "linux")]
+mod flush;
+#[cfg(target_os = "linux")]
+mod gather;
+#[cfg(target_os = "linux")]
+mod goodbye;
+mod juice;
+#[cfg(target_os = "linux")]
+mod kernel;
+mod log;
+mod peer;
+mod port;
+mod registry;
+#[cfg(target_os = "linux")]
+mod rtcp;
+#[cfg(target_os = "linux")]
+mod tap;
+mod udp;
+
+pub use burst::{Burst, burst};
+pub use counters::{SendCounters, send_counters};
+pub use error::Error;
+pub use log::{Level, init};
+pub use peer::{Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
+pub use port::MuxPort;
+#[cfg(target_os = "linux")]
+pub use tap::tap;
+pub use udp::{RecvBatch, UdpSocket};

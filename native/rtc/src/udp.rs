@@ -1,0 +1,174 @@
+//! UDP sockets that are read in batches.
+
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+
+/// Asked of the system; it gives what its own limit allows (`net.core.rmem_max`).
+const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+
+/// A bound UDP socket that never blocks; register it with a `mio::Poll` and read until it is drained.
+#[derive(Debug)]
+pub struct UdpSocket(mio::net::UdpSocket);
+
+impl UdpSocket {
+    /// Binds; `[::]` takes IPv4 as well. Port 0 lets the system choose.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok(Self(mio::net::UdpSocket::from_std(socket.into())))
+    }
+
+    /// The address it is bound to, with the port that the system chose.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Fills the batch with what is there, by one system call on Linux. Gives the number of datagrams
+    /// received, 0 when the socket is drained; those that were too large count but are not in the batch.
+    pub fn recv(&self, batch: &mut RecvBatch) -> io::Result<usize> {
+        batch.received.clear();
+        match batch.fill(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
+        }
+    }
+}
+
+impl Source for UdpSocket {
+    fn register(&mut self, to: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.0.register(to, token, interests)
+    }
+
+    fn reregister(&mut self, to: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.0.reregister(to, token, interests)
+    }
+
+    fn deregister(&mut self, from: &Registry) -> io::Result<()> {
+        self.0.deregister(from)
+    }
+}
+
+/// Room for datagrams, used again and again.
+#[derive(Debug)]
+pub struct RecvBatch {
+    buffer: Vec<u8>,
+    count: usize,
+    size: usize,
+    received: Vec<Received>,
+    truncated: u64,
+}
+
+#[derive(Debug)]
+struct Received {
+    slot: usize,
+    length: usize,
+    from: SocketAddr,
+}
+
+impl RecvBatch {
+    /// Datagrams that one batch can hold.
+    pub const MAX_COUNT: usize = 64;
+
+    /// Room for `count` datagrams (1 to [`Self::MAX_COUNT`], else the nearest) of up to `size` bytes.
+    pub fn new(count: usize, size: usize) -> Self {
+        let count = count.clamp(1, Self::MAX_COUNT);
+        Self { buffer: vec![0; count * (size + 1)], count, size, received: Vec::with_capacity(count), truncated: 0 }
+    }
+
+    /// The datagrams of the last [`UdpSocket::recv`], in order of arrival, with their senders.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], SocketAddr)> {
+        self.received.iter().map(|datagram| {
+            let start = datagram.slot * self.slot_size();
+            (&self.buffer[start..start + datagram.length], datagram.from)
+        })
+    }
+
+    /// Datagrams left out so far because they were larger than `size`.
+    pub fn truncated(&self) -> u64 {
+        self.truncated
+    }
+
+    /// One byte more than asked for tells a larger datagram from one that just fits, on any system.
+    fn slot_size(&self) -> usize {
+        self.size + 1
+    }
+
+    fn note(&mut self, slot: usize, length: usize, from: SocketAddr) {
+        if length > self.size {
+            self.truncated += 1;
+        } else {
+            self.received.push(Received { slot, length, from });
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn fill(&mut self, socket: &mio::net::UdpSocket) -> io::Result<usize> {
+        let size = self.slot_size();
+        for slot in 0..self.count {
+            match socket.recv_from(&mut self.buffer[slot * size..][..size]) {
+                Ok((length, from)) => self.note(slot, length, from),
+                Err(error) if slot > 0 && error.kind() == io::ErrorKind::WouldBlock => return Ok(slot),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.count)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn fill(&mut self, socket: &mio::net::UdpSocket) -> io::Result<usize> {
+        use socket2::{SockAddr, SockAddrStorage};
+        use std::os::fd::AsRawFd;
+        // SAFETY: C structures of numbers and pointers that may be null.
+        let (mut headers, mut parts, mut senders): (
+            [libc::mmsghdr; Self::MAX_COUNT],
+            [libc::iovec; Self::MAX_COUNT],
+            [SockAddrStorage; Self::MAX_COUNT],
+        ) = unsafe { std::mem::zeroed() };
+        let slots = self.buffer.chunks_exact_mut(self.size + 1).take(self.count);
+        let places = headers.iter_mut().zip(&mut parts).zip(&mut senders);
+        for (slot, ((header, part), sender)) in slots.zip(places) {
+            part.iov_base = slot.as_mut_ptr().cast();
+            part.iov_len = slot.len();
+            header.msg_hdr.msg_iov = part;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_namelen = sender.size_of();
+            header.msg_hdr.msg_name = std::ptr::from_mut(sender).cast();
+        }
+        let count = loop {
+            // SAFETY: `count` headers are set, and point into this frame and the buffer.
+            let count = unsafe {
+                libc::recvmmsg(
+                    socket.as_raw_fd(),
+                    headers.as_mut_ptr(),
+                    self.count as libc::c_uint,
+                    libc::MSG_DONTWAIT,
+                    std::ptr::null_mut(),
+                )
+            };
+            match usize::try_from(count) {
+                Ok(count) => break count,
+                Err(_) => {
+                    let error = io::Error::last_os_error();
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        for (slot, (header, sender)) in headers.iter().zip(senders).take(count).enumerate() {
+            // SAFETY: the system has written an address of this length.
+            let sender = unsafe { SockAddr::new(sender, header.msg_hdr.msg_namelen) };
+            let sender = sender.as_socket().expect("an IP socket has IP senders");
+            self.note(slot, header.msg_len as usize, sender);
+        }
+        Ok(count)
+    }
+}

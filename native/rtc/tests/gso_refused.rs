@@ -1,0 +1,60 @@
+//! Super-packets that the system refuses at run time. Alone in its file: GSO is given up for the process.
+#![cfg(target_os = "linux")]
+
+use rtc::{burst, send_counters};
+use socket2::SockAddr;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("valid");
+    socket
+}
+
+/// Four datagrams in one burst, and that they arrive.
+fn exchange(from: &UdpSocket, to: &UdpSocket) {
+    let address = SockAddr::from(to.local_addr().expect("bound"));
+    burst(|_| {
+        for n in 0..4_u8 {
+            let datagram = [n; 700];
+            // SAFETY: both areas live and have the given sizes.
+            let sent = unsafe {
+                libc::sendto(from.as_raw_fd(), datagram.as_ptr().cast(), 700, 0, address.as_ptr().cast(), address.len())
+            };
+            assert_eq!(sent, 700);
+        }
+    });
+    for n in 0..4 {
+        let mut buffer = [0; 1000];
+        assert_eq!(to.recv(&mut buffer).expect("before the deadline"), 700);
+        assert_eq!(buffer[..700], [n; 700]);
+    }
+}
+
+#[test]
+fn nothing_is_lost_and_gso_is_given_up_only_when_nobody_can_use_it() {
+    let (good, refusing, to) = (socket(), socket(), socket());
+    // The kernel segments no datagrams without checksums.
+    let on: libc::c_int = 1;
+    // SAFETY: the value lives and has the given size.
+    let result = unsafe {
+        libc::setsockopt(refusing.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, (&raw const on).cast(), 4)
+    };
+    assert_eq!(result, 0);
+    assert!(send_counters().gso, "this kernel has it");
+
+    for _ in 0..100 {
+        exchange(&refusing, &to);
+        exchange(&good, &to);
+    }
+    let now = send_counters();
+    assert_eq!((now.datagrams, now.gso_refused, now.dropped, now.gso), (800, 100, 0, true));
+
+    for _ in 0..100 {
+        exchange(&refusing, &to);
+    }
+    let now = send_counters();
+    assert_eq!((now.datagrams, now.gso_refused, now.dropped, now.gso), (1200, 132, 0, false));
+}

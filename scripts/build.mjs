@@ -1,0 +1,135 @@
+// Builds what is asked for and out of date: `node scripts/build.mjs [package] [tests] [addon]`, by default package and addon.
+//   package  dist/: index.js, serve.js and cli.js, their types, the clip and the player page
+//   tests    build/test/: one bundle per test file, for every runtime
+//   addon    dist/fetch-whep.node, by cargo
+import { copyFileSync, cpSync, mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { pathToFileURL } from 'node:url';
+import * as esbuild from 'esbuild';
+import { cargo, cargoTarget } from './lib/cargo.mjs';
+import { filesBelow, root, whenChanged } from './lib/files.mjs';
+import { run } from './lib/run.mjs';
+
+const configuration = [
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'scripts/build.mjs',
+];
+
+/** npm dependencies stay imports; our own code becomes one readable file per entry. */
+const bundling = {
+  absWorkingDir: root,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.11',
+  packages: 'external',
+  sourcemap: true,
+  logLevel: 'warning',
+};
+
+const entries = { index: 'src/index.ts', serve: 'src/serve.ts', cli: 'src/cli/main.ts' };
+
+/** An entry imports another as a file of its own: there is one copy of each class. */
+const entriesApart = {
+  name: 'entries-apart',
+  setup(build) {
+    build.onResolve({ filter: /^(\.\.?\/)+(index|serve)\.ts$/ }, ({ path, importer, kind }) => {
+      const name = join(dirname(importer), path)
+        .slice(root.length + 1)
+        .replaceAll('\\', '/');
+      const entry = Object.keys(entries).find((key) => entries[key] === name);
+      return kind === 'entry-point' || entry === undefined ? undefined : { path: `./${entry}.js`, external: true };
+    });
+  },
+};
+
+export function buildPackage() {
+  const outputs = Object.keys(entries).flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]);
+  return whenChanged({ name: 'package', inputs: [...configuration, ...filesBelow('src')], outputs }, async () => {
+    await esbuild.build({ ...bundling, entryPoints: entries, outdir: 'dist', plugins: [entriesApart] });
+    await buildPlayer();
+    cpSync(join(root, 'src/sources/clip'), join(root, 'dist/clip'), { recursive: true });
+    succeeded('tsc', await run('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { cwd: root }));
+  });
+}
+
+async function buildPlayer() {
+  mkdirSync(join(root, 'dist/player'), { recursive: true });
+  await esbuild.build({
+    ...bundling,
+    entryPoints: ['src/player/page.ts'],
+    outfile: 'dist/player/page.js',
+    format: 'iife',
+    platform: 'browser',
+    target: ['chrome100', 'firefox100', 'safari15.4'],
+    minify: true,
+    sourcemap: false,
+  });
+  copyFileSync(join(root, 'src/player/page.css'), join(root, 'dist/player/page.css'));
+}
+
+/** Every TypeScript file in a folder of test/ is a test, but for helpers in a `support` folder and the benchmarks. */
+export function testFiles() {
+  return filesBelow('test').filter(
+    (path) => /^test\/(?!bench\/).+\/[^/]+\.ts$/.test(path) && !/\/support\//.test(path),
+  );
+}
+
+/** Bundling takes less than a second: never skipped. */
+export function buildTests(files = testFiles()) {
+  return esbuild.build({
+    ...bundling,
+    entryPoints: files,
+    outbase: 'test',
+    outdir: 'build/test',
+    // Code under test looks for its clip, page and addon beside itself: that is dist/.
+    define: { 'import.meta.url': JSON.stringify(pathToFileURL(join(root, 'dist/index.js')).href) },
+  });
+}
+
+/** The bundle made from a test file. */
+export function bundleOf(testFile) {
+  return `build/${testFile.replace(/\.ts$/, '.js')}`;
+}
+
+export function buildAddon() {
+  const inputs = filesBelow('native');
+  return whenChanged({ name: 'addon', inputs, outputs: ['dist/fetch-whep.node'] }, async () => {
+    succeeded(
+      'cargo build',
+      await cargo(['build', '--release', '--locked', '-p', 'fetch-whep-addon'], { shown: true }),
+    );
+    mkdirSync(join(root, 'dist'), { recursive: true });
+    const library = { darwin: 'libfetch_whep.dylib', win32: 'fetch_whep.dll' }[process.platform] ?? 'libfetch_whep.so';
+    // Renamed into place: a server that runs keeps the file it has mapped.
+    const fresh = join(root, `dist/fetch-whep.node.${process.pid}`);
+    copyFileSync(join(cargoTarget(), 'release', library), fresh);
+    renameSync(fresh, join(root, 'dist/fetch-whep.node'));
+  });
+}
+
+function succeeded(what, { output, ending }) {
+  if (ending === undefined) return;
+  if (output !== '') console.error(output.trimEnd());
+  throw new Error(`${what}: ${ending}`);
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const parts = { package: buildPackage, tests: buildTests, addon: buildAddon };
+  const asked = process.argv.slice(2);
+  const unknown = asked.find((name) => !(name in parts));
+  if (unknown !== undefined) {
+    console.error(`build: unknown part ${unknown}; there are ${Object.keys(parts).join(', ')}`);
+    process.exit(2);
+  }
+  try {
+    for (const name of asked.length > 0 ? asked : ['package', 'addon']) await parts[name]();
+  } catch (error) {
+    console.error(`build: ${error instanceof Error ? error.message : error}`);
+    process.exit(1);
+  }
+}

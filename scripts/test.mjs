@@ -1,0 +1,144 @@
+// Runs every test, after scripts/test has set the machine up. A failing stage never hides a later one.
+// Options: --only NAME (repeatable: a stage, or a part of a test file's path), --runtime NAME (repeatable).
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { buildAddon, buildPackage, buildTests, bundleOf, testFiles } from './build.mjs';
+import { cargo } from './lib/cargo.mjs';
+import { root } from './lib/files.mjs';
+import { run } from './lib/run.mjs';
+
+const runtimes = {
+  node: ['node', '--enable-source-maps'],
+  bun: ['node_modules/.bin/bun'],
+  deno: ['node_modules/.bin/deno', 'run', '-A', '--node-modules-dir=manual'],
+};
+/** One file's time on one runtime; a test that needs more is stuck. Milliseconds. */
+const fileLimit = 300_000;
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    runtime: { type: 'string', multiple: true, default: Object.keys(runtimes) },
+  },
+});
+
+const total = { passed: 0, failed: 0 };
+
+const checks = {
+  rules: () => succeeds(local('node', ['scripts/check.mjs'])),
+  biome: () => succeeds(local('node_modules/.bin/biome', ['ci', '--colors=off', '.'])),
+  tsc: () => succeeds(local('node_modules/.bin/tsc', ['-p', '.'])),
+  fmt: () => succeeds(cargo(['fmt', '--all', '--check'])),
+  clippy: () => succeeds(cargo(['clippy', '--release', '--locked', '--all-targets', '--', '-D', 'warnings'])),
+};
+const builds = { package: buildPackage, addon: buildAddon };
+
+const files = testFiles();
+const chosen =
+  options.only.length === 0 ? files : files.filter((path) => options.only.some((part) => path.includes(part)));
+const everywhere = chosen.filter((path) => !path.startsWith('test/e2e/'));
+const endToEnd = chosen.filter((path) => path.startsWith('test/e2e/'));
+const stages = [...Object.keys(checks), 'cargo'];
+const unknown = options.only.find((name) => !stages.includes(name) && !files.some((path) => path.includes(name)));
+const badRuntime = options.runtime.find((name) => !(name in runtimes));
+if (unknown !== undefined || badRuntime !== undefined) {
+  if (badRuntime !== undefined) console.error(`scripts/test: --runtime takes ${Object.keys(runtimes).join(', ')}`);
+  else
+    console.error(
+      `scripts/test: --only ${unknown}: neither one of ${stages.join(', ')} nor part of a test file's path`,
+    );
+  console.log('0 passed, 1 failed');
+  process.exit(2);
+}
+
+for (const [name, check] of Object.entries(checks)) {
+  if (wanted(name)) await stage(name, () => single(check));
+}
+if (wanted('cargo')) await stage('cargo', cargoTests);
+if (chosen.length > 0) {
+  for (const [name, build] of Object.entries(builds)) await stage(`build ${name}`, () => single(build));
+  await stage('build tests', () => single(() => buildTests(chosen)));
+  for (const runtime of options.runtime) {
+    await stage(`tests on ${runtime}`, () => suites(everywhere, runtime, 2));
+  }
+  // These choose the server's runtime themselves.
+  await stage('tests end to end', () => suites(endToEnd, 'node', 1));
+}
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+
+function wanted(name) {
+  return options.only.length === 0 || options.only.includes(name);
+}
+
+async function stage(name, work) {
+  const start = Date.now();
+  console.log(`\n== ${name}`);
+  const { passed, failed } = await work();
+  total.passed += passed;
+  total.failed += failed;
+  console.log(`== ${name}: ${passed} passed, ${failed} failed, ${((Date.now() - start) / 1000).toFixed(1)} s`);
+}
+
+/** A check or a build counts as one. */
+async function single(work) {
+  try {
+    await work();
+    return { passed: 1, failed: 0 };
+  } catch (error) {
+    console.log(error instanceof Error ? error.message : String(error));
+    return { passed: 0, failed: 1 };
+  }
+}
+
+async function succeeds(running) {
+  const { output, ending } = await running;
+  if (ending !== undefined) throw new Error(`${output.trimEnd()}\n${ending}`);
+}
+
+function local(program, args) {
+  return run(program, args, { cwd: root });
+}
+
+async function cargoTests() {
+  const { output, ending } = await cargo(['test', '--release', '--locked', '--workspace', '--no-fail-fast']);
+  if (ending !== undefined) console.log(output.trimEnd());
+  const results = [...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm)];
+  const sum = (group) => results.reduce((all, result) => all + Number(result[group]), 0);
+  const failed = sum(2) + sum(3);
+  // A crash or a compile error has no count of its own.
+  return { passed: sum(1), failed: failed === 0 && (ending !== undefined || sum(1) === 0) ? 1 : failed };
+}
+
+/** Runs files, `atOnce` of them side by side. */
+async function suites(paths, runtime, atOnce) {
+  const sum = { passed: 0, failed: 0 };
+  const left = [...paths];
+  const worker = async () => {
+    for (let path = left.shift(); path !== undefined; path = left.shift()) {
+      const { passed, failed } = await suite(path, runtime);
+      sum.passed += passed;
+      sum.failed += failed;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return sum;
+}
+
+async function suite(path, runtime) {
+  const [program, ...flags] = runtimes[runtime];
+  const start = Date.now();
+  const { output, ending } = await run(program, [...flags, bundleOf(path)], {
+    cwd: root,
+    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1', FETCH_WHEP_RUNTIME: runtime },
+    limit: fileLimit,
+  });
+  const all = Number(/^ {2}Total: +(\d+)$/m.exec(output)?.[1] ?? 0);
+  const passed = Number(/^ {2}Passed: +(\d+)$/m.exec(output)?.[1] ?? 0);
+  const broken = ending !== undefined || all === 0;
+  const failed = broken ? Math.max(1, all - passed) : all - passed;
+  const verdict = failed === 0 ? '' : `, ${failed} failed${ending === undefined ? '' : ` (${ending})`}`;
+  console.log(`${runtime} ${path}: ${passed} passed${verdict}, ${((Date.now() - start) / 1000).toFixed(1)} s`);
+  if (failed > 0) console.log(output.trimEnd());
+  return { passed, failed };
+}

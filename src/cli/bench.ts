@@ -1,0 +1,61 @@
+import process from 'node:process';
+import * as churn from './bench/churn.ts';
+import * as fanout from './bench/fanout.ts';
+import * as join from './bench/join.ts';
+import { type BenchOptions, help, parseOptions } from './bench/options.ts';
+import { type Column, table } from './bench/report.ts';
+import { UsageError } from './flags.ts';
+
+type Say = (text: string) => void;
+
+/** Measures as told; resolves with the exit code: 1 when a viewer did not get in. Throws `UsageError`. */
+export async function benchCommand([name, ...args]: readonly string[]): Promise<number> {
+  if ([name, ...args].some((arg) => arg === '--help' || arg === '-h')) {
+    process.stdout.write(usageText());
+    return 0;
+  }
+  switch (name) {
+    case 'fanout':
+      return run(fanout.fanout, fanout.COLUMNS, [10, 50, 100, 200, 300], parseOptions(args));
+    case 'join':
+      return run(join.join, join.COLUMNS, [100], parseOptions(args));
+    case 'churn':
+      return run(churn.churn, churn.COLUMNS, [100], parseOptions(args));
+    default:
+      throw new UsageError(
+        `${name === undefined ? 'the name of a benchmark is missing' : `unknown benchmark ${name}`}: see fetch-whep bench --help`,
+      );
+  }
+}
+
+async function run<Row extends { failures: number }>(
+  measure: (viewers: number, options: BenchOptions, say: Say) => Promise<Row>,
+  columns: readonly Column<Row>[],
+  counts: readonly number[],
+  options: BenchOptions,
+): Promise<number> {
+  const rows: Row[] = [];
+  for (const viewers of options.viewers ?? counts) {
+    const row = await measure(viewers, options, (text) => {
+      process.stderr.write(`bench: ${viewers} viewers: ${text}\n`);
+    });
+    rows.push(row);
+    if (options.json) process.stdout.write(`${JSON.stringify(row)}\n`);
+  }
+  if (!options.json) process.stdout.write(`${table(columns, rows)}Times are in milliseconds.\n`);
+  return rows.some((row) => row.failures > 0) ? 1 : 0;
+}
+
+function usageText(): string {
+  return `Usage: fetch-whep bench fanout|join|churn [options]
+
+Measures a server with real WHEP viewers on this machine, which need about as much of it as the server.
+  fanout  viewers that play: CPU for each packet, loss, latency, memory; beside what the machine can do without WebRTC
+  join    viewers that all join within a second, and what those that play already notice of it
+  churn   viewers that join and leave for a while, and what stays behind
+
+${help()}
+
+The table goes to standard output, progress to standard error. Exit code 1: a viewer did not get in.
+`;
+}

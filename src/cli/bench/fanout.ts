@@ -1,0 +1,144 @@
+import process from 'node:process';
+import { Failure } from '../../index.ts';
+import { type Floor, type Load, measureFloor, openLoad } from './load.ts';
+import { arrive, pause, probe, publish, type Quantiles, quantiles, round, settle } from './measure.ts';
+import type { BenchOptions } from './options.ts';
+import { usage } from './process.ts';
+import type { Column } from './report.ts';
+import { openTarget, type Target } from './target.ts';
+
+/** One measurement. Times without a unit in their name are in milliseconds; absent: could not be measured. */
+export interface FanoutRow {
+  bench: 'fanout';
+  viewers: number;
+  connected: number;
+  failures: number;
+  packetsPerSecond: { delivered: number; expected: number | undefined };
+  /** Missing in the sequence numbers, of all that were sent to the viewers. */
+  lossRatio: number;
+  reordered: number;
+  duplicates: number;
+  cpuMicrosPerPacket: number | undefined;
+  /** Of one core. */
+  cpuShare: number | undefined;
+  /** Microseconds a packet without WebRTC, and how much more the server needs. */
+  floorMicrosPerPacket: Floor;
+  cpuRatio: { gso: number; sendto: number } | undefined;
+  /** From the sender to the viewer, of a picture's or sound's last packet. */
+  latency: { p50: number; p99: number; max: number } | undefined;
+  post: Quantiles | undefined;
+  firstKeyframe: Quantiles | undefined;
+  rssBytesPerViewer: number | undefined;
+  /** GET /healthz while the viewers play. */
+  http: Quantiles | undefined;
+  /** Of one core, our own: as a measure of what is left to the server. */
+  loadShare: number | undefined;
+}
+
+/** Joins a second, so that joining is not what is measured. */
+const JOINS_PER_SECOND = 50;
+
+export const COLUMNS: Column<FanoutRow>[] = [
+  ['viewers', (row) => row.connected],
+  ['packets/s', (row) => row.packetsPerSecond.delivered],
+  ['expected', (row) => row.packetsPerSecond.expected],
+  ['lost', (row) => `${round(row.lossRatio * 100)} %`],
+  ['us/packet', (row) => row.cpuMicrosPerPacket],
+  ['x GSO', (row) => row.cpuRatio?.gso],
+  ['x sendto', (row) => row.cpuRatio?.sendto],
+  ['latency p50', (row) => row.latency?.p50],
+  ['p99', (row) => row.latency?.p99],
+  ['max', (row) => row.latency?.max],
+  ['POST p50', (row) => row.post?.p50],
+  ['p99', (row) => row.post?.p99],
+  ['keyframe p50', (row) => row.firstKeyframe?.p50],
+  ['p99', (row) => row.firstKeyframe?.p99],
+  ['KB/viewer', (row) => row.rssBytesPerViewer && Math.round(row.rssBytesPerViewer / 1024)],
+  ['HTTP p99', (row) => row.http?.p99],
+];
+
+/** A server with this many viewers, and the floor for as many. */
+export async function fanout(viewers: number, options: BenchOptions, say: (text: string) => void): Promise<FanoutRow> {
+  const target = await openTarget(options);
+  const load = openLoad();
+  try {
+    await publish(load, target, options.fps);
+    const row = await measure(load, target, viewers, options, say);
+    await load.close();
+    await target.stop();
+    say('the floor');
+    const floor = await measureFloor(viewers, options.fps);
+    return { ...row, ...ratios(row.cpuMicrosPerPacket, floor) };
+  } finally {
+    await load.close();
+    await target.stop();
+  }
+}
+
+type Measured = Omit<FanoutRow, 'floorMicrosPerPacket' | 'cpuRatio'>;
+
+async function measure(
+  load: Load,
+  target: Target,
+  viewers: number,
+  { secs = 15 }: BenchOptions,
+  say: (text: string) => void,
+): Promise<Measured> {
+  say('joining');
+  const empty = usage(target.pid);
+  const over = (viewers / JOINS_PER_SECOND) * 1000;
+  const arrived = await arrive(load, { url: target.url, viewers, over, group: 0 });
+  if (arrived.connected === 0)
+    throw new Failure('engine-failed', `no viewer got in: ${arrived.failures[0] ?? 'none was connected'}`);
+  await settle();
+  say(`measuring for ${secs} s`);
+  const before = look(load, target);
+  const stopProbe = probe(target.origin);
+  await pause(secs * 1000);
+  const after = look(load, target);
+  const http = await stopProbe();
+  const connected = load.arrivals(0).connected;
+  const seconds = (after.at - before.at) / 1000;
+  const delivered = after.sample.packets - before.sample.packets;
+  const lost = Math.max(0, after.sample.lost - before.sample.lost);
+  const cpu = after.server && before.server && after.server.cpu - before.server.cpu;
+  const own = after.own && before.own && after.own.cpu - before.own.cpu;
+  return {
+    bench: 'fanout',
+    viewers,
+    connected,
+    failures: arrived.failures.length,
+    packetsPerSecond: {
+      delivered: round(delivered / seconds),
+      expected: target.ports && round(((after.sent - before.sent) * connected) / seconds),
+    },
+    lossRatio: delivered + lost === 0 ? 0 : round(lost / (delivered + lost)),
+    reordered: after.sample.reordered - before.sample.reordered,
+    duplicates: after.sample.duplicates - before.sample.duplicates,
+    cpuMicrosPerPacket: cpu && round(cpu / delivered),
+    cpuShare: cpu && round(cpu / 1e6 / seconds),
+    latency: after.sample.stamps === 0 ? undefined : latencyOf(after.sample),
+    post: quantiles(arrived.posts),
+    firstKeyframe: quantiles(arrived.firstKeyframes),
+    rssBytesPerViewer: before.server && empty && Math.round((before.server.rss - empty.rss) / connected),
+    http,
+    loadShare: own && round(own / 1e6 / seconds),
+  };
+}
+
+function look(load: Load, { pid }: Target) {
+  const sample = load.sample(0);
+  return { sample, sent: load.sent(), server: usage(pid), own: usage(process.pid), at: performance.now() };
+}
+
+export function latencyOf(sample: { latencyP50: number; latencyP99: number; latencyMax: number }) {
+  return { p50: round(sample.latencyP50), p99: round(sample.latencyP99), max: round(sample.latencyMax) };
+}
+
+function ratios(micros: number | undefined, floor: Floor): Pick<FanoutRow, 'floorMicrosPerPacket' | 'cpuRatio'> {
+  return {
+    floorMicrosPerPacket: { gso: round(floor.gso), sendto: round(floor.sendto) },
+    cpuRatio:
+      micros === undefined ? undefined : { gso: round(micros / floor.gso), sendto: round(micros / floor.sendto) },
+  };
+}

@@ -1,0 +1,90 @@
+import { parseArgs } from 'node:util';
+import * as z from 'zod';
+import { UsageError } from '../flags.ts';
+
+const COUNTS = 'give numbers of viewers such as 10,50,100';
+const SECONDS = 'give a whole number of seconds from 1 to 86400';
+const whole = (message: string, least: number, most: number) =>
+  z.string().regex(/^\d+$/, message).transform(Number).pipe(z.int(message).min(least, message).max(most, message));
+
+const schema = z.object({
+  viewers: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(whole(COUNTS, 1, 10_000)).min(1))
+    .optional(),
+  secs: whole(SECONDS, 1, 86_400).optional(),
+  fps: z
+    .enum(['5', '10', '15', '25', '30', '50', '60'], 'give 5, 10, 15, 25, 30, 50 or 60')
+    .transform(Number)
+    .default(30),
+  playing: whole('give a number of viewers', 1, 10_000).default(50),
+  url: z
+    .string()
+    .regex(/^http:\/\/[^/\s]+\/\S*$/, 'give the http:// URL of a WHEP endpoint')
+    .optional(),
+  pid: whole('give the id of the process that serves --url', 1, 2 ** 31).optional(),
+  rtp: z
+    .string()
+    .regex(/^\d{1,5}(,\d{1,5})?$/, 'give the UDP ports that feed --url: VIDEO or VIDEO,AUDIO')
+    .transform((text) => text.split(',').map(Number))
+    .optional(),
+  shards: whole('give a number of threads from 1 to 256', 1, 256).optional(),
+  runtime: z.enum(['node', 'bun', 'deno'], 'give node, bun or deno').optional(),
+  json: z.boolean().default(false),
+});
+
+export type BenchOptions = z.output<typeof schema>;
+
+interface Flag {
+  name: Exclude<keyof BenchOptions, 'json'>;
+  value: string;
+  help: string;
+}
+
+const FLAGS: readonly Flag[] = [
+  { name: 'viewers', value: 'N,N', help: 'viewers, one measurement each (fanout 10,50,100,200,300; join, churn 100)' },
+  { name: 'secs', value: 'N', help: 'how long to measure (fanout 15, join 5, churn 60)' },
+  { name: 'fps', value: 'N', help: 'pictures a second, of 8 packets each (default 30)' },
+  { name: 'playing', value: 'N', help: 'join: viewers that play before the others come (default 50)' },
+  { name: 'url', value: 'URL', help: 'a WHEP endpoint to measure instead of a server of our own' },
+  { name: 'pid', value: 'PID', help: 'the process behind --url, on this machine, for its CPU and memory' },
+  { name: 'rtp', value: 'VIDEO,AUDIO', help: 'the UDP ports of this machine where --url takes its stream' },
+  { name: 'shards', value: 'N', help: 'sending threads of our own server (default: one per core)' },
+  { name: 'runtime', value: 'NAME', help: 'node, bun or deno for our own server (default: this one)' },
+];
+
+/** The options after the benchmark's name. Throws a `UsageError`. */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const parsed = schema.safeParse(readArguments(args));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new UsageError(`--${String(issue?.path[0])}: ${issue?.message}`);
+  }
+  const { url, pid, rtp, shards, runtime } = parsed.data;
+  if (url === undefined && (pid !== undefined || rtp !== undefined)) {
+    throw new UsageError('--pid and --rtp belong to --url: give that, or leave them out');
+  }
+  if (url !== undefined && (shards !== undefined || runtime !== undefined)) {
+    throw new UsageError('--shards and --runtime are for a server of our own: leave them out with --url');
+  }
+  return parsed.data;
+}
+
+export function help(): string {
+  const left = [...FLAGS.map(({ name, value }) => `--${name} ${value}`), '--json'];
+  const width = Math.max(...left.map((text) => text.length)) + 2;
+  const right = [...FLAGS.map(({ help }) => help), 'a line of JSON for each measurement instead of the table'];
+  return left.map((text, index) => `  ${text.padEnd(width)}${right[index]}`).join('\n');
+}
+
+function readArguments(args: readonly string[]): Record<string, unknown> {
+  const texts = Object.fromEntries(FLAGS.map(({ name }) => [name, { type: 'string' as const }]));
+  try {
+    const options = { ...texts, json: { type: 'boolean' as const } };
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`${text.split(/\.\s|\n/)[0]}: see fetch-whep bench --help`);
+  }
+}

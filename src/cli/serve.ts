@@ -1,0 +1,98 @@
+import process from 'node:process';
+import { createServer, Failure, type Server } from '../index.ts';
+import { type Listener, serve } from '../serve.ts';
+import { configure } from './configuration.ts';
+import { FLAGS, UsageError } from './flags.ts';
+import { logToStandardError } from './log.ts';
+
+/** A server that is not closed by then never will be. Milliseconds. */
+const CLOSING = 10_000;
+
+/** Serves until SIGINT or SIGTERM; resolves with the exit code. Throws `UsageError` and `Failure`. */
+export async function serveCommand(args: readonly string[]): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(help());
+    return 0;
+  }
+  const stop = new Promise<'stop'>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('stop'));
+  });
+  const { host, port, tls, logLevel, logFormat, server: options, nameOf } = configure(args);
+  logToStandardError(logLevel, logFormat);
+
+  const server = await Promise.race([
+    stop,
+    createServer(options).catch((error: unknown) => {
+      if (!(error instanceof Failure) || error.code !== 'invalid-options') throw error;
+      throw new UsageError(error.message.replaceAll(/^options\.([^:\s]+)/gm, (_, path: string) => nameOf(path)));
+    }),
+  ]);
+  if (server === 'stop') return 0;
+  const listener = await serve(server, { host, port, tls }).catch(async (error: unknown) => {
+    await server.close();
+    throw error;
+  });
+  announce(server, listener, basePath(options.basePath));
+  await stop;
+  return close(server, listener);
+}
+
+async function close(server: Server, listener: Listener): Promise<number> {
+  const late = new Promise<number>((resolve) => {
+    setTimeout(() => {
+      process.stderr.write(`fetch-whep: not closed within ${CLOSING / 1000} s: ended all the same\n`);
+      resolve(1);
+    }, CLOSING);
+  });
+  return Promise.race([
+    late,
+    server
+      .close()
+      .then(() => listener.close())
+      .then(() => 0),
+  ]);
+}
+
+/** Where everything is: a line of JSON for a program, a few lines for a person. */
+function announce(server: Server, { url }: Listener, base: string): void {
+  const { engine, runtime } = server.snapshot();
+  const streams = [...server.streams];
+  if (!process.stdout.isTTY) {
+    const ports = Object.fromEntries(streams.map(({ id, ports }) => [id, ports]));
+    process.stdout.write(`${JSON.stringify({ listening: url, engine, runtime, streams: ports })}\n`);
+    return;
+  }
+  const reached = url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
+  const lines = streams.map(({ id, source, ports }) => {
+    const legs = Object.entries(ports).map(([leg, port]) => `, ${leg} on UDP port ${port}`);
+    return `  ${reached}${base}/play/${id}  (${source}${legs.join('')})`;
+  });
+  process.stdout.write([`Listening on ${url}${base} (${engine} engine, ${runtime}). Play:`, ...lines, ''].join('\n'));
+}
+
+function basePath(path = '/'): string {
+  return path.replace(/\/$/, '');
+}
+
+function help(): string {
+  const left = FLAGS.map(({ name, value }) => `  --${name} ${value}`);
+  const width = Math.max(...left.map((text) => text.length)) + 2;
+  const rows = FLAGS.map(({ help, repeatable }, index) => {
+    return `${left[index]?.padEnd(width)}${help}${repeatable ? '; repeatable' : ''}`;
+  });
+  return `Usage: fetch-whep serve [options]
+
+Serves streams to browsers by WHEP until SIGINT or SIGTERM. Without --stream and --config: the built-in clip as "demo".
+
+${rows.join('\n')}
+
+SOURCE is one of
+  rtp:VIDEOPORT[,AUDIOPORT]  RTP that arrives on UDP ports (0 = choose and print)
+  ffmpeg:INPUT               an FFmpeg process for a file, a URL or lavfi:GRAPH
+  whip                       a WHIP publisher
+  push                       frames from the program that embeds the server
+  clip                       the built-in clip, looped
+
+On start one line of JSON tells a program where everything is; at a terminal the same is told to a person.
+`;
+}

@@ -1,0 +1,200 @@
+import { createRequire } from 'node:module';
+import { env } from 'node:process';
+import { setInterval } from 'node:timers';
+import { Failure, type FailureCode } from '../errors.ts';
+import type {
+  EngineEvent,
+  EngineSnapshot,
+  Ingress,
+  LegKind,
+  MediaEngine,
+  PublisherSpec,
+  StreamFacts,
+  StreamPorts,
+  StreamSpec,
+  Transport,
+  ViewerSnapshot,
+  ViewerSpec,
+} from './port.ts';
+
+export interface NativeEngineOptions {
+  /** Absent: every interface. */
+  mediaHost: string | undefined;
+  /** First UDP port; 0: the system chooses. */
+  mediaPort: number;
+  shards: number;
+}
+
+/** What the module exports (native/addon/src/lib.rs). Errors are `code: text`. */
+interface Addon {
+  startEngine(options: { mediaHost?: string; mediaPort: number; shards: number }): Promise<NativeHandle>;
+}
+
+interface NativeHandle {
+  addStream(spec: Omit<StreamSpec, 'ingress'> & { ingress: NativeIngress }): Promise<StreamPorts>;
+  removeStream(id: string): Promise<void>;
+  facts(stream: string): StreamFacts | null;
+  push(stream: string, leg: LegKind, data: Uint8Array, timestamp: number): boolean;
+  addViewer(spec: ViewerSpec): Promise<string>;
+  addPublisher(spec: PublisherSpec): Promise<string>;
+  addCandidate(session: string, mid: string, candidate: string): boolean;
+  removeSession(session: string): Promise<void>;
+  snapshot(): EngineSnapshot;
+  viewers(): ViewerSnapshot[];
+  drainEvents(): EngineEvent[];
+  close(): Promise<void>;
+}
+
+interface NativeIngress {
+  kind: Ingress['kind'];
+  host?: string;
+  videoPort?: number;
+  audioPort?: number;
+  videoFile?: Uint8Array;
+  audioFile?: Uint8Array;
+  framesPerSecond?: number;
+  legs?: LegKind[];
+}
+
+/** Milliseconds between two looks at the engine's events. */
+const eventInterval = 50;
+
+/** Loads the addon and starts its threads. Rejects with `engine-unavailable` or `address-in-use`. */
+export async function createNativeEngine(options: NativeEngineOptions): Promise<MediaEngine> {
+  const { mediaHost, mediaPort, shards } = options;
+  const start = loadAddon().startEngine({ ...(mediaHost === undefined ? {} : { mediaHost }), mediaPort, shards });
+  const handle = await start.catch((error: unknown) => {
+    throw failure(error, `choose another with --media-port`);
+  });
+  return new NativeEngine(handle);
+}
+
+/** The module's exports: the engine, or what else is in it. Throws `engine-unavailable`. */
+export function loadAddon<Exports = Addon>(): Exports {
+  const path = env.FETCH_WHEP_ADDON ?? new URL('./fetch-whep.node', import.meta.url).pathname;
+  try {
+    return createRequire(import.meta.url)(path) as Exports;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new Failure(
+      'engine-unavailable',
+      `the native engine cannot be loaded (${reason}): run scripts/start, which builds it`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+class NativeEngine implements MediaEngine {
+  readonly kind = 'native';
+  readonly #handle: NativeHandle;
+  #timer: NodeJS.Timeout | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(handle: NativeHandle) {
+    this.#handle = handle;
+  }
+
+  async addStream(spec: StreamSpec): Promise<StreamPorts> {
+    return this.#handle.addStream({ ...spec, ingress: nativeIngress(spec.ingress) }).catch((error: unknown) => {
+      throw failure(error, 'choose another, or 0 to let the system choose');
+    });
+  }
+
+  removeStream(id: string): Promise<void> {
+    return this.#handle.removeStream(id);
+  }
+
+  facts(stream: string): StreamFacts | undefined {
+    return this.#handle.facts(stream) ?? undefined;
+  }
+
+  push(stream: string, leg: LegKind, data: Uint8Array, timestamp: number): boolean {
+    return this.#handle.push(stream, leg, data, timestamp);
+  }
+
+  async addViewer(spec: ViewerSpec): Promise<Transport> {
+    const description = await this.#handle.addViewer(spec).catch((error: unknown) => {
+      throw failure(error);
+    });
+    return { description };
+  }
+
+  async addPublisher(spec: PublisherSpec): Promise<Transport> {
+    const description = await this.#handle.addPublisher(spec).catch((error: unknown) => {
+      throw failure(error);
+    });
+    return { description };
+  }
+
+  addCandidate(session: string, mid: string, candidate: string): boolean {
+    return this.#handle.addCandidate(session, mid, candidate);
+  }
+
+  removeSession(session: string): Promise<void> {
+    return this.#handle.removeSession(session);
+  }
+
+  snapshot(): EngineSnapshot {
+    return this.#handle.snapshot();
+  }
+
+  viewers(): ViewerSnapshot[] {
+    return this.#handle.viewers();
+  }
+
+  onEvents(listener: (events: EngineEvent[]) => void): void {
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => {
+      const events = this.#handle.drainEvents();
+      if (events.length > 0) listener(events);
+    }, eventInterval);
+    this.#timer.unref();
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#closed ??= this.#handle.close();
+    return this.#closed;
+  }
+}
+
+function nativeIngress(ingress: Ingress): NativeIngress {
+  switch (ingress.kind) {
+    case 'rtp':
+      return {
+        kind: 'rtp',
+        host: ingress.host,
+        ...(ingress.video === undefined ? {} : { videoPort: ingress.video }),
+        ...(ingress.audio === undefined ? {} : { audioPort: ingress.audio }),
+      };
+    case 'clip':
+      return {
+        kind: 'clip',
+        videoFile: ingress.video,
+        audioFile: ingress.audio,
+        framesPerSecond: ingress.framesPerSecond,
+      };
+    case 'push':
+    case 'publisher':
+      return { kind: ingress.kind, legs: ingress.legs };
+  }
+}
+
+const codes: ReadonlySet<string> = new Set<FailureCode>([
+  'address-in-use',
+  'invalid-offer',
+  'engine-timeout',
+  'engine-failed',
+  'stream-not-found',
+  'stream-exists',
+  'closing',
+]);
+
+function failure(error: unknown, cure?: string): Failure {
+  const [, code = 'engine-failed', text = 'the engine failed'] =
+    /^([a-z-]+): (.*)$/s.exec(error instanceof Error ? error.message : String(error)) ?? [];
+  const known = codes.has(code) ? (code as FailureCode) : 'engine-failed';
+  return new Failure(known, cure && known === 'address-in-use' ? `${text}: ${cure}` : text, { cause: error });
+}

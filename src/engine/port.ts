@@ -1,0 +1,217 @@
+/**
+ * The one interface between policy (TypeScript) and media (native threads).
+ *
+ * Plain data only: no packet, no socket, no SDP decision crosses it, and nothing unbounded. An engine reports what
+ * happens by itself (a viewer connected, a leg fell silent) through `onEvents`, in batches, at a pace of its own.
+ */
+
+export type LegKind = 'video' | 'audio';
+
+/** Where the media of a stream enters the engine. */
+export type Ingress =
+  /** RTP on UDP ports, RTCP on the port after each (RFC 3550 §11) or on the same; 0 lets the system choose. */
+  | { kind: 'rtp'; host: string; video?: number; audio?: number }
+  /** A looped clip. `video`: H264 Annex B with an access unit delimiter before each frame. `audio`: Ogg Opus. */
+  | { kind: 'clip'; video: Uint8Array; audio: Uint8Array; framesPerSecond: number }
+  /** Frames handed over by `push`. */
+  | { kind: 'push'; legs: LegKind[] }
+  /** A WHIP publisher's tracks, connected later by `addPublisher`. */
+  | { kind: 'publisher'; legs: LegKind[] };
+
+export interface StreamSpec {
+  id: string;
+  ingress: Ingress;
+  /** A leg without a packet for this long counts as inactive. Milliseconds. */
+  silence: number;
+  /** What is kept of each leg for viewers that join or miss packets. */
+  cache: CacheSpec;
+}
+
+export interface CacheSpec {
+  bytes: number;
+  /** Of the oldest frame. Milliseconds. */
+  age: number;
+  /** A viewer begins with the newest keyframe kept, rather than wait for the next. */
+  instantStart: boolean;
+}
+
+/** The UDP ports that the legs of a stream really have; absent for a leg without one. */
+export interface StreamPorts {
+  video?: number;
+  audio?: number;
+}
+
+/** One accepted m-line, as negotiated by `sdp/`. */
+export interface MediaLine {
+  kind: LegKind;
+  mid: string;
+  /** The local media section (RFC 8829 §5.3.1), CRLF line ends, as the track is to be added. */
+  description: string;
+  payloadType: number;
+  ssrc: number;
+  cname: string;
+  /** RFC 4588 retransmission, when negotiated. */
+  rtx?: { payloadType: number; ssrc: number };
+  /** Header extension ids (RFC 8285), for those the answer accepts and the engine writes. */
+  extensions: { mid?: number; absCaptureTime?: number; playoutDelay?: number };
+  /** The viewer understands generic NACK (RFC 4585 §6.2.1). */
+  nack: boolean;
+}
+
+export interface ViewerSpec {
+  id: string;
+  stream: string;
+  /** The remote offer, reduced to the accepted m-lines. */
+  offer: string;
+  /** In the order of the offer's accepted m-lines. */
+  media: MediaLine[];
+}
+
+export interface PublisherSpec {
+  id: string;
+  stream: string;
+  offer: string;
+  media: MediaLine[];
+}
+
+/** What the engine has to add to an answer. */
+export interface Transport {
+  /** The engine's local description, whole: ICE credentials, fingerprint, setup and every candidate are in it. */
+  description: string;
+}
+
+export type EndReason =
+  | 'ice-failed'
+  | 'dtls-failed'
+  | 'consent-lost'
+  | 'closed-by-peer'
+  | 'setup-timeout'
+  | 'engine-error';
+
+export type EngineEvent =
+  | { type: 'session-connected'; session: string }
+  | { type: 'session-ended'; session: string; reason: EndReason }
+  | { type: 'leg-active'; stream: string; leg: LegKind }
+  | { type: 'leg-inactive'; stream: string; leg: LegKind; reason: 'bye' | 'silent' }
+  /** One per stream and cause; `text` names the cure. */
+  | { type: 'warning'; stream: string; code: string; text: string }
+  | { type: 'log'; level: 'error' | 'warning' | 'info' | 'debug'; text: string };
+
+/** What negotiation needs to know of a stream. A leg is present when the stream carries it. */
+export interface StreamFacts {
+  video?: VideoFacts;
+  audio?: AudioFacts;
+}
+
+export interface VideoFacts {
+  /** True while packets arrive. */
+  active: boolean;
+  /** RFC 6184 §8.1 profile-level-id (six hex digits, lower case), from the SPS in force; absent before the first. */
+  profileLevelId?: string;
+  width?: number;
+  height?: number;
+  /** Frames per second, measured. */
+  framesPerSecond?: number;
+  /** Frames from one IDR to the next, and the same in seconds. */
+  gopFrames?: number;
+  gopSeconds?: number;
+  /** B-frames were seen (WebRTC cannot reorder). */
+  bFrames: boolean;
+  /** Seconds since the last IDR. */
+  keyframeAge?: number;
+}
+
+export interface AudioFacts {
+  active: boolean;
+  /** From the TOC byte (RFC 6716 §3.1). */
+  channels?: 1 | 2;
+}
+
+/** Monotonic counters of one leg since the stream was added. */
+export interface LegCounters {
+  packetsIn: number;
+  bytesIn: number;
+  packetsOut: number;
+  bytesOut: number;
+  /** Datagrams that did not become packets, by reason, and packets that viewers did not get, by reason. */
+  dropped: Record<string, number>;
+}
+
+export interface StreamSnapshot {
+  id: string;
+  facts: StreamFacts;
+  video?: LegCounters;
+  audio?: LegCounters;
+  viewers: number;
+  nacks: number;
+  retransmissions: number;
+  /** PLI and FIR received from viewers. */
+  keyframeRequests: number;
+  warnings: { code: string; text: string }[];
+}
+
+/** Cumulative counts for each upper bound (seconds or units), the sum and the count: a Prometheus histogram. */
+export interface HistogramSnapshot {
+  bounds: number[];
+  counts: number[];
+  sum: number;
+  count: number;
+}
+
+export interface EngineSnapshot {
+  /** UDP sockets open for media, legs included. */
+  udpPorts: number;
+  streams: StreamSnapshot[];
+  shards: { viewers: number; queueDepth: number }[];
+  histograms: {
+    iceSeconds: HistogramSnapshot;
+    dtlsSeconds: HistogramSnapshot;
+    firstKeyframeSeconds: HistogramSnapshot;
+    fanoutLatencySeconds: HistogramSnapshot;
+    sendBatchPackets: HistogramSnapshot;
+    rttSeconds: HistogramSnapshot;
+    lossRatio: HistogramSnapshot;
+  };
+}
+
+/** Detail of one viewer, for the admin API. */
+export interface ViewerSnapshot {
+  id: string;
+  stream: string;
+  state: 'connecting' | 'waiting-for-keyframe' | 'playing';
+  ageSeconds: number;
+  packetsOut: number;
+  bytesOut: number;
+  retransmissions: number;
+  /** From the newest receiver report; absent before the first. */
+  rttSeconds?: number;
+  lossRatio?: number;
+  jitterSeconds?: number;
+  /** `local -> remote`, once chosen. */
+  candidatePair?: string;
+}
+
+export interface MediaEngine {
+  readonly kind: 'native' | 'portable' | 'fake';
+  /** Opens the ingress. Rejects with `address-in-use` when a port is taken. */
+  addStream(spec: StreamSpec): Promise<StreamPorts>;
+  /** Closes the ingress; its viewers end with the hub's `removeSession` calls. */
+  removeStream(id: string): Promise<void>;
+  /** Undefined for an unknown stream. */
+  facts(stream: string): StreamFacts | undefined;
+  /** Hands one frame to a `push` stream: false when it was refused because the engine is behind. Microseconds. */
+  push(stream: string, leg: LegKind, data: Uint8Array, timestamp: number): boolean;
+  /** Rejects with `engine-timeout`, `engine-failed` or `invalid-offer`. */
+  addViewer(spec: ViewerSpec): Promise<Transport>;
+  addPublisher(spec: PublisherSpec): Promise<Transport>;
+  /** `candidate` without the `a=` (RFC 8839 §5.1). False when it could not be used. */
+  addCandidate(session: string, mid: string, candidate: string): boolean;
+  /** Ends a viewer or publisher; unknown ids are ignored. Resolves when its media has stopped. */
+  removeSession(session: string): Promise<void>;
+  snapshot(): EngineSnapshot;
+  viewers(): ViewerSnapshot[];
+  /** One listener; called with batches that are bounded in size and rate. Never keeps the process alive. */
+  onEvents(listener: (events: EngineEvent[]) => void): void;
+  /** Ends every session and thread; idempotent. The process can exit by itself afterwards. */
+  close(): Promise<void>;
+}

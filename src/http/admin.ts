@@ -1,0 +1,104 @@
+import type { ViewerSnapshot } from '../engine/port.ts';
+import { Failure } from '../errors.ts';
+import { parseSource } from '../options.ts';
+import type { Session } from '../sessions.ts';
+import type { StreamStatus } from '../snapshot.ts';
+import { createSource } from '../sources/create.ts';
+import type { SourceInput } from '../sources/spec.ts';
+import type { Exchange, Handler, Methods, Route, Services } from './exchange.ts';
+import { json, readBody, requireType } from './message.ts';
+import type { SessionEntry, StreamEntry } from './schemas.ts';
+
+/** Bytes. */
+const MAX_SOURCE = 16 * 1024;
+
+/** Streams and sessions, for who has the admin token. Without one there are no such routes. */
+export function adminRoutes(services: Services): Route[] {
+  const { hub, gate, settings } = services;
+  if (settings.adminToken === undefined) return [];
+  const route = (name: string, path: string, methods: Methods): Route => ({
+    name,
+    path,
+    methods: Object.fromEntries(Object.entries(methods).map(([method, handler]) => [method, guarded(handler)])),
+    accepts: { Accept: 'application/json' },
+  });
+  const guarded =
+    (handler: Handler): Handler =>
+    async (exchange) =>
+      (await gate.check(exchange.request, 'admin', exchange.params.id || undefined)) ?? handler(exchange);
+
+  return [
+    route('api-streams', '/api/streams', { GET: () => json({ streams: hub.snapshot().streams.map(streamEntry) }) }),
+    route('api-stream', '/api/streams/:id', {
+      GET: ({ params }) => json(streamOf(services, params.id)),
+      PUT: (exchange) => addStream(services, exchange),
+      DELETE: async ({ params }) => {
+        if (!(await hub.removeStream(params.id))) throw new Failure('stream-not-found', 'webrtc: stream not found');
+        return new Response(null, { status: 204 });
+      },
+    }),
+    route('api-sessions', '/api/sessions', { GET: () => json({ sessions: sessionEntries(services) }) }),
+    route('api-session', '/api/sessions/:id', {
+      GET: ({ params }) => {
+        const entry = sessionEntries(services).find(({ id }) => id === params.id);
+        if (entry === undefined) throw new Failure('resource-not-found', 'webrtc: no such session');
+        return json(entry);
+      },
+      DELETE: async ({ params }) => {
+        const session = hub.sessions.get(params.id);
+        if (session === undefined) throw new Failure('resource-not-found', 'webrtc: no such session');
+        await hub.leave(session);
+        return new Response(null, { status: 204 });
+      },
+    }),
+  ];
+}
+
+async function addStream(services: Services, { request, params, prefix }: Exchange): Promise<Response> {
+  const { hub, settings } = services;
+  requireType(request, 'application/json');
+  const body = await readBody(request, { size: MAX_SOURCE, seconds: settings.bodyTimeoutSeconds });
+  await hub.addStream(params.id, createSource(parseSource(readJson(body), 'source')));
+  return json(streamOf(services, params.id), 201, { Location: `${prefix}/api/streams/${params.id}` });
+}
+
+function readJson(body: string): SourceInput {
+  try {
+    return JSON.parse(body);
+  } catch (cause) {
+    throw new Failure('bad-request', 'send a source as JSON: a string or an object', { cause });
+  }
+}
+
+function streamOf({ hub }: Services, id: string): StreamEntry {
+  const stream = hub.snapshot().streams.find((each) => each.id === id);
+  if (stream === undefined) throw new Failure('stream-not-found', 'webrtc: stream not found');
+  return streamEntry(stream);
+}
+
+function streamEntry({ id, state, source, description, ports, viewers }: StreamStatus): StreamEntry {
+  return { id, state, source, description, ports, viewers };
+}
+
+function sessionEntries({ hub }: Services): SessionEntry[] {
+  const viewers = new Map(hub.engine.viewers().map((viewer) => [viewer.id, viewer]));
+  return [...hub.sessions].map((session) => sessionEntry(session, viewers.get(session.id)));
+}
+
+function sessionEntry(session: Session, viewer: ViewerSnapshot | undefined): SessionEntry {
+  const seconds = (performance.now() - session.since) / 1000;
+  const entry = { id: session.id, kind: session.kind, stream: session.stream, age_seconds: seconds };
+  if (viewer === undefined) return { ...entry, state: session.state };
+  return {
+    ...entry,
+    state: viewer.state,
+    packets_out: viewer.packetsOut,
+    bytes_out: viewer.bytesOut,
+    bits_per_second: Math.round((viewer.bytesOut * 8) / Math.max(viewer.ageSeconds, 0.001)),
+    retransmissions: viewer.retransmissions,
+    rtt_seconds: viewer.rttSeconds,
+    loss_ratio: viewer.lossRatio,
+    jitter_seconds: viewer.jitterSeconds,
+    candidate_pair: viewer.candidatePair,
+  };
+}

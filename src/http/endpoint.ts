@@ -1,0 +1,95 @@
+import { Failure } from '../errors.ts';
+import type { Joined } from '../lifecycle.ts';
+import type { Action } from '../options.ts';
+import { entityTag, type SessionKind } from '../sessions.ts';
+import { isPreflight } from './cors.ts';
+import { allowed, type Exchange, type Methods, type Route, type Services } from './exchange.ts';
+import { iceLinks } from './ice.ts';
+import { readBody, requireType } from './message.ts';
+
+/** In what WHEP and WHIP differ. */
+export interface Protocol {
+  readonly name: 'whep' | 'whip';
+  readonly kind: SessionKind;
+  readonly action: Action;
+  /** Refuses what can be refused before the body is read. */
+  admit(stream: string): void;
+  join(exchange: Exchange, offer: string): Promise<Joined>;
+  /** Link values of the extensions of a session, given its URL. */
+  extensions(session: string): string[];
+  readonly deleted: number;
+  readonly unknownDeleted: 204 | 404;
+  /** An SDP answer by PATCH: a media type that has a meaning here, or not. */
+  readonly knowsAnswers: boolean;
+}
+
+const SDP = 'application/sdp';
+/** Bytes. */
+const MAX_OFFER = 128 * 1024;
+
+/** Where clients POST their offers. */
+export function endpointRoute(services: Services, protocol: Protocol): Route {
+  const methods: Methods = {
+    GET: () => discovery(),
+    POST: (exchange) => join(services, protocol, exchange),
+    OPTIONS: (exchange) => capabilities(services, protocol, exchange, { ...accepts, Allow: allowed(methods) }),
+  };
+  const slashed = { ...methods, DELETE: missingResource, PATCH: missingResource };
+  const accepts = { 'Accept-Post': SDP };
+  return { name: protocol.name, path: `/${protocol.name}/:id`, methods, slashed, accepts };
+}
+
+/** OPTIONS: a preflight gets no links, so that no credential leaves without authorization (RFC 9725 §4.6). */
+export async function capabilities(
+  { gate, settings }: Services,
+  { action }: Protocol,
+  { request, params }: Exchange,
+  headers: Record<string, string>,
+): Promise<Response> {
+  const response = new Response(null, { status: 204, headers });
+  if (!isPreflight(request) && (await gate.allows(request, action, params.id))) {
+    addLinks(response.headers, await iceLinks(request, settings));
+  }
+  return response;
+}
+
+async function join(services: Services, protocol: Protocol, exchange: Exchange): Promise<Response> {
+  const { hub, gate, rate, settings } = services;
+  const { request, params } = exchange;
+  rate.take(request);
+  const refusal = await gate.check(request, protocol.action, params.id);
+  if (refusal) return refusal;
+  if (hub.streams.get(params.id)) exchange.stream = params.id;
+  protocol.admit(params.id);
+  requireType(request, SDP);
+  const offer = await readBody(request, { size: MAX_OFFER, seconds: settings.bodyTimeoutSeconds });
+  const links = await iceLinks(request, settings);
+  const { session, answer } = await protocol.join(exchange, offer);
+  const url = `${exchange.prefix}/${protocol.name}/${session.stream}/${session.id}`;
+  const response = new Response(answer, {
+    status: 201,
+    headers: {
+      'Content-Type': SDP,
+      // There are clients that cannot read chunked answers.
+      'Content-Length': String(new TextEncoder().encode(answer).byteLength),
+      Location: url,
+      ETag: entityTag(session),
+    },
+  });
+  addLinks(response.headers, [...links, ...protocol.extensions(url)]);
+  return response;
+}
+
+/** `/whep/ID/`: a session URL that lost its last part. */
+function missingResource(): never {
+  throw new Failure('missing-resource-id', 'missing resource id');
+}
+
+/** GET and HEAD say that this is an endpoint, and nothing of the stream (draft-ietf-wish-whep-04 §4.1, §4.2). */
+function discovery(): Response {
+  return new Response('', { headers: { 'Content-Type': SDP, 'Content-Length': '0' } });
+}
+
+function addLinks(headers: Headers, links: string[]): void {
+  if (links.length > 0) headers.set('Link', links.join(', '));
+}

@@ -1,0 +1,58 @@
+import type { Hub } from '../hub.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Settings } from '../options.ts';
+import type { Gate } from './auth.ts';
+import type { EventStreams } from './events.ts';
+import type { RateLimiter } from './rate.ts';
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
+
+/** One request on its way through the router. */
+export interface Exchange {
+  readonly request: Request;
+  /** Path prefix that the client used, without a slash at its end: what every link starts with. */
+  readonly prefix: string;
+  /** Ids in the path, decoded and checked; absent ones are empty. */
+  readonly params: Params;
+  readonly query: URLSearchParams;
+  /** The `stream` label of its metrics; stays empty for unknown streams and until the request was authorized. */
+  stream: string;
+}
+
+export interface Params {
+  /** Of the stream; in `/api/sessions/:id` of the session. */
+  readonly id: string;
+  readonly resource: string;
+  readonly events: string;
+}
+
+export type Handler = (exchange: Exchange) => Response | Promise<Response>;
+export type Methods = Readonly<Partial<Record<Method, Handler>>>;
+
+/** A path and what it answers to. */
+export interface Route {
+  /** Label of its metrics. */
+  readonly name: string;
+  /** With `:id` and so on for each id. */
+  readonly path: string;
+  readonly methods: Methods;
+  /** What it answers to when a slash follows the last id; not in `Allow`. */
+  readonly slashed?: Methods;
+  /** What a request of a wrong type is told to send (RFC 9110 §15.5.16, RFC 5789 §3.1). */
+  readonly accepts?: Readonly<Record<string, string>>;
+}
+
+/** What handlers work with. */
+export interface Services {
+  readonly hub: Hub;
+  readonly settings: Settings;
+  readonly metrics: Metrics;
+  readonly gate: Gate;
+  readonly rate: RateLimiter;
+  readonly events: EventStreams;
+}
+
+export function allowed(methods: Methods): string {
+  const names = Object.keys(methods);
+  return (methods.GET && !methods.HEAD ? [...names, 'HEAD'] : names).join(', ');
+}

@@ -1,0 +1,108 @@
+import { Failure } from '../errors.ts';
+
+export interface BodyLimits {
+  /** Bytes. */
+  size: number;
+  /** Seconds from now until the last byte. */
+  seconds: number;
+}
+
+/**
+ * The body as text. Never holds more than `size` bytes, whatever `Content-Length` says and however small the chunks.
+ * Rejects with `body-too-large` or `body-unreadable`.
+ */
+export async function readBody(request: Request, limits: BodyLimits): Promise<string> {
+  // A cheap refusal only: the bytes are counted all the same.
+  if (Number(request.headers.get('content-length')) > limits.size) throw tooLarge(limits.size);
+  if (request.body === null) return '';
+  if (request.bodyUsed || request.body.locked) throw unreadable('it was read already');
+  const reader = request.body.getReader();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    reader.cancel().catch(() => {});
+  }, limits.seconds * 1000).unref();
+  try {
+    const bytes = await collect(reader, limits.size);
+    if (late) throw unreadable(`it took longer than ${limits.seconds} s`);
+    // A byte order mark is no `v=`: it stays visible.
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw unreadable(late ? `it took longer than ${limits.seconds} s` : 'the connection failed', error);
+  } finally {
+    clearTimeout(timer);
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** Grows one buffer: a list of one-byte chunks would take a hundred times their size. */
+async function collect(reader: ReadableStreamDefaultReader<Uint8Array>, limit: number): Promise<Uint8Array> {
+  let buffer = new Uint8Array(Math.min(4096, limit));
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return buffer.subarray(0, length);
+    if (length + value.byteLength > limit) throw tooLarge(limit);
+    if (length + value.byteLength > buffer.byteLength) {
+      const larger = new Uint8Array(Math.min(limit, Math.max(buffer.byteLength * 2, length + value.byteLength)));
+      larger.set(buffer.subarray(0, length));
+      buffer = larger;
+    }
+    buffer.set(value, length);
+    length += value.byteLength;
+  }
+}
+
+/** Media type without parameters, in lower case; undefined for a body that is compressed (we read none of those). */
+export function contentType(request: Request): string | undefined {
+  const encoding = request.headers.get('content-encoding')?.trim().toLowerCase();
+  if (encoding && encoding !== 'identity') return undefined;
+  return request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
+}
+
+/** Throws `unsupported-media-type`. */
+export function requireType(request: Request, expected: string): void {
+  if (contentType(request) !== expected) {
+    throw new Failure('unsupported-media-type', `send Content-Type: ${expected}, and no Content-Encoding`);
+  }
+}
+
+/** Whether `Accept` ranks the first type above the second (RFC 9110 §12.5.1). */
+export function prefers(accept: string | null, first: string, second: string): boolean {
+  return accept !== null && quality(accept, first) > quality(accept, second);
+}
+
+function quality(accept: string, type: string): number {
+  const ranges = [type, `${type.split('/')[0]}/*`, '*/*'];
+  let best = { rank: ranges.length, q: 0 };
+  for (const part of accept.split(',')) {
+    const [range = '', ...parameters] = part.split(';').map((piece) => piece.trim().toLowerCase());
+    const rank = ranges.indexOf(range);
+    if (rank < 0 || rank >= best.rank) continue;
+    const q = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1);
+    best = { rank, q: q >= 0 && q <= 1 ? q : 0 };
+  }
+  return best.q;
+}
+
+/** Tells whether one of the entity tags of an If-Match is this one, by strong comparison (RFC 9110 §13.1.1). */
+export function ifMatch(header: string, tag: string): boolean {
+  // Clients quote the asterisk, as the examples of RFC 9725 do.
+  return header.split(',').some((entry) => ['*', '"*"', tag].includes(entry.trim()));
+}
+
+export function json(body: unknown, status = 200, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },
+  });
+}
+
+function tooLarge(limit: number): Failure {
+  return new Failure('body-too-large', `read body: more than ${limit} bytes`);
+}
+
+function unreadable(reason: string, cause?: unknown): Failure {
+  return new Failure('body-unreadable', `read body: ${reason}`, { cause });
+}

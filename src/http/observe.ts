@@ -1,0 +1,90 @@
+import { Failure } from '../errors.ts';
+import { openMetrics } from '../metrics.ts';
+import type { Snapshot, StreamStatus } from '../snapshot.ts';
+import type { Route, Services } from './exchange.ts';
+import { json, prefers } from './message.ts';
+import type { Stats, StreamStats } from './schemas.ts';
+
+const TEXT = { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8', 'Cache-Control': 'no-store' };
+const OPEN = { ...TEXT, 'Content-Type': 'application/openmetrics-text; version=1.0.0; charset=utf-8' };
+
+/** Statistics, metrics and health. */
+export function observeRoutes({ hub, metrics }: Services): Route[] {
+  const health = () => {
+    if (hub.closing) throw new Failure('closing', 'closing');
+    return new Response('ok', {
+      headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' },
+    });
+  };
+  return [
+    { name: 'stats', path: '/webrtc/stats', methods: { GET: () => json(statsOf(hub.snapshot())) } },
+    {
+      name: 'metrics',
+      path: '/metrics',
+      methods: {
+        GET: async ({ request }) => {
+          const text = await metrics.text(hub.snapshot());
+          const open = prefers(request.headers.get('accept'), 'application/openmetrics-text', 'text/plain');
+          return open ? new Response(openMetrics(text), { headers: OPEN }) : new Response(text, { headers: TEXT });
+        },
+      },
+    },
+    { name: 'health', path: '/healthz', methods: { GET: health } },
+    // A server exists only once its engine runs: what is healthy is ready.
+    { name: 'health', path: '/readyz', methods: { GET: health } },
+  ];
+}
+
+/** The statistics document; its first four fields are those of the classic contract. */
+export function statsOf(snapshot: Snapshot): Stats {
+  const { engine, engineKind, streams, viewers, publishers, uptimeSeconds } = snapshot;
+  return {
+    active_streams: streams.filter(({ state }) => state === 'live').length,
+    active_peers: viewers,
+    active_publishers: publishers,
+    udp_ports_in_use: engine.udpPorts,
+    engine: engineKind,
+    runtime: runtime(),
+    uptime_seconds: uptimeSeconds,
+    streams: Object.fromEntries(streams.map((stream) => [stream.id, streamStats(stream)])),
+  };
+}
+
+function streamStats(stream: StreamStatus): StreamStats {
+  const { state, source, viewers, publishers, media, bitrate, drops, warnings, profile, level } = stream;
+  const legs = [media?.video, media?.audio];
+  const sum = (field: 'packetsIn' | 'packetsOut') => legs.reduce((total, leg) => total + (leg?.[field] ?? 0), 0);
+  const { video, audio } = media?.facts ?? {};
+  return {
+    state,
+    source,
+    viewers,
+    publishers,
+    video: video && {
+      active: video.active,
+      profile_level_id: video.profileLevelId,
+      profile,
+      level,
+      width: video.width,
+      height: video.height,
+      frames_per_second: video.framesPerSecond,
+      gop_frames: video.gopFrames,
+      gop_seconds: video.gopSeconds,
+      b_frames: video.bFrames,
+      keyframe_age_seconds: video.keyframeAge,
+    },
+    audio: audio && { active: audio.active, channels: audio.channels },
+    bits_per_second: bitrate,
+    packets: { in: sum('packetsIn'), out: sum('packetsOut') },
+    dropped: drops,
+    nacks: media?.nacks ?? 0,
+    retransmissions: media?.retransmissions ?? 0,
+    keyframe_requests: media?.keyframeRequests ?? 0,
+    warnings,
+  };
+}
+
+function runtime(): Stats['runtime'] {
+  if ('Bun' in globalThis) return 'bun';
+  return 'Deno' in globalThis ? 'deno' : 'node';
+}

@@ -1,0 +1,92 @@
+import * as z from 'zod';
+
+/** What the JSON routes answer: the handlers are typed by these, and the OpenAPI document is made from them. */
+
+const count = z.int().min(0);
+const state = z.enum(['starting', 'live', 'stalled', 'ended']);
+const sourceKind = z.enum(['rtp', 'ffmpeg', 'whip', 'whep', 'clip', 'push']);
+const byReason = z.record(z.string(), count).describe('Packets by reason');
+
+const video = z.object({
+  active: z.boolean().describe('Packets arrive'),
+  profile_level_id: z.string().optional().describe('RFC 6184 §8.1, from the SPS in force'),
+  profile: z.string().optional(),
+  level: z.string().optional(),
+  width: count.optional(),
+  height: count.optional(),
+  frames_per_second: z.number().optional(),
+  gop_frames: count.optional(),
+  gop_seconds: z.number().optional(),
+  b_frames: z.boolean().describe('B-frames were seen: WebRTC cannot reorder them'),
+  keyframe_age_seconds: z.number().optional(),
+});
+
+const audio = z.object({ active: z.boolean(), channels: z.union([z.literal(1), z.literal(2)]).optional() });
+const directions = z.object({ in: count, out: count });
+
+export const streamStats = z.object({
+  state,
+  source: sourceKind,
+  viewers: count,
+  publishers: count,
+  video: video.optional().describe('Absent: the stream has no video leg'),
+  audio: audio.optional(),
+  bits_per_second: directions,
+  packets: directions,
+  dropped: byReason,
+  nacks: count,
+  retransmissions: count,
+  keyframe_requests: count.describe('PLI and FIR from viewers'),
+  warnings: z.array(z.string()).describe('What hurts viewers, each with its cure'),
+});
+
+export const stats = z.object({
+  active_streams: count.describe('Streams that are live'),
+  active_peers: count.describe('Viewers'),
+  active_publishers: count.describe('WHIP sessions'),
+  udp_ports_in_use: count.describe('UDP sockets open for media, legs included'),
+  engine: z.enum(['native', 'portable', 'fake']),
+  runtime: z.enum(['node', 'bun', 'deno']),
+  uptime_seconds: z.number(),
+  streams: z.record(z.string(), streamStats),
+});
+
+export const streamEntry = z.object({
+  id: z.string(),
+  state,
+  source: sourceKind,
+  description: z.string().describe('The source in words, secrets masked'),
+  ports: z.object({ video: count.optional(), audio: count.optional() }).describe('UDP ports of its legs'),
+  viewers: count,
+});
+export const streamList = z.object({ streams: z.array(streamEntry) });
+
+export const sessionEntry = z.object({
+  id: z.string(),
+  kind: z.enum(['viewer', 'publisher']),
+  stream: z.string(),
+  age_seconds: z.number(),
+  state: z.enum(['setup', 'connected', 'connecting', 'waiting-for-keyframe', 'playing']),
+  packets_out: count.optional(),
+  bytes_out: count.optional(),
+  bits_per_second: count.optional().describe('Mean since the session began'),
+  retransmissions: count.optional(),
+  rtt_seconds: z.number().optional(),
+  loss_ratio: z.number().optional(),
+  jitter_seconds: z.number().optional(),
+  candidate_pair: z.string().optional(),
+});
+export const sessionList = z.object({ sessions: z.array(sessionEntry) });
+
+export const problemDetails = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string().describe('The cause, in a word that does not change'),
+});
+
+export type Stats = z.output<typeof stats>;
+export type StreamStats = z.output<typeof streamStats>;
+export type StreamEntry = z.output<typeof streamEntry>;
+export type SessionEntry = z.output<typeof sessionEntry>;

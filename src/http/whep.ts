@@ -1,0 +1,26 @@
+import { CONFORMANCE } from './conformance.ts';
+import type { Protocol } from './endpoint.ts';
+import type { Services } from './exchange.ts';
+
+const EVENTS = 'urn:ietf:params:whep:ext:core:server-sent-events';
+
+/** draft-ietf-wish-whep-04, or the classic contract where `conformance` says so. */
+export function whep({ hub, settings, events }: Services): Protocol {
+  const { completeAnswer, deleted, unknownDeleted } = CONFORMANCE[settings.conformance];
+  return {
+    name: 'whep',
+    kind: 'viewer',
+    action: 'watch',
+    admit: (stream) => void hub.admitViewer(stream),
+    join: ({ request, params, query }, offer) =>
+      hub.watch(params.id, offer, {
+        complete: completeAnswer,
+        lowLatency: query.get('latency') === 'low',
+        signal: request.signal,
+      }),
+    extensions: (session) => [`<${session}/events>; rel="${EVENTS}"; events="${events.names.join(',')}"`],
+    deleted,
+    unknownDeleted,
+    knowsAnswers: true,
+  };
+}

@@ -1,0 +1,18 @@
+import type { Protocol } from './endpoint.ts';
+import type { Services } from './exchange.ts';
+
+/** RFC 9725; one rule, whatever viewers get. */
+export function whip({ hub }: Services): Protocol {
+  return {
+    name: 'whip',
+    kind: 'publisher',
+    action: 'publish',
+    admit: (stream) => hub.admitPublisher(stream),
+    join: ({ request, params }, offer) => hub.publish(params.id, offer, request.signal),
+    extensions: () => [],
+    deleted: 200,
+    unknownDeleted: 404,
+    // §4.3.1: there is no counter-offer in WHIP.
+    knowsAnswers: false,
+  };
+}

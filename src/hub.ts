@@ -1,0 +1,249 @@
+import { getLogger } from '@logtape/logtape';
+import type { EngineEvent, MediaEngine, StreamFacts } from './engine/port.ts';
+import { Failure } from './errors.ts';
+import { type Joined, Lifecycle } from './lifecycle.ts';
+import type { Metrics } from './metrics.ts';
+import type { Settings } from './options.ts';
+import { randomId, randomSsrc } from './random.ts';
+import { negotiatePublish, negotiateWatch, type Plan } from './sdp/negotiate.ts';
+import { type Offer, parseOffer } from './sdp/offer.ts';
+import { type Ended, retrySoon, type Session, type SessionKind, SessionTable } from './sessions.ts';
+import { Observer, type Snapshot } from './snapshot.ts';
+import type { Source } from './sources/source.ts';
+import { type Stream, StreamTable } from './streams.ts';
+import { applyFragment } from './trickle.ts';
+
+const log = getLogger(['fetch-whep', 'hub']);
+const engineLog = getLogger(['fetch-whep', 'engine']);
+
+/** What happened, for whoever tells viewers. */
+export type Notice =
+  | { type: 'active' | 'inactive' | 'viewers'; stream: string }
+  | { type: 'session-ended'; session: string }
+  | { type: 'closing' };
+
+export interface WatchTerms {
+  /** Every codec of the stream has to be offered. */
+  complete: boolean;
+  /** Ask the player for its smallest playout delay, where it offers the extension. */
+  lowLatency: boolean;
+  /** Aborts when the client went away. */
+  signal: AbortSignal;
+}
+
+/** The use cases. Knows neither requests nor packets. */
+export class Hub {
+  readonly streams: StreamTable;
+  readonly sessions: SessionTable;
+  readonly engine: MediaEngine;
+  readonly #settings: Settings;
+  readonly #metrics: Metrics;
+  readonly #lifecycle: Lifecycle;
+  readonly #observer: Observer;
+  readonly #listeners = new Set<(notice: Notice) => void>();
+  #closed: Promise<void> | undefined;
+
+  constructor(engine: MediaEngine, settings: Settings, metrics: Metrics) {
+    this.engine = engine;
+    this.#settings = settings;
+    this.#metrics = metrics;
+    this.sessions = new SessionTable(settings, (option, stream) => this.#refused(option, stream));
+    const terms = {
+      grace: settings.graceSeconds * 1000,
+      silence: settings.silenceSeconds * 1000,
+      cache: {
+        bytes: settings.cacheBytes,
+        age: settings.cacheSeconds * 1000,
+        instantStart: settings.instantStart,
+      },
+    };
+    this.streams = new StreamTable(engine, terms, {
+      flowing: (stream, flows) => this.#tell({ type: flows ? 'active' : 'inactive', stream }),
+      legFailed: (stream, leg) => {
+        metrics.count('whep_ffmpeg_leg_failures_total', { stream, leg });
+        log.warn('leg {leg} of {stream} is silent for good', { stream, leg });
+      },
+      over: (stream, reason) => this.#endAll(this.sessions.of(stream), reason),
+    });
+    const viewersChanged = ({ kind, stream }: Session) => {
+      if (kind === 'viewer') this.#tell({ type: 'viewers', stream });
+    };
+    this.#lifecycle = new Lifecycle({
+      engine,
+      sessions: this.sessions,
+      metrics,
+      announce: settings.announce,
+      opened: viewersChanged,
+      ended: (session) => {
+        this.#tell({ type: 'session-ended', session: session.id });
+        viewersChanged(session);
+      },
+    });
+    this.#observer = new Observer(engine, this.streams, this.sessions);
+    engine.onEvents((events) => {
+      for (const event of events) this.#handle(event);
+    });
+  }
+  get closing(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** Hears of every notice until the returned function is called. */
+  listen(listener: (notice: Notice) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async addStream(id: string, source: Source): Promise<Stream> {
+    const stream = await this.streams.add(id, source);
+    log.info('stream {stream} added: {source}', { stream: id, source: source.describe(), ports: stream.ports });
+    return stream;
+  }
+
+  async removeStream(id: string): Promise<boolean> {
+    if (!(await this.streams.remove(id))) return false;
+    this.#observer.forget(id);
+    await this.#metrics.forget(id);
+    log.info('stream {stream} removed', { stream: id });
+    return true;
+  }
+
+  /** What refuses a viewer before its offer is even read. Throws in the order of the contract. */
+  admitViewer(stream: string): StreamFacts {
+    this.#requireOpen();
+    this.sessions.checkTotal();
+    const facts = this.streams.requireLive(stream);
+    this.sessions.checkStream(stream);
+    return facts;
+  }
+
+  /** Gives a viewer its session and answer. Rejects with the failures of `sdp/`, of `admitViewer` and of the engine. */
+  async watch(stream: string, sdp: string, terms: WatchTerms): Promise<Joined> {
+    const offer = parseOffer(sdp, 'watch');
+    // Reading the body took its time: the stream may have gone, the last place may be taken.
+    const facts = this.admitViewer(stream);
+    const plan = this.#negotiateWatch(stream, offer, facts, terms);
+    return this.#lifecycle.join('viewer', stream, offer, plan, terms.signal);
+  }
+
+  admitPublisher(stream: string): void {
+    this.#requireOpen();
+    if (this.streams.require(stream).source.kind !== 'whip') {
+      throw new Failure('publisher-conflict', 'webrtc: this stream takes no publisher');
+    }
+    this.sessions.checkPublisher(stream);
+  }
+
+  async publish(stream: string, sdp: string, signal: AbortSignal): Promise<Joined> {
+    const offer = parseOffer(sdp, 'publish');
+    this.admitPublisher(stream);
+    return this.#lifecycle.join('publisher', stream, offer, negotiatePublish(offer), signal);
+  }
+
+  /** A session, under its own stream and protocol alone. */
+  find(kind: SessionKind, stream: string, id: string): Session | undefined {
+    const session = this.sessions.get(id);
+    return session?.kind === kind && session.stream === stream ? session : undefined;
+  }
+
+  /** Throws `resource-not-found`. */
+  require(kind: SessionKind, stream: string, id: string): Session {
+    const session = this.find(kind, stream, id);
+    if (session === undefined) throw new Failure('resource-not-found', 'webrtc: no such session');
+    return session;
+  }
+
+  /** Applies an ICE fragment to a session; see `applyFragment`. */
+  trickle(session: Session, body: string, precondition: (tag: string) => void): void {
+    applyFragment(session, body, precondition, (mid, candidate) => {
+      this.engine.addCandidate(session.id, mid, candidate);
+    });
+  }
+
+  /** Ends a session; resolves when its media has stopped. */
+  async leave(session: Session): Promise<void> {
+    await this.#lifecycle.end(session, 'left');
+  }
+
+  snapshot(): Snapshot {
+    return this.#observer.snapshot();
+  }
+
+  /** Refuses new work, ends every session, stops sources and engine; idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= Promise.resolve().then(async () => {
+      this.#tell({ type: 'closing' });
+      await this.#endAll([...this.sessions], 'server-closing');
+      await this.streams.close();
+      await this.engine.close();
+    });
+    return this.#closed;
+  }
+
+  #negotiateWatch(stream: string, offer: Offer, facts: StreamFacts, terms: WatchTerms): Plan {
+    try {
+      const plan = negotiateWatch(offer, facts, {
+        complete: terms.complete,
+        ssrc: randomSsrc,
+        cname: randomId(),
+        // RFC 8830 §2: an identifier has at most 64 characters.
+        msid: stream.slice(0, 64),
+        playoutDelay: terms.lowLatency,
+      });
+      for (const warning of plan.warnings) this.streams.warn(stream, warning);
+      return plan;
+    } catch (error) {
+      if (error instanceof Failure) {
+        for (const codec of error.facts.missing ?? []) {
+          this.#metrics.count('whep_codec_mismatches_total', { stream, kind: codec.toLowerCase() });
+        }
+      }
+      throw error;
+    }
+  }
+
+  async #endAll(sessions: Session[], reason: Ended): Promise<void> {
+    await Promise.all(sessions.map((session) => this.#lifecycle.end(session, reason)));
+  }
+
+  #handle(event: EngineEvent): void {
+    const session = 'session' in event ? this.sessions.get(event.session) : undefined;
+    switch (event.type) {
+      case 'session-connected':
+        if (session) this.#lifecycle.connected(session);
+        break;
+      case 'session-ended':
+        if (session) void this.#lifecycle.end(session, event.reason);
+        break;
+      case 'leg-active':
+        this.streams.legActive(event.stream, event.leg);
+        break;
+      case 'leg-inactive':
+        this.streams.legInactive(event.stream, event.leg);
+        break;
+      case 'warning':
+        engineLog.warn('{stream}: {text}', { stream: event.stream, text: event.text });
+        break;
+      case 'log':
+        engineLog[event.level]('{text}', { text: event.text });
+    }
+  }
+
+  #refused(option: 'maxViewers' | 'maxViewersPerStream', stream: string): void {
+    const scope = option === 'maxViewers' ? 'global' : 'stream';
+    this.#metrics.count('whep_cap_rejections_total', { stream, scope });
+    log.warn('viewer refused: the option {option} ({limit}) is reached', {
+      option,
+      limit: this.#settings[option],
+      stream,
+    });
+  }
+
+  #requireOpen(): void {
+    if (this.closing) throw new Failure('closing', 'the server is closing', { retryAfter: retrySoon() });
+  }
+
+  #tell(notice: Notice): void {
+    for (const listener of this.#listeners) listener(notice);
+  }
+}

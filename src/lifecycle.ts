@@ -1,0 +1,152 @@
+import { getLogger } from '@logtape/logtape';
+import type { MediaEngine } from './engine/port.ts';
+import { Failure } from './errors.ts';
+import type { Metrics } from './metrics.ts';
+import { writeAnswer } from './sdp/answer.ts';
+import type { Plan } from './sdp/negotiate.ts';
+import { type Offer, offerCredentials } from './sdp/offer.ts';
+import { type Ended, retrySoon, type Session, type SessionKind, type SessionTable } from './sessions.ts';
+
+const log = getLogger(['fetch-whep', 'session']);
+
+/** Sessions that have neither ICE nor DTLS after this long are reaped. Milliseconds. */
+const SETUP_TIME = 15_000;
+/** How long the engine may take for its local description. Milliseconds. */
+const ENGINE_TIME = 10_000;
+
+/** Ends that say nothing about the way a session was set up. */
+const ORDERLY = new Set<Ended>(['left', 'stream-ended', 'stream-removed', 'server-closing']);
+
+export interface Joined {
+  session: Session;
+  answer: string;
+}
+
+export interface LifecycleParts {
+  engine: MediaEngine;
+  sessions: SessionTable;
+  metrics: Metrics;
+  /** Further addresses of this server, for the answers. */
+  announce: readonly string[];
+  opened(session: Session): void;
+  ended(session: Session): void;
+}
+
+/** A session from the place it takes to the place it gives back. */
+export class Lifecycle {
+  readonly #parts: LifecycleParts;
+
+  constructor(parts: LifecycleParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes a place, has the engine make the peer, writes the answer. A failure gives the place back. */
+  async join(kind: SessionKind, stream: string, offer: Offer, plan: Plan, signal: AbortSignal): Promise<Joined> {
+    const session = this.#parts.sessions.open({
+      kind,
+      stream,
+      remote: offerCredentials(offer),
+      mid: plan.tag,
+      candidates: new Set(plan.remote.candidates.map(({ ip, port }) => `${ip} ${port}`)),
+    });
+    this.#parts.opened(session);
+    try {
+      const answer = await this.#makePeer(session, plan, signal);
+      if (session.state === 'setup') {
+        session.deadline = setTimeout(() => void this.end(session, 'setup-timeout'), SETUP_TIME).unref();
+      }
+      log.info('{kind} {session} joined {stream}', logged(session));
+      return { session, answer };
+    } catch (error) {
+      await this.end(session, signal.aborted ? 'aborted' : 'engine-error');
+      throw error;
+    }
+  }
+
+  connected(session: Session): void {
+    session.state = 'connected';
+    clearTimeout(session.deadline);
+  }
+
+  /** Gives the place back at once; resolves when the media has stopped. A session that is gone stays gone. */
+  async end(session: Session, reason: Ended): Promise<void> {
+    const { engine, sessions, metrics } = this.#parts;
+    if (!sessions.remove(session)) return;
+    session.ended = reason;
+    clearTimeout(session.deadline);
+    metrics.count('whep_sessions_ended_total', { reason });
+    if (session.state === 'setup' && !ORDERLY.has(reason)) {
+      metrics.count('whep_session_setup_failures_total', { reason });
+    }
+    const seconds = (performance.now() - session.since) / 1000;
+    log.info('{kind} {session} left {stream}: {reason}', { ...logged(session), reason, seconds });
+    this.#parts.ended(session);
+    try {
+      await engine.removeSession(session.id);
+    } catch (error) {
+      log.error('{session} could not be ended in the engine: {error}', { ...logged(session), error });
+    }
+  }
+
+  async #makePeer(session: Session, plan: Plan, signal: AbortSignal): Promise<string> {
+    const { engine, sessions, announce } = this.#parts;
+    const spec = { id: session.id, stream: session.stream, offer: plan.offer, media: plan.media };
+    const peer = session.kind === 'viewer' ? engine.addViewer(spec) : engine.addPublisher(spec);
+    let answer: string;
+    try {
+      answer = writeAnswer(plan, await unlessAbandoned(peer, signal), announce);
+    } catch (error) {
+      // The engine may still finish what nobody waits for any more.
+      peer.then(() => engine.removeSession(session.id)).catch(() => {});
+      throw session.ended === undefined ? setUpFailure(error) : endedFailure(session.ended);
+    }
+    if (sessions.has(session)) return answer;
+    // It ended before there was a peer to end.
+    await engine.removeSession(session.id);
+    throw endedFailure(session.ended);
+  }
+}
+
+/** What identifies a session in a log: not the whole id, which is a capability. */
+function logged({ kind, id, stream }: Session): Record<string, string> {
+  return { kind, session: id.slice(0, 8), stream };
+}
+
+function unlessAbandoned<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abandon = () => reject(new Failure('engine-failed', 'create peer: the client went away'));
+    const late = () => reject(new Failure('engine-timeout', 'create peer: timed out'));
+    const timer = setTimeout(late, ENGINE_TIME).unref();
+    signal.addEventListener('abort', abandon);
+    if (signal.aborted) abandon();
+    work.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abandon);
+    });
+  });
+}
+
+/** Why a session that ended while it was being set up did. */
+function endedFailure(reason: Ended | undefined): Failure {
+  switch (reason) {
+    case 'server-closing':
+      return new Failure('closing', 'the server is closing', { retryAfter: retrySoon() });
+    case 'stream-removed':
+      return new Failure('stream-not-found', 'webrtc: stream not found');
+    case 'stream-ended':
+      return new Failure('stream-not-live', 'webrtc: stream is not live', { retryAfter: retrySoon() });
+    default:
+      return new Failure('engine-failed', 'create peer: the session ended while it was being set up');
+  }
+}
+
+/** The client learns what happened, the log why. */
+function setUpFailure(cause: unknown): Failure {
+  const known =
+    cause instanceof Failure && (cause.code === 'invalid-offer' || cause.message.startsWith('create peer:'));
+  if (known) return cause;
+  const timedOut = cause instanceof Failure && cause.code === 'engine-timeout';
+  return timedOut
+    ? new Failure('engine-timeout', 'create peer: timed out', { cause })
+    : new Failure('engine-failed', 'create peer: the engine could not make the session', { cause });
+}

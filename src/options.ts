@@ -1,0 +1,219 @@
+import { isIP } from 'node:net';
+import * as z from 'zod';
+import type { MediaEngine } from './engine/port.ts';
+import type { Source } from './sources/source.ts';
+import { type SourceInput, type SourceSpec, sourceSchema } from './sources/spec.ts';
+import { faults, validate } from './validate.ts';
+
+/** An ICE server as `RTCPeerConnection` takes it; a TURN URI needs both a user name and a credential. */
+export interface IceServer {
+  urls: string | readonly string[];
+  username?: string | undefined;
+  credential?: string | undefined;
+}
+
+export type Action = 'watch' | 'publish' | 'admin';
+
+/**
+ * Decides on a request, before its body is read (leave the body alone). True lets it in. False refuses it: 401 when it
+ * carried no `Authorization`, else 403. A `Response` is sent as it is, with the CORS headers added.
+ */
+export type Authorize = (
+  request: Request,
+  facts: { action: Action; stream: string | undefined },
+) => boolean | Response | Promise<boolean | Response>;
+
+/** The options of `createServer`. */
+export interface ServerOptions {
+  /**
+   * The public path prefix, `/` by default. Requests are matched with it and, so that a framework or proxy may strip
+   * it, without it; `Location`, `Link` and the links of the pages always carry it. For `app.mount('/live', server.fetch)`
+   * in Hono, for `router.all('/live/*', server.fetch)` in itty-router and for a proxy alike, set `'/live'`.
+   */
+  basePath?: string | undefined;
+  /** Put the `X-Forwarded-Prefix` of a request before its path in links. Only behind a proxy that always sets it. */
+  trustForwardedPrefix?: boolean | undefined;
+  /** Streams by id (1 to 128 of `A-Z a-z 0-9 . _ ~ -`), each a SOURCE string, its object form or a `Source`. */
+  streams?: Record<string, SourceInput | Source> | undefined;
+  /** `native` needs the addon; `auto` takes the best that loads. An engine of your own is closed with the server. */
+  engine?: 'auto' | 'native' | 'portable' | MediaEngine | undefined;
+  /** Address on which media is bound; absent: every interface, IPv4 and IPv6. */
+  mediaHost?: string | undefined;
+  /** First UDP port for viewers; 0 (the default) lets the system choose. */
+  mediaPort?: number | undefined;
+  /** Further addresses to put into answers as host candidates: those by which a NAT or container is reached. */
+  announce?: readonly string[] | undefined;
+  /** Egress threads; the engine chooses when absent. */
+  shards?: number | undefined;
+  /** Viewers in all, 1000 by default. */
+  maxViewers?: number | undefined;
+  /** Viewers of one stream, 8 by default; `Infinity` or `'none'` lifts the cap. */
+  maxViewersPerStream?: number | 'none' | undefined;
+  /** Where the classic contract and draft-ietf-wish-whep differ: which one to follow. `classic` by default. */
+  conformance?: 'classic' | 'draft' | undefined;
+  /** Bearer token that watching and publishing need. */
+  token?: string | undefined;
+  /** Bearer token of the admin API; without one the API does not exist. */
+  adminToken?: string | undefined;
+  /** Asked after the token, for every POST and for a PATCH or DELETE that carries an `Authorization` header. */
+  authorize?: Authorize | undefined;
+  /** Origins that may use the server from a page; absent: all. */
+  allowedOrigins?: readonly string[] | undefined;
+  /** ICE servers for clients, or a function that gives them for a request. */
+  iceServers?:
+    | readonly IceServer[]
+    | ((request: Request) => readonly IceServer[] | Promise<readonly IceServer[]>)
+    | undefined;
+  /** TURN servers that share `secret` with us: clients get credentials that work for `ttlSeconds` (a day by default). */
+  turn?: { urls: string | readonly string[]; secret: string; ttlSeconds?: number | undefined } | undefined;
+  /**
+   * Token bucket per client for POST and PATCH. The client is `key(request)`, by default the address of its socket where
+   * the host tells (srvx and our own `serve` do); clients that cannot be told apart share one bucket.
+   */
+  rateLimit?:
+    | { perSecond: number; burst?: number | undefined; key?: ((request: Request) => string) | undefined }
+    | undefined;
+  /** How long viewers of a stream wait for a source that fell silent. Seconds, 10 by default; 0 ends them at once. */
+  graceSeconds?: number | undefined;
+  /** A leg without a packet for this long has fallen silent. Seconds, 2 by default. */
+  silenceSeconds?: number | undefined;
+  /**
+   * A viewer sees the newest keyframe at once and catches up, rather than wait for the next. True by default. What is
+   * kept of each leg for that, and for repairing losses, has two bounds: `cacheBytes` (8 MiB) and `cacheSeconds` (10).
+   */
+  instantStart?: boolean | undefined;
+  cacheBytes?: number | undefined;
+  cacheSeconds?: number | undefined;
+  /** How long a client may take to send a request body. Seconds, 10 by default. */
+  bodyTimeoutSeconds?: number | undefined;
+  /** Metrics of the process (CPU, memory, event loop) beside our own. True by default. */
+  processMetrics?: boolean | undefined;
+}
+
+const STREAM_ID = 'a stream id is 1 to 128 characters of A-Z, a-z, 0-9, ".", "_", "~" and "-", and not "." or ".."';
+const streamId = z
+  .string(STREAM_ID)
+  .regex(/^[A-Za-z0-9._~-]{1,128}$/, STREAM_ID)
+  .refine((id) => id !== '.' && id !== '..', STREAM_ID);
+
+// Quotes, commas and angle brackets would break the Link header that carries the URI (RFC 8288 §3).
+const ICE_URI = 'give a URI such as stun:host:3478 or turn:host:3478?transport=udp (RFC 7064, RFC 7065)';
+const iceUri = z.string(ICE_URI).regex(/^(stuns?|turns?):[^\s<>",;]+$/i, ICE_URI);
+const urls = z.union([iceUri, z.array(iceUri).min(1, ICE_URI).readonly()], ICE_URI);
+const printable = z.string().regex(/^[\x20-\x7e]+$/, 'only printable ASCII fits into a header');
+
+export const iceServer = z
+  .strictObject({ urls, username: printable.optional(), credential: printable.optional() })
+  .refine(
+    (server) => [server.urls].flat().every((uri) => !/^turn/i.test(uri)) || (server.username && server.credential),
+    'a TURN server needs a username and a credential',
+  );
+
+const SECRET = 'a secret is one or more printable ASCII characters without spaces';
+const secret = z.string(SECRET).regex(/^[\x21-\x7e]+$/, SECRET);
+const BASE_PATH = 'give an absolute path such as /live';
+const ADDRESS = 'give an IP address: browsers take no names in candidates';
+const COUNT = 'give a whole number of at least 1';
+const SECONDS = 'give a number of seconds';
+const count = z.int(COUNT).min(1, COUNT);
+const seconds = z.number(SECONDS).min(0, SECONDS).max(86_400, SECONDS);
+const none = z.literal('none').transform(() => Number.POSITIVE_INFINITY);
+const endless = z.literal(Number.POSITIVE_INFINITY);
+
+const anySource = z.unknown().transform((value, context): SourceSpec | Source => {
+  if (isSource(value)) return value;
+  const parsed = sourceSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  for (const fault of parsed.error.issues.flatMap(faults)) context.addIssue({ code: 'custom', ...fault });
+  return z.NEVER;
+});
+
+const schema = z
+  .strictObject({
+    basePath: z
+      .string(BASE_PATH)
+      .regex(/^(\/[A-Za-z0-9._~%@:-]+)*\/?$/, BASE_PATH)
+      .default('/')
+      .transform((path) => path.replace(/\/$/, '')),
+    trustForwardedPrefix: z.boolean('give true or false').default(false),
+    streams: z.record(streamId, anySource).readonly().prefault({}),
+    engine: z
+      .union([z.enum(['auto', 'native', 'portable']), z.custom<MediaEngine>(isEngine)], 'give auto, native or portable')
+      .default('auto'),
+    mediaHost: z.string('give an address of this machine').min(1).optional(),
+    mediaPort: z.int('give a UDP port').min(0, 'give a UDP port').max(65535, 'give a UDP port').default(0),
+    announce: z
+      .array(z.string(ADDRESS).refine((address) => isIP(address) !== 0, ADDRESS))
+      .readonly()
+      .prefault([]),
+    shards: count.max(256, 'give at most 256 shards').optional(),
+    maxViewers: z.union([count, endless], `${COUNT}, or Infinity`).default(1000),
+    maxViewersPerStream: z.union([count, endless, none], `${COUNT}, or none`).default(8),
+    conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),
+    token: secret.optional(),
+    adminToken: secret.optional(),
+    authorize: z.custom<Authorize>((value) => typeof value === 'function', 'give a function').optional(),
+    allowedOrigins: z
+      .array(z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i, 'give an origin such as https://example.org'))
+      .readonly()
+      .optional(),
+    iceServers: z
+      .union(
+        [
+          z.array(iceServer).readonly(),
+          z.custom<(request: Request) => readonly IceServer[] | Promise<readonly IceServer[]>>(
+            (value) => typeof value === 'function',
+          ),
+        ],
+        'give a list of { urls, username, credential }, or a function',
+      )
+      .prefault([]),
+    turn: z
+      .strictObject({ urls, secret, ttlSeconds: count.default(86_400) })
+      .readonly()
+      .optional(),
+    rateLimit: z
+      .strictObject({
+        perSecond: z.number('give requests per second').positive('give requests per second'),
+        burst: count.default(20),
+        key: z
+          .custom<(request: Request) => string>((value) => typeof value === 'function', 'give a function')
+          .optional(),
+      })
+      .readonly()
+      .optional(),
+    graceSeconds: seconds.default(10),
+    silenceSeconds: seconds.min(0.1, SECONDS).default(2),
+    instantStart: z.boolean('give true or false').default(true),
+    cacheBytes: count.default(8 << 20),
+    cacheSeconds: seconds.default(10),
+    bodyTimeoutSeconds: seconds.min(0.1, SECONDS).default(10),
+    processMetrics: z.boolean('give true or false').default(true),
+  })
+  .readonly();
+
+/** Options with every default filled in; frozen. */
+export type Settings = z.output<typeof schema>;
+
+/** Throws `invalid-options` with one line per fault: the option's path and what to write instead. */
+export function parseOptions(options: ServerOptions): Settings {
+  return validate(schema, options, 'options');
+}
+
+/** The same for one source, as `streams.add` and the admin API take it; `path` is what the caller calls it. */
+export function parseSource(input: SourceInput | Source, path: string): SourceSpec | Source {
+  return validate(anySource, input, path);
+}
+
+/** Throws `invalid-options`. */
+export function parseStreamId(id: string): void {
+  validate(streamId, id, 'the stream id');
+}
+
+function isSource(value: unknown): value is Source {
+  return typeof value === 'object' && value !== null && 'start' in value && typeof value.start === 'function';
+}
+
+function isEngine(value: unknown): value is MediaEngine {
+  return typeof value === 'object' && value !== null && 'addViewer' in value && typeof value.addViewer === 'function';
+}

@@ -1,0 +1,123 @@
+import type { Format } from './formats.ts';
+
+/** The profiles that WebRTC endpoints name, from the least demanding to the most (H.264 Annex A). */
+const PROFILES = [
+  'Constrained Baseline',
+  'Baseline',
+  'Extended',
+  'Main',
+  'Constrained High',
+  'Progressive High',
+  'High',
+  'High 4:4:4 Predictive',
+] as const;
+type Profile = (typeof PROFILES)[number];
+
+/**
+ * RFC 6184 §8.1 table 5, with the two High subsets of later H.264: profile_idc, mask and value of profile-iop, the first
+ * match counts. Bits that the table wants to be 0 are not looked at: some encoders set them, decoders ignore them.
+ */
+const SIGNATURES: readonly [idc: number, mask: number, iop: number, profile: Profile][] = [
+  [0x42, 0x40, 0x40, 'Constrained Baseline'],
+  [0x4d, 0x80, 0x80, 'Constrained Baseline'],
+  [0x58, 0xc0, 0xc0, 'Constrained Baseline'],
+  [0x42, 0x00, 0x00, 'Baseline'],
+  [0x58, 0x80, 0x80, 'Baseline'],
+  [0x4d, 0x00, 0x00, 'Main'],
+  [0x58, 0x00, 0x00, 'Extended'],
+  [0x64, 0x0c, 0x0c, 'Constrained High'],
+  [0x64, 0x0c, 0x08, 'Progressive High'],
+  [0x64, 0x00, 0x00, 'High'],
+  [0xf4, 0x00, 0x00, 'High 4:4:4 Predictive'],
+];
+
+/** Decoders that a stream of the profile is safe with besides its own kind, the nearest first (H.264 §A.2). */
+const DECODERS: Record<Profile, Profile[]> = {
+  'Constrained Baseline': ['Baseline', 'Main', 'Constrained High', 'Progressive High', 'High', 'Extended'],
+  Baseline: ['Extended'],
+  Extended: [],
+  Main: ['High', 'High 4:4:4 Predictive'],
+  'Constrained High': ['Progressive High', 'High', 'High 4:4:4 Predictive'],
+  'Progressive High': ['High', 'High 4:4:4 Predictive'],
+  High: ['High 4:4:4 Predictive'],
+  'High 4:4:4 Predictive': [],
+};
+
+/** RFC 6184 §8.1: what no profile-level-id means. */
+const INFERRED = '42000a';
+/** Until a stream's SPS is known: what every WebRTC endpoint decodes (RFC 7742 §6.2). */
+export const ASSUMED = '42e01f';
+
+export interface H264Choice {
+  format: Format;
+  /** As offered, or inferred. */
+  profileLevelId: string;
+  /** When the choice is not exact; names the cure. */
+  warning?: string;
+}
+
+/**
+ * The offered format to send a stream with: packetization-mode 1 (an absent one means 0) and the stream's profile, or
+ * the nearest that decodes it, or the nearest at all. The level never counts (RFC 6184 §8.2.2). Undefined when no
+ * H264 is offered that could carry it.
+ */
+export function chooseH264(formats: Format[], profileLevelId: string): H264Choice | undefined {
+  const wanted = profileOf(profileLevelId);
+  const offered = offeredH264(formats);
+  const [first] = offered;
+  if (!first) return undefined;
+  const exact = offered.find(({ profile }) => profile === wanted);
+  if (exact) return exact;
+  const decoder = nearest(offered, DECODERS[wanted]);
+  const names = [...new Set(offered.map(({ profile }) => profile))].join(', ');
+  if (decoder) {
+    const warning = `the stream is H264 ${wanted}, a viewer offers ${names}: sent as ${decoder.profile}, which decodes it`;
+    return { ...decoder, warning };
+  }
+  const related = nearest(offered, relatives(wanted)) ?? first;
+  const warning = `the stream is H264 ${wanted}, a viewer offers only ${names} and may see nothing: encode with -profile:v baseline`;
+  return { ...related, warning };
+}
+
+/** For a stream that a publisher will send: the profile that most viewers decode, else what it prefers itself. */
+export function chooseH264ToReceive(formats: Format[]): H264Choice | undefined {
+  const offered = offeredH264(formats);
+  return offered.find(({ profile }) => profile === 'Constrained Baseline') ?? offered[0];
+}
+
+/** The answer's fmtp: no parameter sets (they travel in-band, RFC 7742 §6.2), the profile as offered (RFC 6184 §8.2.2). */
+export function h264Config({ format, profileLevelId }: H264Choice): string {
+  const asymmetry = format.parameters.get('level-asymmetry-allowed') === '1' ? ['level-asymmetry-allowed=1'] : [];
+  return [...asymmetry, 'packetization-mode=1', `profile-level-id=${profileLevelId}`].join(';');
+}
+
+function offeredH264(formats: Format[]): (H264Choice & { profile: Profile })[] {
+  return formats.flatMap((format) => {
+    const { codec, clockRate, parameters } = format;
+    const profileLevelId = parameters.get('profile-level-id') ?? INFERRED;
+    const usable =
+      codec === 'h264' &&
+      clockRate === 90000 &&
+      parameters.get('packetization-mode') === '1' &&
+      /^[0-9a-f]{6}$/i.test(profileLevelId);
+    return usable ? [{ format, profileLevelId, profile: profileOf(profileLevelId) }] : [];
+  });
+}
+
+/** The profile's name, for a person; `High` for a profile_idc that WebRTC has no name for. */
+export function profileOf(profileLevelId: string): Profile {
+  const idc = Number.parseInt(profileLevelId.slice(0, 2), 16);
+  const iop = Number.parseInt(profileLevelId.slice(2, 4), 16);
+  const signature = SIGNATURES.find(([id, mask, value]) => id === idc && (iop & mask) === value);
+  return signature?.[3] ?? 'High';
+}
+
+function nearest<T extends { profile: Profile }>(offered: T[], profiles: Profile[]): T | undefined {
+  return profiles.flatMap((profile) => offered.filter((each) => each.profile === profile)).at(0);
+}
+
+/** Less demanding profiles first, going down, then the others. */
+function relatives(profile: Profile): Profile[] {
+  const at = PROFILES.indexOf(profile);
+  return [...PROFILES.slice(0, at).reverse(), ...PROFILES.slice(at)];
+}

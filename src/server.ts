@@ -1,0 +1,119 @@
+import type { LegKind, StreamPorts } from './engine/port.ts';
+import { Failure } from './errors.ts';
+import type { Stats } from './http/schemas.ts';
+import type { Hub } from './hub.ts';
+import { parseSource, parseStreamId } from './options.ts';
+import type { Session, SessionKind } from './sessions.ts';
+import { createSource } from './sources/create.ts';
+import type { Source, SourceKind } from './sources/source.ts';
+import type { SourceInput } from './sources/spec.ts';
+import type { Stream, StreamState } from './streams.ts';
+
+/** A server: a fetch handler, and what the program that mounts it may look at and do. */
+export interface Server {
+  /** Answers a request; never rejects. Bound: it can be passed on alone, and ignores further arguments. */
+  readonly fetch: (request: Request) => Promise<Response>;
+  readonly streams: Streams;
+  readonly sessions: Sessions;
+  /** What `GET /webrtc/stats` answers. */
+  snapshot(): Stats;
+  /** What `GET /metrics` answers: the Prometheus text format. */
+  metrics(): Promise<string>;
+  /** Refuses new work (503), ends every session, stops sources and engine. Idempotent; afterwards the process can end. */
+  close(): Promise<void>;
+}
+
+export interface StreamInfo {
+  id: string;
+  state: StreamState;
+  source: SourceKind;
+  /** UDP ports of its legs, where it has any. */
+  ports: StreamPorts;
+  viewers: number;
+}
+
+export interface SessionInfo {
+  /** A capability: who knows it may end the session. */
+  id: string;
+  kind: SessionKind;
+  stream: string;
+  state: 'setup' | 'connected';
+}
+
+/** The streams, in the order of their addition. */
+export class Streams {
+  readonly #hub: Hub;
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+  }
+
+  /**
+   * Adds a stream and starts its source: a SOURCE string, its object form or a `Source`. Rejects with a `Failure`:
+   * `invalid-options`, `stream-exists`, `address-in-use`, `ffmpeg-missing`, `closing`.
+   */
+  async add(id: string, source: SourceInput | Source): Promise<StreamInfo> {
+    parseStreamId(id);
+    return this.#info(await this.#hub.addStream(id, createSource(parseSource(source, `streams.${id}`))));
+  }
+
+  /** Ends its viewers and stops its source. False for an unknown stream. */
+  remove(id: string): Promise<boolean> {
+    return this.#hub.removeStream(id);
+  }
+
+  get(id: string): StreamInfo | undefined {
+    const stream = this.#hub.streams.get(id);
+    return stream && this.#info(stream);
+  }
+
+  /**
+   * Hands over one frame of a `push` stream: an H264 access unit or an Opus packet, with its time in microseconds. False
+   * when it was refused because the engine is behind. Throws a `Failure`: `stream-not-found`, `bad-request`.
+   */
+  push(id: string, leg: LegKind, data: Uint8Array, timestamp: number): boolean {
+    if (this.#hub.streams.require(id).source.kind !== 'push') {
+      throw new Failure('bad-request', `stream "${id}" takes no frames: its source is not push`);
+    }
+    return this.#hub.engine.push(id, leg, data, timestamp);
+  }
+
+  *[Symbol.iterator](): IterableIterator<StreamInfo> {
+    for (const stream of this.#hub.streams) yield this.#info(stream);
+  }
+
+  #info({ id, source, ports }: Stream): StreamInfo {
+    const viewers = this.#hub.sessions.viewersOf(id);
+    return { id, state: this.#hub.streams.state(id), source: source.kind, ports: { ...ports }, viewers };
+  }
+}
+
+/** Viewers and publishers. */
+export class Sessions {
+  readonly #hub: Hub;
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+  }
+
+  get(id: string): SessionInfo | undefined {
+    const session = this.#hub.sessions.get(id);
+    return session && info(session);
+  }
+
+  /** Ends a session; resolves when its media has stopped. False for an unknown one. */
+  async remove(id: string): Promise<boolean> {
+    const session = this.#hub.sessions.get(id);
+    if (session === undefined) return false;
+    await this.#hub.leave(session);
+    return true;
+  }
+
+  *[Symbol.iterator](): IterableIterator<SessionInfo> {
+    for (const session of this.#hub.sessions) yield info(session);
+  }
+}
+
+function info({ id, kind, stream, state }: Session): SessionInfo {
+  return { id, kind, stream, state };
+}

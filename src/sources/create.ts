@@ -1,0 +1,17 @@
+import { clipSource } from './clip.ts';
+import { ffmpegSource } from './ffmpeg.ts';
+import { pushSource } from './push.ts';
+import { rtpSource } from './rtp.ts';
+import type { Source } from './source.ts';
+import type { SourceSpec } from './spec.ts';
+import { whipSource } from './whip.ts';
+
+/** The source that a spec stands for; a `Source` of the caller's own is taken as it is. */
+export function createSource(spec: SourceSpec | Source): Source {
+  if ('start' in spec) return spec;
+  if (spec.rtp) return rtpSource(spec.rtp);
+  if (spec.ffmpeg) return ffmpegSource(spec.ffmpeg);
+  if (spec.whip) return whipSource(spec.whip.legs);
+  if (spec.push) return pushSource(spec.push.legs);
+  return clipSource();
+}

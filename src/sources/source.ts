@@ -1,0 +1,16 @@
+import type { Ingress, StreamPorts } from '../engine/port.ts';
+
+export type SourceKind = 'rtp' | 'ffmpeg' | 'whip' | 'whep' | 'clip' | 'push';
+
+/** Where a stream's media comes from: what the engine opens for it, and what runs beside the engine to feed it. */
+export interface Source {
+  readonly kind: SourceKind;
+  /** What the engine is to open; a function when the source must look at its input first (rejects when it never can work). */
+  readonly ingress: Ingress | (() => Promise<Ingress>);
+  /** Called once the engine has opened the ingress on `ports`. Rejects when the source can never work. */
+  start(stream: string, ports: StreamPorts): Promise<void>;
+  /** Ends what `start` began; idempotent. */
+  stop(): Promise<void>;
+  /** For stats and logs, with secrets masked. */
+  describe(): string;
+}

@@ -1,0 +1,105 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Child } from '../support/child.ts';
+import { descendants } from '../support/process.ts';
+import { currentRuntime } from '../support/runtimes.ts';
+
+const test = suite('fetch-whep bench');
+
+function bench(...args: string[]): Child {
+  return new Child(currentRuntime(), 'dist/cli.js', ['bench', ...args]);
+}
+
+const wrong: [args: string[], line: RegExp][] = [
+  [[], /the name of a benchmark is missing: see fetch-whep bench --help/],
+  [['race'], /unknown benchmark race: see fetch-whep bench --help/],
+  [['fanout', '--nonsense'], /--nonsense.*: see fetch-whep bench --help/],
+  [['fanout', '--viewers', 'many'], /--viewers: give numbers of viewers/],
+  [['fanout', '--viewers', '10,,20'], /--viewers: give numbers of viewers/],
+  [['fanout', '--secs', '0'], /--secs: give a whole number of seconds/],
+  [['fanout', '--fps', '7'], /--fps: give 5, 10/],
+  [['fanout', '--url', 'https://127.0.0.1/whep/cam1'], /--url: give the http:\/\/ URL/],
+  [['fanout', '--pid', '1'], /--pid and --rtp belong to --url/],
+  [['join', '--runtime', 'rhino'], /--runtime: give node, bun or deno/],
+  [
+    ['churn', '--url', 'http://127.0.0.1/whep/cam1', '--shards', '2'],
+    /--shards and --runtime are for a server of our own/,
+  ],
+];
+
+for (const [args, line] of wrong) {
+  test(`${['bench', ...args].join(' ')} is refused in one line`, async () => {
+    const child = bench(...args);
+    assert.is((await child.ending()).code, 2);
+    assert.is(child.stdout, '');
+    assert.match(child.stderr, line);
+    assert.is(child.stderr.trim().split('\n').length, 1);
+  });
+}
+
+test('bench --help names every benchmark and option', async () => {
+  const child = bench('--help');
+  assert.is((await child.ending()).code, 0);
+  for (const word of ['fanout', 'join', 'churn', '--viewers', '--secs', '--url', '--pid', '--rtp', '--json']) {
+    assert.ok(child.stdout.includes(word), word);
+  }
+});
+
+test('a server that is not there is said so', async () => {
+  const child = bench('fanout', '--viewers', '1', '--url', 'http://127.0.0.1:9/whep/cam1');
+  assert.is((await child.ending()).code, 1);
+  assert.match(child.stderr, /no viewer got in: POST http:\/\/127\.0\.0\.1:9\/whep\/cam1: /);
+});
+
+interface Quantiles {
+  p50: number;
+  p99: number;
+  max: number;
+}
+
+test('20 viewers get the whole stream, in order, with its times', async () => {
+  const child = bench('fanout', '--viewers', '20', '--secs', '3', '--json');
+  assert.is((await child.ending(120_000)).code, 0, child.stderr);
+  const lines = child.stdout.trim().split('\n');
+  assert.is(lines.length, 1);
+  const row = JSON.parse(lines[0] ?? '') as {
+    connected: number;
+    failures: number;
+    packetsPerSecond: { delivered: number; expected: number };
+    lossRatio: number;
+    duplicates: number;
+    latency: Quantiles;
+    post: Quantiles;
+    firstKeyframe: Quantiles;
+    cpuMicrosPerPacket: number;
+    floorMicrosPerPacket: { gso: number; sendto: number };
+  };
+  assert.is(row.connected, 20);
+  assert.is(row.failures, 0);
+  assert.is(row.lossRatio, 0);
+  assert.is(row.duplicates, 0);
+  // 30 pictures of 8 packets and 50 sounds a second; what is under way when counting begins and ends differs.
+  const { delivered, expected } = row.packetsPerSecond;
+  assert.ok(Math.abs(delivered - expected) < expected * 0.1, `${delivered} of ${expected}`);
+  assert.ok(Math.abs(expected - 20 * 290.5) < 20 * 290.5 * 0.1, `${expected}`);
+  for (const { p50, p99, max } of [row.latency, row.post, row.firstKeyframe]) {
+    assert.ok(p50 > 0 && p50 <= p99 && p99 <= max * 1.01, JSON.stringify({ p50, p99, max }));
+  }
+  assert.ok(row.cpuMicrosPerPacket > 0 && row.floorMicrosPerPacket.gso > 0 && row.floorMicrosPerPacket.sendto > 0);
+});
+
+test('a few viewers join at once, and come and go', async () => {
+  const storm = bench('join', '--viewers', '10', '--playing', '5', '--secs', '1', '--json');
+  assert.is((await storm.ending(60_000)).code, 0, storm.stderr);
+  const joined = JSON.parse(storm.stdout) as { connected: number; withPicture: number; lost: number };
+  assert.equal([joined.connected, joined.withPicture, joined.lost], [10, 10, 0]);
+
+  const churn = bench('churn', '--viewers', '5', '--secs', '2', '--json');
+  const server = churn.pid;
+  assert.is((await churn.ending(60_000)).code, 0, churn.stderr);
+  const row = JSON.parse(churn.stdout) as { sessions: number; failures: number; withoutPicture: number };
+  assert.ok(row.sessions >= 20 && row.failures === 0 && row.withoutPicture === 0, churn.stdout);
+  assert.equal(descendants(server), []);
+});
+
+test.run();

@@ -1,0 +1,182 @@
+import { type Browser, type BrowserServer, chromium, type Page } from 'playwright-core';
+import { eventually } from './eventually.ts';
+
+const FLAGS = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+export interface ReceivedMedia {
+  framesDecoded: number;
+  framesPerSecond: number;
+  freezeCount: number;
+  packetsLost: number;
+  bytesReceived: number;
+  audioEnergy: number;
+  audioChannels: number;
+  state: string;
+}
+
+/** A Chromium of its own, with a fresh profile. */
+export class Chromium {
+  readonly #server: BrowserServer;
+  readonly #browser: Browser;
+
+  constructor(server: BrowserServer, browser: Browser) {
+    this.#server = server;
+    this.#browser = browser;
+  }
+
+  static async launch(): Promise<Chromium> {
+    const server = await chromium.launchServer({
+      executablePath: '/usr/bin/chromium',
+      args: FLAGS,
+      chromiumSandbox: false,
+    });
+    return new Chromium(server, await chromium.connect(server.wsEndpoint()));
+  }
+
+  /** A tab that plays a page of ours. */
+  async watch(url: string): Promise<Tab> {
+    const page = await this.#browser.newPage({ viewport: { width: 640, height: 480 }, ignoreHTTPSErrors: true });
+    const tab = new Tab(page);
+    // The player keeps its connection to itself; the browser's constructor is the place to get hold of it.
+    await page.addInitScript(() => {
+      const connections: RTCPeerConnection[] = [];
+      Object.assign(globalThis, { connections });
+      globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...args: ConstructorParameters<typeof RTCPeerConnection>) {
+          super(...args);
+          connections.push(this);
+        }
+      };
+    });
+    await page.goto(url);
+    return tab;
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close();
+    await this.#server.close();
+  }
+
+  /** Without a chance to say goodbye. */
+  async kill(): Promise<void> {
+    await this.#server.kill();
+  }
+}
+
+declare const connections: RTCPeerConnection[];
+
+export class Tab {
+  readonly page: Page;
+  /** Everything on the console, and uncaught errors. */
+  readonly console: string[] = [];
+  /** The addresses of the sessions that the page opened. */
+  readonly sessions: string[] = [];
+
+  constructor(page: Page) {
+    this.page = page;
+    page.on('console', (message) => this.console.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => this.console.push(`uncaught: ${error.message}`));
+    page.on('response', (response) => {
+      const location = response.headers().location;
+      if (response.status() === 201 && location) this.sessions.push(new URL(location, response.url()).href);
+    });
+  }
+
+  /** What the newest connection has received. */
+  media(): Promise<ReceivedMedia> {
+    return this.page.evaluate(async () => {
+      const connection = connections.at(-1);
+      const reports = [...((await connection?.getStats())?.values() ?? [])];
+      const inbound = (kind: string) => reports.find((each) => each.type === 'inbound-rtp' && each.kind === kind);
+      const [video, audio] = [inbound('video'), inbound('audio')];
+      const codec = reports.find((each) => each.id === audio?.codecId);
+      return {
+        framesDecoded: video?.framesDecoded ?? 0,
+        framesPerSecond: video?.framesPerSecond ?? 0,
+        freezeCount: video?.freezeCount ?? 0,
+        packetsLost: (video?.packetsLost ?? 0) + (audio?.packetsLost ?? 0),
+        bytesReceived: (video?.bytesReceived ?? 0) + (audio?.bytesReceived ?? 0),
+        audioEnergy: audio?.totalAudioEnergy ?? 0,
+        audioChannels: /stereo=1/.test(codec?.sdpFmtpLine ?? '') ? 2 : (codec?.channels ?? 0),
+        state: connection?.connectionState ?? 'none',
+      };
+    });
+  }
+
+  /** The answer that the newest connection was given. */
+  answer(): Promise<string> {
+    return this.page.evaluate(() => connections.at(-1)?.remoteDescription?.sdp ?? '');
+  }
+
+  /** Waits until the newest connection has decoded that many frames. */
+  frames(count: number, limit = 20_000): Promise<ReceivedMedia> {
+    return eventually(
+      `${count} frames`,
+      async () => {
+        const media = await this.media();
+        return media.framesDecoded >= count ? media : undefined;
+      },
+      limit,
+    );
+  }
+
+  /**
+   * Waits for that many frames in a row without a freeze. One that a starved machine caused in between, as when a tab
+   * opens, is outlived; a stream that keeps freezing never gets there.
+   */
+  async smoothFrames(count: number, limit = 30_000): Promise<ReceivedMedia> {
+    let start = await this.frames(1);
+    return eventually(
+      `${count} frames without a freeze`,
+      async () => {
+        const media = await this.media();
+        if (media.freezeCount !== start.freezeCount) start = media;
+        return media.framesDecoded - start.framesDecoded >= count ? media : undefined;
+      },
+      limit,
+    );
+  }
+
+  /** Colours of points of the picture, each given as fractions of its width and height. */
+  colours(points: [x: number, y: number][]): Promise<number[][]> {
+    return this.page.evaluate((at) => {
+      const video = document.querySelector('video');
+      if (video === null || video.videoWidth === 0) return [];
+      const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+      const context = canvas.getContext('2d', { willReadFrequently: true });
+      if (context === null) return [];
+      context.drawImage(video, 0, 0);
+      return at.map(([x, y]) => [...context.getImageData(x * canvas.width, y * canvas.height, 1, 1).data.slice(0, 3)]);
+    }, points);
+  }
+
+  /** The frame number in the lowest ninth of the picture; undefined when what is there is no number. */
+  async frameNumber(): Promise<number | undefined> {
+    const columns = [...Array(16).keys()].map((column) => (column + 0.5) / 16);
+    const colours = await this.colours([
+      ...columns.map((x) => [x, 33 / 36] as [number, number]),
+      ...columns.map((x) => [x, 35 / 36] as [number, number]),
+    ]);
+    if (colours.length < 32) return undefined;
+    const bits = colours.map(([red = 0]) => (red > 128 ? 1 : 0));
+    const inverted = bits.slice(16).every((bit, column) => bit !== bits[column]);
+    return inverted ? Number.parseInt(bits.slice(0, 16).join(''), 2) : undefined;
+  }
+
+  /** Presses the button for sound; a muted element takes nothing from the audio decoder. */
+  async unmute(): Promise<void> {
+    await this.page.getByRole('button', { name: 'Unmute' }).click();
+  }
+
+  async status(): Promise<string | null> {
+    return this.page.locator('#status').textContent();
+  }
+}

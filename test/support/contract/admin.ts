@@ -1,0 +1,109 @@
+import * as assert from 'uvu/assert';
+import { sessionEntry, sessionList, streamEntry, streamList } from '../../../src/http/schemas.ts';
+import type { Row } from './row.ts';
+
+const ADMIN = { adminToken: 'admin-token' };
+const bearer = { Authorization: 'Bearer admin-token' };
+const asJson = { ...bearer, 'Content-Type': 'application/json' };
+
+/** `/api`. */
+export const admin: Row[] = [
+  {
+    name: 'without an admin token there is no admin API',
+    run: async (client) => {
+      for (const path of ['/api/streams', '/api/streams/live', '/api/sessions', '/api/sessions/x', '/api']) {
+        assert.is((await client.send('GET', path, { headers: bearer })).status, 404, path);
+      }
+    },
+  },
+  {
+    name: 'the admin API needs the admin token',
+    options: { ...ADMIN, token: 'secret-token' },
+    run: async (client) => {
+      for (const [method, path] of [
+        ['GET', '/api/streams'],
+        ['PUT', '/api/streams/x'],
+        ['DELETE', '/api/streams/live'],
+      ] as const) {
+        assert.is((await client.send(method, path)).status, 401, path);
+        const headers = { Authorization: 'Bearer secret-token' };
+        assert.is((await client.send(method, path, { headers })).status, 401, path);
+      }
+      assert.is((await client.send('GET', '/api/streams', { headers: bearer })).status, 200);
+    },
+  },
+  {
+    name: 'streams are listed, shown, added and removed',
+    options: ADMIN,
+    run: async (client) => {
+      const all = async () =>
+        streamList.parse(JSON.parse((await client.send('GET', '/api/streams', { headers: bearer })).text)).streams;
+      assert.equal(
+        (await all()).map(({ id }) => id),
+        ['live', 'idle', 'pub'],
+      );
+      const added = await client.send('PUT', '/api/streams/extra', { headers: asJson, body: '{"rtp":{"video":0}}' });
+      assert.equal([added.status, added.headers.get('location')], [201, '/api/streams/extra']);
+      const extra = streamEntry.parse(JSON.parse(added.text));
+      assert.equal([extra.source, extra.state, extra.ports.video ? 'a port' : ''], ['rtp', 'starting', 'a port']);
+      const shown = await client.send('GET', '/api/streams/extra', { headers: bearer });
+      assert.equal(JSON.parse(shown.text), extra);
+      assert.is((await client.send('PUT', '/api/streams/extra', { headers: asJson, body: '"push"' })).status, 409);
+      assert.is((await client.send('DELETE', '/api/streams/extra', { headers: bearer })).status, 204);
+      assert.is((await client.send('DELETE', '/api/streams/extra', { headers: bearer })).status, 404);
+      assert.is((await client.send('GET', '/api/streams/extra', { headers: bearer })).status, 404);
+      assert.is((await client.send('POST', '/whep/extra')).status, 404);
+    },
+  },
+  {
+    name: 'a stream that is removed takes its viewers and its series along',
+    options: ADMIN,
+    run: async (client) => {
+      await client.send('PUT', '/api/streams/passing', { headers: asJson, body: '"clip"' });
+      const live = async () => (await client.stats()).streams.passing?.state === 'live';
+      while (!(await live())) await new Promise((resolve) => setTimeout(resolve, 20));
+      await client.watch('/whep/passing');
+      assert.is((await client.stats()).active_peers, 1);
+      await client.send('DELETE', '/api/streams/passing', { headers: bearer });
+      assert.is((await client.stats()).active_peers, 0);
+      assert.not.match((await client.send('GET', '/metrics')).text, /passing/);
+    },
+  },
+  {
+    name: 'a source that is none is 400 and says what is wrong',
+    options: ADMIN,
+    run: async (client) => {
+      for (const [body, reason] of [
+        ['{"rtp":{"video":70000}}', /source\.rtp\.video: .*65535/],
+        ['"nonsense"', /source: write rtp:/],
+        ['{"rtp":{},"x":1}', /source\.x: no such option/],
+        ['{', /JSON/],
+        ['', /JSON/],
+      ] as const) {
+        const reply = await client.send('PUT', '/api/streams/x', { headers: asJson, body });
+        assert.is(reply.status, 400, body);
+        assert.match(reply.text, reason);
+      }
+      assert.is((await client.send('PUT', '/api/streams/x', { headers: bearer, body: '"clip"' })).status, 415);
+    },
+  },
+  {
+    name: 'sessions are listed, shown and ended',
+    options: ADMIN,
+    run: async (client) => {
+      const { location } = await client.watch();
+      const id = location.split('/').at(-1);
+      const list = await client.send('GET', '/api/sessions', { headers: bearer });
+      const [entry] = sessionList.parse(JSON.parse(list.text)).sessions;
+      assert.equal([entry?.id, entry?.kind, entry?.stream], [id, 'viewer', 'live']);
+      const shown = sessionEntry.parse(
+        JSON.parse((await client.send('GET', `/api/sessions/${id}`, { headers: bearer })).text),
+      );
+      assert.is(shown.id, id);
+      assert.is((await client.send('DELETE', `/api/sessions/${id}`, { headers: bearer })).status, 204);
+      assert.is((await client.send('DELETE', `/api/sessions/${id}`, { headers: bearer })).status, 404);
+      assert.is((await client.send('GET', `/api/sessions/${id}`, { headers: bearer })).status, 404);
+      assert.is((await client.stats()).active_peers, 0);
+    },
+  },
+];

@@ -1,0 +1,90 @@
+import * as assert from 'uvu/assert';
+import { type Client, edited, FRAGMENT, PUBLISH, type Reply, SDP, WATCH } from './client.ts';
+import type { Row } from './row.ts';
+
+/** `/whip/:id`. */
+export const whip: Row[] = [
+  {
+    name: 'WHIP: a missing id is 400, an unknown stream 404, a stream for no publisher 409',
+    run: async (client) => {
+      assert.is((await post(client, '/whip/')).text, 'missing stream id');
+      assert.equal([(await post(client, '/whip/')).status, (await post(client, '/whip/unknown')).status], [400, 404]);
+      assert.is((await post(client, '/whip/live')).status, 409);
+      assert.is((await post(client, '/whip')).status, 404);
+    },
+  },
+  {
+    name: 'WHIP: another type is 415, an empty or unreadable offer 400',
+    run: async (client) => {
+      const typed = await client.send('POST', '/whip/pub', { headers: { 'Content-Type': 'text/plain' }, body: 'x' });
+      assert.equal([typed.status, typed.headers.get('accept-post')], [415, 'application/sdp']);
+      assert.is((await post(client, '/whip/pub', '')).text, 'webrtc: invalid SDP');
+      assert.is((await post(client, '/whip/pub', edited(PUBLISH, 'a=fingerprint'))).status, 400);
+      assert.is((await post(client, '/whip/pub', WATCH)).status, 400, 'recvonly');
+    },
+  },
+  {
+    name: 'WHIP: an offer that would be taken in part only is 422',
+    run: async (client) => {
+      const video = PUBLISH.slice(PUBLISH.indexOf('m=video'));
+      const second = edited(PUBLISH, 'a=group', 'a=group:BUNDLE 0 1 2') + edited(video, 'a=mid', 'a=mid:2');
+      const [, stream = ''] = /a=msid:(\S+) /.exec(PUBLISH) ?? [];
+      const streams = PUBLISH.replace(`a=msid:${stream} `, 'a=msid:other ');
+      const offers = { codec: PUBLISH.replaceAll('H264/90000', 'VP7/90000'), second, streams };
+      for (const [what, offer] of Object.entries(offers)) {
+        assert.is((await post(client, '/whip/pub', offer)).status, 422, what);
+      }
+    },
+  },
+  {
+    name: 'WHIP: 201, 409 for a second publisher, DELETE 200, then 404',
+    needs: 'publish',
+    run: async (client) => {
+      const reply = await post(client, '/whip/pub');
+      assert.is(reply.status, 201);
+      const location = reply.headers.get('location') ?? '';
+      assert.match(location, /^\/whip\/pub\/[\w-]{22}$/);
+      assert.is(reply.headers.get('etag'), `"${location.split('/').at(-1)}-1"`);
+      assert.is((await post(client, '/whip/pub')).status, 409);
+      assert.is((await client.stats()).active_publishers, 1);
+      assert.is((await client.send('DELETE', location)).status, 200);
+      assert.is((await client.send('DELETE', location)).status, 404);
+      assert.is((await client.stats()).active_publishers, 0);
+      assert.is((await post(client, '/whip/pub')).status, 201);
+    },
+  },
+  {
+    name: 'WHIP: trickle as for viewers, and no answers',
+    needs: 'publish',
+    run: async (client) => {
+      const location = (await post(client, '/whip/pub')).headers.get('location') ?? '';
+      const [, ufrag] = /a=ice-ufrag:(.*)\r/.exec(PUBLISH) ?? [];
+      const [, pwd] = /a=ice-pwd:(.*)\r/.exec(PUBLISH) ?? [];
+      const body = `a=ice-ufrag:${ufrag}\r\na=ice-pwd:${pwd}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n`;
+      assert.is((await client.send('PATCH', location, { headers: FRAGMENT, body })).status, 204);
+      assert.is((await client.send('PATCH', location, { headers: SDP, body })).status, 415);
+    },
+  },
+  {
+    name: 'WHIP: publishers take no viewer places, and what they publish can be watched',
+    needs: 'publish',
+    options: { maxViewers: 1 },
+    run: async (client) => {
+      await client.watch();
+      assert.is((await post(client, '/whip/pub')).status, 201);
+    },
+  },
+  {
+    name: 'WHIP: what is published can be watched',
+    needs: 'script',
+    run: async (client) => {
+      assert.is((await client.send('POST', '/whep/pub')).status, 409);
+      assert.is((await post(client, '/whip/pub')).status, 201);
+      await client.watch('/whep/pub');
+    },
+  },
+];
+
+function post(client: Client, path: string, body = PUBLISH): Promise<Reply> {
+  return client.send('POST', path, { headers: SDP, body });
+}

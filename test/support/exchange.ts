@@ -1,0 +1,87 @@
+import type { StreamFacts } from '../../src/engine/port.ts';
+import { Failure } from '../../src/errors.ts';
+import { writeAnswer } from '../../src/sdp/answer.ts';
+import { negotiatePublish, negotiateWatch, type Plan, type WatchOptions } from '../../src/sdp/negotiate.ts';
+import { parseOffer, type Role } from '../../src/sdp/offer.ts';
+
+/** A stream as FFmpeg sends it by the README: constrained baseline and stereo. */
+export const STREAM: StreamFacts = {
+  video: { active: true, profileLevelId: '42c01f', bFrames: false },
+  audio: { active: true, channels: 2 },
+};
+
+export interface Exchange {
+  plan: Plan;
+  answer: string;
+}
+
+/** One offer, all the way to the answer, with an engine that answers at once. */
+export function exchange(
+  offer: string,
+  {
+    role = 'watch',
+    stream = STREAM,
+    announce = [],
+    candidates,
+    ...options
+  }: { role?: Role; stream?: StreamFacts; announce?: string[]; candidates?: string[] } & Partial<WatchOptions> = {},
+): Exchange {
+  const parsed = parseOffer(offer, role);
+  let ssrc = 1000;
+  const plan =
+    role === 'publish'
+      ? negotiatePublish(parsed)
+      : negotiateWatch(parsed, stream, {
+          complete: true,
+          ssrc: () => ++ssrc,
+          cname: 'cname',
+          msid: 'stream',
+          playoutDelay: false,
+          ...options,
+        });
+  return { plan, answer: writeAnswer(plan, { description: localDescription(plan.offer, candidates) }, announce) };
+}
+
+/** The failure that `run` ends in; anything else it throws is thrown on. */
+export function failureOf(run: () => unknown): Failure {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
+/** A line by its beginning, exchanged for others or left out. Throws when no line begins so. */
+export function edit(sdp: string, start: string, ...lines: string[]): string {
+  const all = sdp.split('\r\n');
+  if (!all.some((line) => line.startsWith(start))) throw new Error(`no line begins with ${start}`);
+  return all.flatMap((line) => (line.startsWith(start) ? lines : [line])).join('\r\n');
+}
+
+/** What libdatachannel says to a reduced offer, in its shape. */
+function localDescription(offer: string, candidates = CANDIDATES): string {
+  const [mid = '0'] = /(?<=^a=mid:).*$/m.exec(offer) ?? [];
+  return `${[
+    'v=0',
+    'o=rtc 2181121431 0 IN IP4 127.0.0.1',
+    's=-',
+    't=0 0',
+    'a=group:BUNDLE 0 1',
+    'a=msid-semantic:WMS *',
+    'a=ice-options:ice2,trickle',
+    `a=fingerprint:sha-256 ${Array(32).fill('5D').join(':')}`,
+    'm=video 44811 UDP/TLS/RTP/SAVPF 96',
+    'c=IN IP4 192.0.2.2',
+    `a=mid:${mid}`,
+    'a=sendonly',
+    `a=setup:${/^a=setup:active/m.test(offer) ? 'passive' : 'active'}`,
+    'a=ice-ufrag:2718',
+    'a=ice-pwd:KsDry/RP6NLhwcP9UmD5/B',
+    ...candidates.map((each) => `a=candidate:${each}`),
+    'a=end-of-candidates',
+  ].join('\r\n')}\r\n`;
+}
+
+const CANDIDATES = ['2 1 UDP 2116026111 2001:db8::2 44811 typ host', '1 1 UDP 2114977791 192.0.2.2 44811 typ host'];

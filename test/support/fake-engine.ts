@@ -1,0 +1,229 @@
+import type {
+  EngineEvent,
+  EngineSnapshot,
+  HistogramSnapshot,
+  LegKind,
+  MediaEngine,
+  MediaLine,
+  PublisherSpec,
+  StreamFacts,
+  StreamPorts,
+  StreamSnapshot,
+  StreamSpec,
+  Transport,
+  ViewerSnapshot,
+  ViewerSpec,
+} from '../../src/engine/port.ts';
+
+/** What a test may have the engine do; each may be changed at any time. */
+export interface Script {
+  /** Runs before a stream is added; may reject. */
+  addStream?: (spec: StreamSpec) => Promise<void>;
+  /** Runs before a viewer or publisher gets its transport; may wait or reject. */
+  addPeer?: (spec: ViewerSpec | PublisherSpec) => Promise<void>;
+  removeSession?: (session: string) => Promise<void>;
+  /** Changes the snapshot before it is given out. */
+  snapshot?: (snapshot: EngineSnapshot) => EngineSnapshot;
+}
+
+export const LIVE: StreamFacts = {
+  video: { active: true, profileLevelId: '42c01f', width: 640, height: 360, framesPerSecond: 30, bFrames: false },
+  audio: { active: true, channels: 2 },
+};
+
+/** A media engine without media: it records what it is told, and does what the test's script says. */
+export class FakeEngine implements MediaEngine {
+  readonly kind = 'fake';
+  readonly streams = new Map<string, { spec: StreamSpec; facts: StreamFacts }>();
+  readonly peers = new Map<string, ViewerSpec | PublisherSpec>();
+  readonly candidates: { session: string; mid: string; candidate: string }[] = [];
+  readonly pushed: { stream: string; leg: LegKind; data: Uint8Array; timestamp: number }[] = [];
+  readonly script: Script;
+  snapshots = 0;
+  closed = false;
+  #listener: (events: EngineEvent[]) => void = () => {};
+  #port = 40000;
+
+  constructor(script: Script = {}) {
+    this.script = script;
+  }
+
+  /** Tells the server what happened. */
+  emit(...events: EngineEvent[]): void {
+    this.#listener(events);
+  }
+
+  /** Starts or silences a leg, facts and event alike. */
+  leg(stream: string, leg: LegKind, active: boolean): void {
+    const entry = this.streams.get(stream);
+    if (entry === undefined) throw new Error(`the engine has no stream ${stream}`);
+    const base = leg === 'video' ? { ...LIVE.video, ...entry.facts.video } : { ...LIVE.audio, ...entry.facts.audio };
+    entry.facts = { ...entry.facts, [leg]: { ...base, active } };
+    this.emit(active ? { type: 'leg-active', stream, leg } : { type: 'leg-inactive', stream, leg, reason: 'silent' });
+  }
+
+  async addStream(spec: StreamSpec): Promise<StreamPorts> {
+    await this.script.addStream?.(spec);
+    const { ingress } = spec;
+    // A clip plays at once; whatever comes from outside is awaited.
+    this.streams.set(spec.id, { spec, facts: ingress.kind === 'clip' ? LIVE : idle(ingress) });
+    if (ingress.kind === 'clip') {
+      for (const leg of ['video', 'audio'] as const) this.emit({ type: 'leg-active', stream: spec.id, leg });
+    }
+    if (ingress.kind !== 'rtp') return {};
+    const { video, audio } = ingress;
+    return {
+      ...(video !== undefined && { video: video || this.#freePort() }),
+      ...(audio !== undefined && { audio: audio || this.#freePort() }),
+    };
+  }
+
+  async removeStream(id: string): Promise<void> {
+    this.streams.delete(id);
+  }
+
+  facts(stream: string): StreamFacts | undefined {
+    return this.streams.get(stream)?.facts;
+  }
+
+  push(stream: string, leg: LegKind, data: Uint8Array, timestamp: number): boolean {
+    this.pushed.push({ stream, leg, data, timestamp });
+    return true;
+  }
+
+  addViewer(spec: ViewerSpec): Promise<Transport> {
+    return this.#addPeer(spec);
+  }
+
+  async addPublisher(spec: PublisherSpec): Promise<Transport> {
+    const transport = await this.#addPeer(spec);
+    for (const { kind } of spec.media) this.leg(spec.stream, kind, true);
+    return transport;
+  }
+
+  addCandidate(session: string, mid: string, candidate: string): boolean {
+    this.candidates.push({ session, mid, candidate });
+    return true;
+  }
+
+  async removeSession(session: string): Promise<void> {
+    await this.script.removeSession?.(session);
+    const peer = this.peers.get(session);
+    this.peers.delete(session);
+    const entry = peer && this.streams.get(peer.stream);
+    if (entry?.spec.ingress.kind !== 'publisher') return;
+    for (const { kind } of peer?.media ?? []) this.leg(entry.spec.id, kind, false);
+  }
+
+  snapshot(): EngineSnapshot {
+    this.snapshots++;
+    const snapshot: EngineSnapshot = {
+      udpPorts: 1,
+      streams: [...this.streams].map(([id, { facts }]) => streamSnapshot(id, facts)),
+      shards: [{ viewers: this.peers.size, queueDepth: 0 }],
+      histograms: {
+        iceSeconds: histogram(),
+        dtlsSeconds: histogram(),
+        firstKeyframeSeconds: histogram(),
+        fanoutLatencySeconds: histogram(),
+        sendBatchPackets: histogram(),
+        rttSeconds: histogram(),
+        lossRatio: histogram(),
+      },
+    };
+    return this.script.snapshot?.(snapshot) ?? snapshot;
+  }
+
+  viewers(): ViewerSnapshot[] {
+    return [...this.peers.values()].map(({ id, stream }) => ({
+      id,
+      stream,
+      state: 'connecting',
+      ageSeconds: 1,
+      packetsOut: 100,
+      bytesOut: 100_000,
+      retransmissions: 0,
+    }));
+  }
+
+  onEvents(listener: (events: EngineEvent[]) => void): void {
+    this.#listener = listener;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  #freePort(): number {
+    this.#port += 2;
+    return this.#port;
+  }
+
+  async #addPeer(spec: ViewerSpec | PublisherSpec): Promise<Transport> {
+    await this.script.addPeer?.(spec);
+    this.peers.set(spec.id, spec);
+    return { description: localDescription(spec.offer, spec.media) };
+  }
+}
+
+/** A local description in the shape libdatachannel gives it: transport at session level, candidates in the first section. */
+function localDescription(offer: string, media: MediaLine[]): string {
+  const fingerprint = Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) =>
+    byte.toString(16).padStart(2, '0').toUpperCase(),
+  ).join(':');
+  const lines = [
+    'v=0',
+    'o=rtc 1495799811084970 0 IN IP4 127.0.0.1',
+    's=-',
+    't=0 0',
+    `a=group:BUNDLE ${media.map(({ mid }) => mid).join(' ')}`,
+    'a=msid-semantic:WMS *',
+    'a=ice-options:ice2,trickle',
+    'a=ice-ufrag:8hhY',
+    'a=ice-pwd:asd88fgpdd777uzjYhagZg',
+    `a=setup:${/^a=setup:passive/m.test(offer) ? 'active' : 'passive'}`,
+    `a=fingerprint:sha-256 ${fingerprint}`,
+    ...media.flatMap(({ description }, index) => [
+      ...description.trim().split(/\r?\n/),
+      ...(index === 0
+        ? [
+            'a=candidate:1 1 UDP 2122317823 127.0.0.1 50000 typ host',
+            'a=candidate:2 1 UDP 2122317567 ::1 50000 typ host',
+          ]
+        : []),
+      'a=end-of-candidates',
+    ]),
+  ];
+  return `${lines.join('\r\n')}\r\n`;
+}
+
+function idle(ingress: StreamSpec['ingress']): StreamFacts {
+  const legs = ingress.kind === 'push' || ingress.kind === 'publisher' ? ingress.legs : legsOf(ingress);
+  return {
+    ...(legs.includes('video') && { video: { active: false, bFrames: false } }),
+    ...(legs.includes('audio') && { audio: { active: false } }),
+  };
+}
+
+function legsOf(ingress: StreamSpec['ingress']): LegKind[] {
+  return (['video', 'audio'] as const).filter((leg) => leg in ingress);
+}
+
+function streamSnapshot(id: string, facts: StreamFacts): StreamSnapshot {
+  const counters = { packetsIn: 1000, bytesIn: 1_000_000, packetsOut: 2000, bytesOut: 2_000_000, dropped: { late: 3 } };
+  return {
+    id,
+    facts,
+    ...(facts.video && { video: counters }),
+    ...(facts.audio && { audio: counters }),
+    viewers: 0,
+    nacks: 5,
+    retransmissions: 4,
+    keyframeRequests: 2,
+    warnings: [],
+  };
+}
+
+function histogram(): HistogramSnapshot {
+  return { bounds: [0.1, 1], counts: [1, 3], sum: 1.5, count: 4 };
+}

@@ -1,0 +1,73 @@
+import { Child, type Ending } from './child.ts';
+import { eventually } from './eventually.ts';
+import type { Runtime } from './runtimes.ts';
+
+/** The line that `serve` prints to a program. */
+export interface Announcement {
+  listening: string;
+  engine: string;
+  runtime: string;
+  streams: Record<string, { video?: number; audio?: number }>;
+}
+
+/** A `fetch-whep serve` that listens. */
+export class RunningServer {
+  readonly announcement: Announcement;
+  readonly child: Child;
+
+  constructor(announcement: Announcement, child: Child) {
+    this.announcement = announcement;
+    this.child = child;
+  }
+
+  get url(): string {
+    return this.announcement.listening;
+  }
+
+  async stats(): Promise<{ active_streams: number; active_peers: number }> {
+    const response = await fetch(`${this.url}/webrtc/stats`);
+    return (await response.json()) as { active_streams: number; active_peers: number };
+  }
+
+  viewers(count: number, limit?: number): Promise<true> {
+    return eventually(`${count} viewers`, async () => (await this.stats()).active_peers === count || undefined, limit);
+  }
+
+  async live(streams = 1): Promise<void> {
+    await eventually(`${streams} live streams`, async () => (await this.stats()).active_streams === streams);
+  }
+
+  /** Ends it as an operator would and gives how it ended. */
+  stop(): Promise<Ending> {
+    this.child.kill('SIGTERM');
+    return this.child.ending();
+  }
+}
+
+/** `fetch-whep serve` with arguments, without waiting for anything. */
+export function serveCommand(runtime: Runtime, args: readonly string[], env: Record<string, string> = {}): Child {
+  return new Child(runtime, 'dist/cli.js', ['serve', ...args], env);
+}
+
+/** Starts `fetch-whep serve` on a free port (`--port` among `args` wins) and waits until it listens. */
+export async function startServer(
+  runtime: Runtime,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<RunningServer> {
+  const child = serveCommand(runtime, ['--port', '0', ...args], env);
+  let ending: Ending | undefined;
+  void child.ended.then((how) => {
+    ending = how;
+  });
+  try {
+    const line = await eventually('the line that says where it listens', () => {
+      if (ending !== undefined) throw new Error(`the server ended (${JSON.stringify(ending)}): ${child.stderr}`);
+      return /^(\{.*\})\n/.exec(child.stdout)?.[1];
+    });
+    return new RunningServer(JSON.parse(line) as Announcement, child);
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
+}
