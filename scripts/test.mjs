@@ -93,7 +93,12 @@ async function single(work) {
 
 async function succeeds(running) {
   const { output, ending } = await running;
-  if (ending !== undefined) throw new Error(`${output.trimEnd()}\n${ending}`);
+  if (ending !== undefined) throw new Error(`${lastLines(output)}\n${ending}`);
+}
+
+/** A build that fails may have said thousands of lines before; the last ones tell why. */
+function lastLines(output) {
+  return output.trimEnd().split('\n').slice(-600).join('\n');
 }
 
 function local(program, args) {
@@ -102,7 +107,7 @@ function local(program, args) {
 
 async function cargoTests() {
   const { output, ending } = await cargo(['test', '--release', '--locked', '--workspace', '--no-fail-fast']);
-  if (ending !== undefined) console.log(output.trimEnd());
+  if (ending !== undefined) console.log(lastLines(output));
   const results = [...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm)];
   const sum = (group) => results.reduce((all, result) => all + Number(result[group]), 0);
   const failed = sum(2) + sum(3);

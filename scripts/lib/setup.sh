@@ -45,7 +45,9 @@ install_packages() {
 
 has() {
   case "$1" in
-    libclang) compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || ldconfig -p 2>/dev/null | grep -q libclang ||
+    # Not libclang-cpp, which other programs bring along: bindgen loads the C library.
+    libclang) compgen -G '/usr/lib/llvm-*/lib/libclang[.-][s0-9]*' >/dev/null ||
+      ldconfig -p 2>/dev/null | grep -qE 'libclang(-[0-9.]+)?\.so' ||
       [ -n "${LIBCLANG_PATH:-}" ] || [ "$(uname)" = Darwin ] ;;
     # Tools of the system administrator are not on everyone's PATH.
     *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ;;
