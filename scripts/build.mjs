@@ -2,7 +2,7 @@
 //   package  dist/: index.js, serve.js and cli.js, their types, the clip and the player page
 //   tests    build/test/: one bundle per test file, for every runtime
 //   addon    dist/fetch-whep.node, by cargo
-import { copyFileSync, cpSync, mkdirSync, renameSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
@@ -50,11 +50,28 @@ const entriesApart = {
 export function buildPackage() {
   const outputs = Object.keys(entries).flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]);
   return whenChanged({ name: 'package', inputs: [...configuration, ...filesBelow('src')], outputs }, async () => {
+    for (const path of filesBelow('dist')) if (!path.endsWith('.node')) rmSync(join(root, path));
     await esbuild.build({ ...bundling, entryPoints: entries, outdir: 'dist', plugins: [entriesApart] });
     await buildPlayer();
     cpSync(join(root, 'src/sources/clip'), join(root, 'dist/clip'), { recursive: true });
     succeeded('tsc', await run('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { cwd: root }));
+    dropPrivateTypes();
   });
+}
+
+/** tsc writes the types of every file; those that no entry leads to are nobody's business. */
+function dropPrivateTypes() {
+  const reached = new Set();
+  const reach = (types) => {
+    const path = join(types);
+    if (reached.has(path)) return;
+    reached.add(path);
+    const text = readFileSync(join(root, path), 'utf8');
+    for (const [, name] of text.matchAll(/from '(\.[^']+)\.ts'/g)) reach(`${dirname(path)}/${name}.d.ts`);
+  };
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const { types } of Object.values(exports)) if (types !== undefined) reach(types);
+  for (const path of filesBelow('dist')) if (path.endsWith('.d.ts') && !reached.has(path)) rmSync(join(root, path));
 }
 
 async function buildPlayer() {

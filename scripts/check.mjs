@@ -58,8 +58,8 @@ const packages = [
   { name: /^sdp-transform$/, only: /^src\/sdp\// },
   { name: /^srvx(\/|$)/, only: /^src\/serve\.ts$/ },
   { name: /^node-datachannel$/, only: /^src\/engine\/portable\// },
-  { name: /^node:module$/, only: /^src\/engine\/native\.ts$/ },
-  { name: /\.node$/, only: /^src\/engine\/native\.ts$/ },
+  { name: /^node:module$/, only: /^src\/engine\/addon\.ts$/ },
+  { name: /\.node$/, only: /^src\/engine\/addon\.ts$/ },
 ];
 
 /** A crate, and the dependencies it must not have. */

@@ -3,11 +3,11 @@ import { Failure } from './errors.ts';
 import type { Stats } from './http/schemas.ts';
 import type { Hub } from './hub.ts';
 import { parseSource, parseStreamId } from './options.ts';
-import type { Session, SessionKind } from './sessions.ts';
+import type { Session } from './sessions.ts';
 import { createSource } from './sources/create.ts';
 import type { Source, SourceKind } from './sources/source.ts';
 import type { SourceInput } from './sources/spec.ts';
-import type { Stream, StreamState } from './streams.ts';
+import type { Stream } from './streams.ts';
 
 /** A server: a fetch handler, and what the program that mounts it may look at and do. */
 export interface Server {
@@ -25,7 +25,8 @@ export interface Server {
 
 export interface StreamInfo {
   id: string;
-  state: StreamState;
+  /** Ended: silent for longer than the grace time. What comes back makes it live again. */
+  state: 'starting' | 'live' | 'stalled' | 'ended';
   source: SourceKind;
   /** UDP ports of its legs, where it has any. */
   ports: StreamPorts;
@@ -35,7 +36,7 @@ export interface StreamInfo {
 export interface SessionInfo {
   /** A capability: who knows it may end the session. */
   id: string;
-  kind: SessionKind;
+  kind: 'viewer' | 'publisher';
   stream: string;
   state: 'setup' | 'connected';
 }
@@ -44,6 +45,7 @@ export interface SessionInfo {
 export class Streams {
   readonly #hub: Hub;
 
+  /** @internal */
   constructor(hub: Hub) {
     this.#hub = hub;
   }
@@ -92,6 +94,7 @@ export class Streams {
 export class Sessions {
   readonly #hub: Hub;
 
+  /** @internal */
   constructor(hub: Hub) {
     this.#hub = hub;
   }

@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
-import { env } from 'node:process';
 import { setInterval } from 'node:timers';
 import { Failure, type FailureCode } from '../errors.ts';
+import { loadAddon } from './addon.ts';
 import type {
   EngineEvent,
   EngineSnapshot,
@@ -62,28 +61,15 @@ const eventInterval = 50;
 /** Loads the addon and starts its threads. Rejects with `engine-unavailable` or `address-in-use`. */
 export async function createNativeEngine(options: NativeEngineOptions): Promise<MediaEngine> {
   const { mediaHost, mediaPort, shards } = options;
-  const start = loadAddon().startEngine({ ...(mediaHost === undefined ? {} : { mediaHost }), mediaPort, shards });
+  const start = loadAddon<Addon>().startEngine({
+    ...(mediaHost === undefined ? {} : { mediaHost }),
+    mediaPort,
+    shards,
+  });
   const handle = await start.catch((error: unknown) => {
     throw failure(error, `choose another with --media-port`);
   });
   return new NativeEngine(handle);
-}
-
-/** The module's exports: the engine, or what else is in it. Throws `engine-unavailable`. */
-export function loadAddon<Exports = Addon>(): Exports {
-  const path = env.FETCH_WHEP_ADDON ?? new URL('./fetch-whep.node', import.meta.url).pathname;
-  try {
-    return createRequire(import.meta.url)(path) as Exports;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new Failure(
-      'engine-unavailable',
-      `the native engine cannot be loaded (${reason}): run scripts/start, which builds it`,
-      {
-        cause,
-      },
-    );
-  }
 }
 
 class NativeEngine implements MediaEngine {

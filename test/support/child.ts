@@ -14,10 +14,18 @@ export class Child {
   stderr = '';
   readonly #child: ChildProcess;
 
-  constructor(runtime: Runtime, file: string, args: readonly string[] = [], env: Record<string, string> = {}) {
+  /** `cwd`: the folder it runs in, the checkout's by default. */
+  constructor(
+    runtime: Runtime,
+    file: string,
+    args: readonly string[] = [],
+    env: Record<string, string> = {},
+    cwd = process.cwd(),
+  ) {
     const [program, ...first] = commandOf(runtime);
     this.#child = spawn(program, [...first, file, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      cwd,
       env: { ...process.env, NO_COLOR: '1', ...env },
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -55,7 +55,11 @@ export async function startServer(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<RunningServer> {
-  const child = serveCommand(runtime, ['--port', '0', ...args], env);
+  return listening(serveCommand(runtime, ['--port', '0', ...args], env));
+}
+
+/** Waits until a `fetch-whep serve` listens. */
+export async function listening(child: Child): Promise<RunningServer> {
   let ending: Ending | undefined;
   void child.ended.then((how) => {
     ending = how;

@@ -1,4 +1,4 @@
-import { loadAddon } from '../../engine/native.ts';
+import { loadAddon } from '../../engine/addon.ts';
 
 /** The load generator in the addon (native/addon/src/load.rs). Times are in milliseconds. */
 export interface Load {
