@@ -55,7 +55,10 @@ export interface ServerOptions {
   token?: string | undefined;
   /** Bearer token of the admin API; without one the API does not exist. */
   adminToken?: string | undefined;
-  /** Asked after the token, for every POST and for a PATCH or DELETE that carries an `Authorization` header. */
+  /**
+   * Asked after the token, for every POST, for every plain OPTIONS and for a PATCH or DELETE that carries an
+   * `Authorization` header. One that throws, or takes longer than 10 s, is a 500.
+   */
   authorize?: Authorize | undefined;
   /** Origins that may use the server from a page; absent: all. */
   allowedOrigins?: readonly string[] | undefined;
@@ -109,6 +112,14 @@ export const iceServer = z
     'a TURN server needs a username and a credential',
   );
 
+const ORIGIN = 'give an origin such as https://example.org';
+const origin = z
+  .string(ORIGIN)
+  .regex(/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i, ORIGIN)
+  .refine((text) => URL.canParse(text), ORIGIN)
+  // As browsers write it: lower case, without the port that the scheme implies. Schemes of apps have no such form.
+  .transform((text) => (/^https?:/i.test(text) ? new URL(text).origin : text));
+
 const SECRET = 'a secret is one or more printable ASCII characters without spaces';
 const secret = z.string(SECRET).regex(/^[\x21-\x7e]+$/, SECRET);
 const BASE_PATH = 'give an absolute path such as /live';
@@ -153,10 +164,7 @@ const schema = z
     token: secret.optional(),
     adminToken: secret.optional(),
     authorize: z.custom<Authorize>((value) => typeof value === 'function', 'give a function').optional(),
-    allowedOrigins: z
-      .array(z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i, 'give an origin such as https://example.org'))
-      .readonly()
-      .optional(),
+    allowedOrigins: z.array(origin).readonly().optional(),
     iceServers: z
       .union(
         [

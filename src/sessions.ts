@@ -17,8 +17,8 @@ export interface Session {
   state: 'setup' | 'connected';
   /** ICE generation, part of the entity tag. */
   readonly generation: number;
-  /** The client's ICE credentials: a fragment with others asks for a restart (RFC 8840 §4.4). */
-  readonly remote: { readonly ufrag: string; readonly pwd: string };
+  /** The client's ICE credentials, of each line: a fragment with others asks for a restart (RFC 8840 §4.4). */
+  readonly remote: readonly { readonly ufrag: string; readonly pwd: string }[];
   /** The mid that a candidate without one belongs to: that of the BUNDLE transport. */
   readonly mid: string;
   /** Addresses and ports of the remote candidates seen so far: with these two alike, a candidate is a repeat. */

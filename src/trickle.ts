@@ -33,7 +33,13 @@ export function applyFragment(
 
 /** RFC 8839 §4.4.1.1.1: a restart changes both credentials. */
 function requireSameGeneration({ remote }: Session, ufrag: string | undefined, pwd: string | undefined): void {
-  const changed = [ufrag !== undefined && ufrag !== remote.ufrag, pwd !== undefined && pwd !== remote.pwd];
-  if (changed.every(Boolean)) throw new Failure('ice-restart-unsupported', 'webrtc: ICE restart is not supported');
-  if (changed.some(Boolean)) throw new Failure('invalid-fragment', 'webrtc: only one of ice-ufrag and ice-pwd changed');
+  const lines = remote.map((own) => ({
+    sameUfrag: ufrag === undefined || ufrag === own.ufrag,
+    samePwd: pwd === undefined || pwd === own.pwd,
+  }));
+  if (lines.some(({ sameUfrag, samePwd }) => sameUfrag && samePwd)) return;
+  if (lines.some(({ sameUfrag, samePwd }) => sameUfrag || samePwd)) {
+    throw new Failure('invalid-fragment', 'webrtc: only one of ice-ufrag and ice-pwd changed');
+  }
+  throw new Failure('ice-restart-unsupported', 'webrtc: ICE restart is not supported');
 }

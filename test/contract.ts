@@ -4,9 +4,11 @@ import type { ServerOptions } from '../src/index.ts';
 import { admin } from './support/contract/admin.ts';
 import { auth } from './support/contract/auth.ts';
 import { type Booted, Client } from './support/contract/client.ts';
+import { clients } from './support/contract/clients.ts';
 import { cors } from './support/contract/cors.ts';
 import { errors } from './support/contract/errors.ts';
 import { events } from './support/contract/events.ts';
+import { hooks } from './support/contract/hooks.ts';
 import { limits } from './support/contract/limits.ts';
 import { observe } from './support/contract/observe.ts';
 import { type Need, type Row, STREAMS } from './support/contract/row.ts';
@@ -27,6 +29,8 @@ const ROWS: readonly Row[] = [
   ...observe,
   ...events,
   ...admin,
+  ...hooks,
+  ...clients,
 ];
 
 /** Starts a server with these options. Whatever it starts, `close` ends. */

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Failure } from '../errors.ts';
 import type { Action, Settings } from '../options.ts';
+import { ask } from './hooks.ts';
 
 /** Lets a request pass, or not. */
 export class Gate {
@@ -21,8 +22,9 @@ export class Gate {
   async check(request: Request, action: Action, stream: string | undefined): Promise<Response | undefined> {
     const expected = this.#digests[action];
     if (expected !== undefined) requireToken(request, expected);
-    if (this.#settings.authorize === undefined) return undefined;
-    const verdict = await this.#settings.authorize(request, { action, stream });
+    const { authorize } = this.#settings;
+    if (authorize === undefined) return undefined;
+    const verdict = await ask('authorize', () => authorize(request, { action, stream }));
     if (verdict instanceof Response) return new Response(verdict.body, verdict);
     if (verdict === true) return undefined;
     if (request.headers.has('authorization')) throw new Failure('forbidden', 'not allowed with these credentials');

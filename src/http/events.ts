@@ -3,7 +3,7 @@ import { Failure } from '../errors.ts';
 import type { Hub, Notice } from '../hub.ts';
 import { randomId } from '../random.ts';
 import type { Session } from '../sessions.ts';
-import type { Exchange, Route, Services } from './exchange.ts';
+import { allowed, type Exchange, type Methods, type Route, type Services } from './exchange.ts';
 import { readBody, requireType } from './message.ts';
 
 /** The events that a client may ask for (the WHEP core extensions). */
@@ -74,6 +74,10 @@ export class EventStreams {
     );
   }
 
+  has(session: Session, id: string): boolean {
+    return this.#of(session, id) !== undefined;
+  }
+
   /** False for an unknown stream. */
   remove(session: Session, id: string): boolean {
     const stream = this.#of(session, id);
@@ -134,24 +138,23 @@ export class EventStreams {
 export function eventRoutes(services: Services): Route[] {
   const path = '/whep/:id/:resource/events';
   const accepts = { 'Accept-Post': 'application/json' };
-  const options = () => new Response(null, { status: 204, headers: accepts });
+  const maker: Methods = {
+    POST: (exchange) => subscribe(services, exchange),
+    OPTIONS: () => options(maker, accepts),
+  };
+  const made: Methods = {
+    GET: (exchange) => read(services, exchange),
+    DELETE: (exchange) => unsubscribe(services, exchange),
+    OPTIONS: () => options(made),
+  };
   return [
-    {
-      name: 'whep-events',
-      path,
-      methods: { POST: (exchange) => subscribe(services, exchange), OPTIONS: options },
-      accepts,
-    },
-    {
-      name: 'whep-event-stream',
-      path: `${path}/:events`,
-      methods: {
-        GET: (exchange) => read(services, exchange),
-        DELETE: (exchange) => unsubscribe(services, exchange),
-        OPTIONS: () => new Response(null, { status: 204 }),
-      },
-    },
+    { name: 'whep-events', path, methods: maker, accepts },
+    { name: 'whep-event-stream', path: `${path}/:events`, methods: made },
   ];
+}
+
+function options(methods: Methods, headers: Record<string, string> = {}): Response {
+  return new Response(null, { status: 204, headers: { Allow: allowed(methods), ...headers } });
 }
 
 async function subscribe(services: Services, exchange: Exchange): Promise<Response> {
@@ -182,10 +185,12 @@ function readNames(body: string): EventName[] {
 }
 
 function read({ hub, events }: Services, exchange: Exchange): Response {
-  const { params } = exchange;
-  const body = events.read(hub.require('viewer', params.id, params.resource), params.events);
-  if (body === undefined) throw new Failure('not-found', 'not found');
+  const { request, params } = exchange;
+  const session = hub.require('viewer', params.id, params.resource);
+  if (!events.has(session, params.events)) throw new Failure('not-found', 'not found');
   exchange.stream = params.id;
+  // RFC 9110 §9.2.1: HEAD is safe, it takes no reader's place.
+  const body = request.method === 'HEAD' ? null : events.read(session, params.events);
   return new Response(body, { headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' } });
 }
 

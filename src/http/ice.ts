@@ -1,13 +1,15 @@
 import { createHmac } from 'node:crypto';
 import * as z from 'zod';
 import { type IceServer, iceServer, type Settings } from '../options.ts';
+import { ask } from './hooks.ts';
 
 const servers = z.array(iceServer);
 
 /** One link-value for each ICE server of this request (draft-ietf-wish-whep-04 §4.8, RFC 8288). */
 export async function iceLinks(request: Request, settings: Settings): Promise<string[]> {
   const { iceServers, turn } = settings;
-  const listed = typeof iceServers === 'function' ? servers.parse(await iceServers(request)) : iceServers;
+  const listed =
+    typeof iceServers === 'function' ? servers.parse(await ask('iceServers', () => iceServers(request))) : iceServers;
   const all: readonly IceServer[] = turn === undefined ? listed : [...listed, temporary(turn)];
   return all.flatMap((server) => [server.urls].flat().map((uri) => link(uri, server)));
 }

@@ -88,8 +88,10 @@ function quality(accept: string, type: string): number {
 
 /** Tells whether one of the entity tags of an If-Match is this one, by strong comparison (RFC 9110 §13.1.1). */
 export function ifMatch(header: string, tag: string): boolean {
+  // RFC 9110 §8.8.3: a tag may hold commas.
+  const entries = header.match(/(?:W\/)?"[^"]*"|[^\s,]+/g) ?? [];
   // Clients quote the asterisk, as the examples of RFC 9725 do.
-  return header.split(',').some((entry) => ['*', '"*"', tag].includes(entry.trim()));
+  return entries.some((entry) => ['*', '"*"', tag].includes(entry));
 }
 
 export function json(body: unknown, status = 200, headers: Record<string, string> = {}): Response {

@@ -65,6 +65,7 @@ const TITLES: Readonly<Record<number, string>> = {
 const CHALLENGES: Readonly<Partial<Record<FailureCode, string>>> = {
   unauthorized: 'Bearer',
   'invalid-token': 'Bearer error="invalid_token"',
+  forbidden: 'Bearer error="insufficient_scope"',
 };
 
 export interface ProblemTerms {

@@ -9,6 +9,8 @@ interface Bucket {
 
 /** Clients remembered at once; the one that was quiet for longest is forgotten first. */
 const MAX_CLIENTS = 10_000;
+/** Characters. Clients with longer keys, which may come from their own headers, count as one. */
+const MAX_KEY = 256;
 
 /** A token bucket for each client. */
 export class RateLimiter {
@@ -23,7 +25,7 @@ export class RateLimiter {
   take(request: Request): void {
     if (this.#terms === undefined) return;
     const { perSecond, burst, key } = this.#terms;
-    const client = key === undefined ? socketAddress(request) : key(request);
+    const client = key === undefined ? socketAddress(request) : keyOf(key(request));
     const now = performance.now();
     const bucket = this.#buckets.get(client) ?? { tokens: burst, at: now };
     const tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond);
@@ -43,6 +45,12 @@ export class RateLimiter {
       return;
     }
   }
+}
+
+/** A promise, say, would be a new client each time. */
+function keyOf(key: unknown): string {
+  if (typeof key !== 'string') throw new TypeError(`rateLimit.key gives a string, not ${typeof key}`);
+  return key.length > MAX_KEY ? '' : key;
 }
 
 /** srvx puts the address on the request. Where nobody does, all clients are one. */

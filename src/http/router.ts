@@ -59,7 +59,8 @@ export function createRouter(services: Services): (request: Request) => Promise<
   return async (request) => {
     const start = performance.now();
     const visit: Visit = { request, id: randomId(), cors: false };
-    const response = await answer(visit).catch((error: unknown) => refusal(error, visit, services));
+    const whole = await answer(visit).catch((error: unknown) => refusal(error, visit, services));
+    const response = request.method === 'HEAD' ? await headOf(whole) : whole;
     finish(response, visit, services, (performance.now() - start) / 1000);
     return response;
   };
@@ -110,8 +111,11 @@ async function enter(route: Route, { params, mounted, visit }: Matched): Promise
   };
   visit.exchange = exchange;
   const methods = (mounted.path.endsWith('/') && route.slashed) || route.methods;
-  const response = await handlerOf(request.method, methods, route)(exchange);
-  if (request.method !== 'HEAD') return response;
+  return handlerOf(request.method, methods, route)(exchange);
+}
+
+/** RFC 9110 §9.3.2: what a GET would have been answered, without its content. */
+async function headOf(response: Response): Promise<Response> {
   await response.body?.cancel();
   return new Response(null, response);
 }

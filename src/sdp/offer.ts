@@ -100,10 +100,12 @@ export function parseOffer(sdp: string, role: Role): Offer {
   };
 }
 
-/** The ICE generation that the session begins with, to tell a trickle from a restart. */
-export function offerCredentials({ media: [first], lines }: Offer): { ufrag: string; pwd: string } {
-  const { ufrag = '', pwd = '' } = first?.transport ?? lines.find(({ transport }) => transport)?.transport ?? {};
-  return { ufrag, pwd };
+/**
+ * The ICE generation that the session begins with, to tell a trickle from a restart. Lines may have credentials of their
+ * own, and which a client sends depends on what it believes to be the tag (RFC 9143 §7.3.1).
+ */
+export function offerCredentials({ lines }: Offer): { ufrag: string; pwd: string }[] {
+  return lines.flatMap(({ transport }) => (transport ? [{ ufrag: transport.ufrag, pwd: transport.pwd }] : []));
 }
 
 /**

@@ -143,6 +143,38 @@ test('a stream that is removed while a session is set up takes it along', async 
   await server.close();
 });
 
+test('a session that is ended while it is set up gives its place back, and its peer goes', async () => {
+  const { engine, server } = await start({ maxViewers: 1, adminToken: 'admin-token' });
+  let made = () => {};
+  engine.script.addPeer = () =>
+    new Promise((resolve) => {
+      made = resolve;
+    });
+  const post = new Request('http://x/whep/live', { method: 'POST', headers: SDP, body: OFFER });
+  const response = server.fetch(post);
+  await eventually('the session is set up', () => [...server.sessions].length === 1);
+  const [{ id = '' } = {}] = [...server.sessions];
+  const headers = { Authorization: 'Bearer admin-token' };
+  const ended = await server.fetch(new Request(`http://x/api/sessions/${id}`, { method: 'DELETE', headers }));
+  assert.equal([ended.status, [...server.sessions].length], [204, 0]);
+  made();
+  assert.equal([(await response).status, engine.peers.size], [500, 0]);
+  delete engine.script.addPeer;
+  assert.equal(await storm(server, ['/whep/live']), { 201: 1 });
+  await server.close();
+});
+
+test('of many DELETEs of one session at once each is answered, and one place is given back', async () => {
+  const { server, client } = await start({ maxViewers: 2, conformance: 'draft' });
+  const { location } = await client.watch();
+  await client.watch();
+  const replies = await Promise.all(Array.from({ length: 20 }, () => client.send('DELETE', location)));
+  const count = (status: number) => replies.filter((reply) => reply.status === status).length;
+  assert.equal([count(200), count(404)], [1, 19]);
+  assert.equal(await storm(server, Array(5).fill('/whep/live')), { 201: 1, 503: 4 });
+  await server.close();
+});
+
 test('a server that closes while a session is set up answers 503', async () => {
   const { engine, server, client } = await start({});
   let made = () => {};

@@ -100,6 +100,49 @@ inTime('an engine that does not answer is 504 after 10 s, and the place is free'
   assert.is(engine.peers.size, 0, 'what the engine makes too late is removed');
 });
 
+for (const hook of ['authorize', 'iceServers'] as const) {
+  const asked: string[] = [];
+  const never = () => {
+    asked.push(hook);
+    return new Promise<never>(() => {});
+  };
+  inTime(
+    `an ${hook} hook that never answers is a bare 500 after 10 s, and holds no place`,
+    { [hook]: never },
+    async (world) => {
+      const { clock, client, viewers } = world;
+      const reply = client.send('POST', '/whep/live', { headers: SDP, body: WATCH });
+      let answered = false;
+      void reply.then(() => {
+        answered = true;
+      });
+      await clock.advance(9_900);
+      assert.equal([asked.length, answered, viewers()], [1, false, 0]);
+      await clock.advance(200);
+      assert.equal([(await reply).status, (await reply).text, viewers()], [500, 'internal error', 0]);
+    },
+  );
+}
+
+inTime('warnings that viewers cause are kept once each, and only the first eight', {}, async ({ engine, client }) => {
+  const entry = engine.streams.get('live');
+  if (entry?.facts.video === undefined) throw new Error('there is no stream');
+  entry.facts = { ...entry.facts, video: { ...entry.facts.video, profileLevelId: '640028' } };
+  const profiles = ['42001f', '42e01f', '4d001f', '58001f', '640c1f', '64081f', 'f4001f'];
+  for (const [at, profile] of profiles.entries()) {
+    for (const more of profiles.slice(at + 1)) {
+      const fmtp = (id: string) => `packetization-mode=1;profile-level-id=${id}`;
+      const body = WATCH.replaceAll(/profile-level-id=\w+/g, 'profile-level-id=x')
+        .replace(/packetization-mode=1;profile-level-id=x/, fmtp(profile))
+        .replace(/packetization-mode=1;profile-level-id=x/, fmtp(more));
+      const { location } = await client.watch('/whep/live', { body });
+      await client.send('DELETE', location);
+    }
+  }
+  const { warnings = [] } = (await client.stats()).streams.live ?? {};
+  assert.equal([warnings.length, new Set(warnings).size], [8, 8]);
+});
+
 inTime('a silent stream is stalled; its viewers are closed after the grace time', {}, async (world) => {
   const { clock, engine, client, viewers, state } = world;
   await client.watch();

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { EngineSnapshot, HistogramSnapshot } from '../../src/engine/port.ts';
 import { createServer, type Server, type ServerOptions } from '../../src/index.ts';
 import { METRICS } from '../../src/metrics.ts';
-import { Client } from '../support/contract/client.ts';
+import { Client, SDP, WATCH } from '../support/contract/client.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
 
 const test = suite('metrics');
@@ -82,6 +82,47 @@ test('every row has HELP and TYPE, a unit in its name and a name of its own', as
     assert.match(help, /^[A-Z][^"]*\.$/);
   }
   assert.is(new Set(METRICS.map(({ name }) => name)).size, METRICS.length);
+  await server.close();
+});
+
+/** As docs and dashboards know them. */
+const NAMES = [
+  'whep_requests_total{route,code,stream}',
+  'whep_request_duration_seconds{route}',
+  'whep_cap_rejections_total{stream,scope}',
+  'whep_codec_mismatches_total{stream,kind}',
+  'whep_ffmpeg_leg_failures_total{stream,leg}',
+  'whep_viewers{stream}',
+  'whep_publishers{stream}',
+  'whep_streams{state}',
+  'whep_session_setup_seconds{phase}',
+  'whep_session_setup_failures_total{reason}',
+  'whep_first_keyframe_seconds{}',
+  'whep_sessions_ended_total{reason}',
+  ...['in', 'out'].flatMap((way) => ['packets', 'bytes'].map((unit) => `whep_${way}_${unit}_total{stream,kind}`)),
+  'whep_packets_dropped_total{stream,reason}',
+  ...['nacks', 'retransmissions', 'keyframe_requests'].map((what) => `whep_${what}_total{stream}`),
+  ...['rtt_seconds', 'loss_ratio', 'fanout_latency_seconds', 'send_batch_packets'].map((what) => `whep_${what}{}`),
+  'whep_engine_queue_depth{shard}',
+];
+
+test('every metric of the contract is there, with its labels', async () => {
+  const { engine, client, server } = await start({ graceSeconds: 0 });
+  const { location } = await client.watch();
+  await client.send('POST', '/whep/live', { headers: SDP, body: WATCH.replaceAll('opus/48000', 'OPUX/48000') });
+  await client.send('DELETE', location);
+  for (let index = 0; index < 9; index++) await client.send('POST', '/whep/live', { headers: SDP, body: WATCH });
+  engine.emit({ type: 'session-ended', session: [...server.sessions][0]?.id ?? '', reason: 'ice-failed' });
+  engine.leg('live', 'video', false);
+  const text = await server.metrics();
+  const found = new Map<string, string>();
+  for (const [, series = '', labels = ''] of text.matchAll(
+    /^(whep_\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? \S+$/gm,
+  )) {
+    const names = [...labels.matchAll(/(\w+)="/g)].map(([, name]) => name).filter((name) => name !== 'le');
+    found.set(series, `${series}{${names.join()}}`);
+  }
+  assert.equal([...found.values()].sort(), NAMES.toSorted());
   await server.close();
 });
 

@@ -88,6 +88,58 @@ export const admin: Row[] = [
     },
   },
   {
+    name: 'a source of 16 KiB is read, one byte more is 413',
+    options: ADMIN,
+    run: async (client) => {
+      const put = async (size: number) => {
+        const body = `"${'x'.repeat(size - 2)}"`;
+        return (await client.send('PUT', '/api/streams/x', { headers: asJson, body })).status;
+      };
+      assert.equal([await put(16 * 1024), await put(16 * 1024 + 1)], [400, 413]);
+    },
+  },
+  {
+    name: 'JSON that aims at prototypes or at the stack is 400, and harms nobody',
+    options: ADMIN,
+    run: async (client) => {
+      for (const body of [
+        '{"__proto__":{"clip":{}}}',
+        '{"clip":{},"__proto__":{"polluted":1}}',
+        '{"rtp":{"video":0,"__proto__":{"host":"::"}}}',
+        '{"constructor":{"prototype":{"polluted":1}}}',
+        '{"clip":{"__proto__":{"polluted":1}}}',
+        '['.repeat(8000),
+        '['.repeat(8000) + ']'.repeat(8000),
+      ]) {
+        const { status } = await client.send('PUT', '/api/streams/x', { headers: asJson, body });
+        assert.is(status, 400, body.slice(0, 60));
+      }
+      assert.not('polluted' in {});
+    },
+  },
+  {
+    name: 'ids that are names of properties are ids like others',
+    options: ADMIN,
+    run: async (client) => {
+      for (const id of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
+        assert.is((await client.send('GET', `/api/streams/${id}`, { headers: bearer })).status, 404, id);
+        assert.is((await client.send('GET', `/api/sessions/${id}`, { headers: bearer })).status, 404, id);
+        assert.is((await client.send('POST', `/whep/${id}`)).status, 404, id);
+        assert.is(
+          (await client.send('PUT', `/api/streams/${id}`, { headers: asJson, body: '"push"' })).status,
+          201,
+          id,
+        );
+        assert.is((await client.send('POST', `/whep/${id}`)).status, 409, id);
+        const { text } = await client.send('GET', '/webrtc/stats');
+        assert.ok(Object.hasOwn(JSON.parse(text).streams, id), id);
+        const { text: metrics } = await client.send('GET', '/metrics');
+        assert.ok(metrics.includes(`\nwhep_viewers{stream="${id}"} 0\n`), id);
+        assert.is((await client.send('DELETE', `/api/streams/${id}`, { headers: bearer })).status, 204, id);
+      }
+    },
+  },
+  {
     name: 'sessions are listed, shown and ended',
     options: ADMIN,
     run: async (client) => {

@@ -77,7 +77,9 @@ export const auth: Row[] = [
     run: async (client) => {
       const none = await client.send('POST', '/whep/live', { headers: SDP, body: WATCH });
       assert.equal([none.status, none.headers.get('www-authenticate')], [401, 'Bearer']);
-      assert.is((await client.send('POST', '/whep/live', { headers: { ...SDP, ...WRONG }, body: WATCH })).status, 403);
+      const wrong = await client.send('POST', '/whep/live', { headers: { ...SDP, ...WRONG }, body: WATCH });
+      const challenge = wrong.headers.get('www-authenticate');
+      assert.equal([wrong.status, challenge], [403, 'Bearer error="insufficient_scope"']);
       const own = await client.send('POST', '/whep/idle', { headers: SDP, body: WATCH });
       assert.equal([own.status, own.text, own.headers.get('x-price')], [402, 'pay first', '1']);
     },
@@ -97,6 +99,18 @@ export const auth: Row[] = [
         asked.map(({ action, stream }) => `${action} ${stream}`),
         ['watch live', 'publish pub', 'watch live'],
       );
+    },
+  },
+  {
+    name: 'the hook may refuse PATCH and DELETE of who sends credentials, and nothing is done then',
+    needs: 'hook',
+    options: HOOK,
+    run: async (client) => {
+      const { location } = await client.watch('/whep/live', { headers: { Authorization: 'Bearer of-the-hook' } });
+      const trickled = await client.send('PATCH', location, { headers: { ...FRAGMENT, ...WRONG }, body: fragment() });
+      assert.equal([trickled.status, (await client.send('DELETE', location, { headers: WRONG })).status], [403, 403]);
+      assert.is((await client.send('POST', `${location}/events`, { headers: WRONG })).status, 403);
+      assert.is((await client.stats()).active_peers, 1);
     },
   },
   {

@@ -73,6 +73,8 @@ export class Client {
     assert.match(reply.headers.get('x-request-id') ?? '', /^[\w-]{22}$/, what);
     if (/^\/wh[ei]p(\/|$)/.test(path.replace(this.#booted.prefix ?? '', ''))) {
       for (const [name, value] of Object.entries(CORS)) assert.is(reply.headers.get(name), value, `${what}: ${name}`);
+      const origins = reply.headers.get('access-control-allow-origin');
+      assert.ok(origins === '*' || reply.headers.get('vary') === 'Origin', `${what}: for ${origins}`);
     }
     if (reply.status === 201 && reply.headers.get('content-type') === 'application/sdp') {
       await this.#joined(path, init, reply);

@@ -138,8 +138,9 @@ export const cors: Row[] = [
     name: 'GET of a session is 204, for known and unknown ones alike',
     run: async (client) => {
       const { location } = await client.watch();
-      for (const path of [location, '/whep/live/unknown', '/whip/pub/unknown']) {
+      for (const path of [location, `${location}/`, '/whep/live/unknown', '/whip/pub/unknown']) {
         assert.is((await client.send('GET', path)).status, 204, path);
+        assert.is((await client.send('HEAD', path)).status, 204, path);
       }
     },
   },
@@ -155,6 +156,8 @@ export const cors: Row[] = [
         ['PUT', location, 'DELETE'],
         ['POST', '/webrtc/stats', 'GET'],
         ['DELETE', '/metrics', 'GET'],
+        ['GET', `${location}/events`, 'POST'],
+        ['POST', `${location}/events/unknown`, 'DELETE'],
       ] as const) {
         const reply = await client.send(method, path);
         assert.is(reply.status, 405, `${method} ${path}`);

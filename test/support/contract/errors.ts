@@ -57,6 +57,20 @@ export const errors: Row[] = [
     },
   },
   {
+    name: 'a HEAD that fails has the headers of the error and no text',
+    run: async (client) => {
+      for (const [path, status] of [
+        ['/nothing', 404],
+        ['/whep', 404],
+        ['/whep/live/unknown/events', 405],
+      ] as const) {
+        const reply = await client.send('HEAD', path);
+        const type = reply.headers.get('content-type');
+        assert.equal([reply.status, reply.text, type], [status, '', 'text/plain; charset=utf-8'], path);
+      }
+    },
+  },
+  {
     name: 'each response has a request id of its own',
     run: async (client) => {
       const ids = [await client.send('GET', '/healthz'), await client.send('GET', '/healthz')].map(({ headers }) =>

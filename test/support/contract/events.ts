@@ -107,6 +107,35 @@ export const events: Row[] = [
     },
   },
   {
+    name: 'HEAD of events takes no reader its place, and OPTIONS names the methods',
+    run: async (client) => {
+      const { location } = await client.watch();
+      const stream = await subscribe(client, location, '["active"]');
+      const reader = await read(client, stream);
+      const head = await client.send('HEAD', stream);
+      assert.equal([head.status, head.headers.get('content-type')], [200, 'text/event-stream']);
+      assert.equal(await reader.next(), ['event: active', 'data: {}']);
+      await reader.cancel();
+      const [maker, made] = [await client.send('OPTIONS', `${location}/events`), await client.send('OPTIONS', stream)];
+      assert.equal(
+        [maker.headers.get('allow'), made.headers.get('allow')],
+        ['POST, OPTIONS', 'GET, DELETE, OPTIONS, HEAD'],
+      );
+      assert.is(maker.headers.get('accept-post'), 'application/json');
+    },
+  },
+  {
+    name: 'a list of events of 1 KiB is read, one byte more is 413',
+    run: async (client) => {
+      const { location } = await client.watch();
+      const padded = (size: number) => `["active"${' '.repeat(size - 10)}]`;
+      assert.is(padded(1024).length, 1024);
+      await subscribe(client, location, padded(1024));
+      const reply = await client.send('POST', `${location}/events`, { headers: JSON_TYPE, body: padded(1025) });
+      assert.is(reply.status, 413);
+    },
+  },
+  {
     name: 'a session has four event streams, a fifth is 429',
     run: async (client) => {
       const { location } = await client.watch('/whep/live', { body: WATCH });

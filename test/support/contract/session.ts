@@ -56,10 +56,18 @@ export const session: Row[] = [
     name: 'PATCH whose If-Match names no current tag is 412; the tag, a list with it, * and "*" match',
     run: async (client) => {
       const { location, tag } = await client.watch();
-      for (const value of ['"other"', `W/${tag}`, tag.slice(1, -1), '"a", "b"', '']) {
+      for (const value of [
+        '"other"',
+        `W/${tag}`,
+        tag.slice(1, -1),
+        '"a", "b"',
+        '',
+        '"a,*"',
+        `"${tag.slice(1, -1)},"`,
+      ]) {
         assert.is((await patch(client, location, fragment(), { 'If-Match': value })).status, 412, value);
       }
-      for (const value of [tag, `"other", ${tag}`, '*', '"*"']) {
+      for (const value of [tag, `"other", ${tag}`, `W/"a,b",${tag},"c"`, '*', '"*"']) {
         assert.is((await patch(client, location, fragment(), { 'If-Match': value })).status, 204, value);
       }
     },
