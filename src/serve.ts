@@ -1,5 +1,10 @@
 import { serve as listen } from 'srvx';
-import { Failure, type Server } from './index.ts';
+import { Failure } from './index.ts';
+
+/** A server of ours, or an app around it: what Hono and itty-router make, for example. */
+export interface App {
+  fetch(request: Request): Response | Promise<Response>;
+}
 
 export interface ServeOptions {
   /** Address to listen on; `127.0.0.1` by default. */
@@ -13,7 +18,7 @@ export interface ServeOptions {
 export interface Listener {
   /** Scheme, address and port, without a slash at the end. */
   readonly url: string;
-  /** Stops listening; answers under way get 2 s to finish. The server itself is closed by its own `close`. */
+  /** Stops listening; answers under way get 2 s to finish. A server of ours is closed by its own `close`. */
   close(): Promise<void>;
 }
 
@@ -24,7 +29,7 @@ const GRACE = 2000;
  * Listens with the HTTP server of the current runtime: Node, Bun or Deno. Rejects with a `Failure`: `address-in-use`, or
  * `invalid-options` when the address or the certificate cannot be used.
  */
-export async function serve(server: Pick<Server, 'fetch'>, options: ServeOptions = {}): Promise<Listener> {
+export async function serve(app: App, options: ServeOptions = {}): Promise<Listener> {
   const { host = '127.0.0.1', port = 8080, tls } = options;
   const abort = new AbortController();
   const http = await begin();
@@ -32,7 +37,7 @@ export async function serve(server: Pick<Server, 'fetch'>, options: ServeOptions
   async function begin() {
     try {
       const http = listen({
-        fetch: server.fetch,
+        fetch: (request) => app.fetch(request),
         hostname: host,
         port,
         ...(tls && { tls }),

@@ -1,0 +1,83 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { transformSync } from 'esbuild';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Child } from '../support/child.ts';
+import { eventually } from '../support/eventually.ts';
+import { offerOf } from '../support/offers.ts';
+import { currentRuntime, RUNTIMES, type Runtime } from '../support/runtimes.ts';
+
+/** Where each example serves, and on what it runs. */
+const EXAMPLES: { name: string; prefix: string; runtimes: readonly Runtime[] }[] = [
+  { name: 'embed', prefix: '', runtimes: RUNTIMES },
+  { name: 'hono', prefix: '/live', runtimes: RUNTIMES },
+  { name: 'itty-router', prefix: '/live', runtimes: RUNTIMES },
+  { name: 'node', prefix: '/live', runtimes: ['node'] },
+  { name: 'bun', prefix: '/live', runtimes: ['bun'] },
+  { name: 'deno', prefix: '/live', runtimes: ['deno'] },
+];
+
+const test = suite('examples');
+const runtime = currentRuntime();
+const folder = `build/examples/${runtime}`;
+
+/** The example as JavaScript in the checkout, where `fetch-whep` is the package itself. Its ports are left to the system. */
+function prepare(name: string): string {
+  const source = readFileSync(`examples/${name}.ts`, 'utf8').replace(/\b(8080|5004|5006)\b/g, '0');
+  const path = join(folder, `${name}.mjs`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path, transformSync(source, { loader: 'ts', target: 'node20.11' }).code);
+  return path;
+}
+
+/** Once through a session, by nothing but the address that the server gave. */
+async function watch(origin: string, prefix: string, send: (request: Request) => Promise<Response>): Promise<void> {
+  const created = await eventually('a stream that is live', async () => {
+    const headers = { 'Content-Type': 'application/sdp' };
+    const body = offerOf('chromium-watch');
+    const response = await send(new Request(`${origin}${prefix}/whep/demo`, { method: 'POST', headers, body }));
+    if (response.status !== 409) return response;
+    await response.text();
+  });
+  assert.is(created.status, 201);
+  assert.match(await created.text(), /^v=0\r\n/);
+  const location = created.headers.get('location') ?? '';
+  assert.ok(location.startsWith(`${prefix}/whep/demo/`), location);
+  assert.is((await send(new Request(`${origin}${location}`))).status, 204);
+  assert.is((await send(new Request(`${origin}${location}`, { method: 'DELETE' }))).status, 204);
+}
+
+for (const { name, prefix, runtimes } of EXAMPLES) {
+  if (!runtimes.includes(runtime)) continue;
+  test(`examples/${name}.ts serves WHEP${prefix && ` under ${prefix}`}`, async () => {
+    const example = new Child(runtime, prepare(name));
+    try {
+      const page = await eventually('the address', () => /^watch at (http\S+\/play\/demo)$/m.exec(example.stdout)?.[1]);
+      const { origin, pathname } = new URL(page);
+      assert.is(pathname, `${prefix}/play/demo`);
+      assert.match(await (await fetch(page)).text(), '<video');
+      await watch(origin, prefix, (request) => fetch(request));
+      if (prefix !== '') assert.is((await fetch(`${origin}/nowhere`)).status, 404);
+    } finally {
+      example.kill('SIGKILL');
+      await example.ended;
+    }
+  });
+}
+
+test('examples/next-route.ts serves WHEP under /live, by the methods that Next calls', async () => {
+  const route = (await import(join(process.cwd(), prepare('next-route')))) as Record<
+    string,
+    (request: Request) => Promise<Response>
+  >;
+  await watch('http://localhost:3000', '/live', (request) => {
+    const handle = route[request.method];
+    if (handle === undefined) throw new Error(`the route has no ${request.method}`);
+    return handle(request);
+  });
+  const { live } = globalThis as typeof globalThis & { live?: Promise<{ close(): Promise<void> }> };
+  await (await live)?.close();
+});
+
+test.run();
