@@ -25,7 +25,7 @@ export class Gate {
     const { authorize } = this.#settings;
     if (authorize === undefined) return undefined;
     const verdict = await ask('authorize', () => authorize(request, { action, stream }));
-    if (verdict instanceof Response) return new Response(verdict.body, verdict);
+    if (verdict instanceof Response) return writable(verdict);
     if (verdict === true) return undefined;
     if (request.headers.has('authorization')) throw new Failure('forbidden', 'not allowed with these credentials');
     throw new Failure('unauthorized', 'credentials are needed');
@@ -45,6 +45,12 @@ export class Gate {
       throw error;
     }
   }
+}
+
+/** A copy whose headers can be added to. Throws for one that cannot be sent: it was read, or is `Response.error()`. */
+function writable(response: Response): Response {
+  if (response.status < 200) throw new RangeError(`the authorize hook gave a Response of status ${response.status}`);
+  return new Response(response.body, response);
 }
 
 function requireToken(request: Request, expected: Buffer): void {
