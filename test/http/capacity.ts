@@ -1,9 +1,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createServer, Failure, type Server, type ServerOptions } from '../../src/index.ts';
+import { checkAnswer } from '../support/answer-rules.ts';
 import { Client, SDP, WATCH } from '../support/contract/client.ts';
 import { eventually } from '../support/eventually.ts';
-import { FakeEngine } from '../support/fake-engine.ts';
+import { FakeEngine, LIVE } from '../support/fake-engine.ts';
 import { offerOf } from '../support/offers.ts';
 
 const test = suite('capacity');
@@ -27,7 +28,9 @@ async function start(options: ServerOptions): Promise<Running> {
 async function storm(server: Server, paths: string[]): Promise<Record<number, number>> {
   const counts: Record<number, number> = {};
   const post = (path: string) => new Request(`http://x${path}`, { method: 'POST', headers: SDP, body: OFFER });
-  for (const { status } of await Promise.all(paths.map((path) => server.fetch(post(path))))) {
+  for (const response of await Promise.all(paths.map((path) => server.fetch(post(path))))) {
+    const { status } = response;
+    if (status === 201) assert.equal(checkAnswer(OFFER, await response.text(), LIVE), []);
     counts[status] = (counts[status] ?? 0) + 1;
   }
   return counts;

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ServerOptions } from '../../src/index.ts';
 import { Child, type Ending } from './child.ts';
 import { eventually } from './eventually.ts';
 import type { Runtime } from './runtimes.ts';
@@ -73,5 +77,17 @@ export async function listening(child: Child): Promise<RunningServer> {
   } catch (error) {
     child.kill('SIGKILL');
     throw error;
+  }
+}
+
+/** The same with options of `createServer`, those that fit into a file. */
+export async function startConfigured(runtime: Runtime, options: ServerOptions): Promise<RunningServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-'));
+  const file = join(folder, 'config.json');
+  writeFileSync(file, JSON.stringify(options));
+  try {
+    return await startServer(runtime, ['--config', file]);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 }
