@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export interface Process {
   pid: number;
@@ -29,4 +29,36 @@ export function descendants(pid: number): Process[] {
   const below = (parent: number): Process[] =>
     all.filter((each) => each.parent === parent).flatMap((each) => [each, ...below(each.pid)]);
   return below(pid);
+}
+
+/** UDP sockets that `pid` and what it started have open. */
+export function udpSockets(pid: number): number {
+  const open = new Set(
+    ['udp', 'udp6'].flatMap((table) =>
+      // proc(5): the inode is the tenth column, after a line of titles.
+      readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`),
+    ),
+  );
+  return [pid, ...descendants(pid).map((each) => each.pid)]
+    .flatMap((each) => readdirSync(`/proc/${each}/fd`).map((name) => linkOf(`/proc/${each}/fd/${name}`)))
+    .filter((link) => open.has(link)).length;
+}
+
+/** Of `pid` and what it started; bytes. */
+export function residentBytes(pid: number): number {
+  return [pid, ...descendants(pid).map((each) => each.pid)]
+    .map((each) => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${each}/status`, 'utf8'))?.[1] ?? 0) * 1024)
+    .reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // It was closed while we looked.
+  }
 }
