@@ -1,5 +1,5 @@
 import { getLogger } from '@logtape/logtape';
-import type { MediaEngine } from './engine/port.ts';
+import type { MediaEngine, SessionTotals } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { writeAnswer } from './sdp/answer.ts';
@@ -78,11 +78,11 @@ export class Lifecycle {
     if (session.state === 'setup' && !ORDERLY.has(reason)) {
       metrics.count('whep_session_setup_failures_total', { reason });
     }
-    const seconds = (performance.now() - session.since) / 1000;
-    log.info('{kind} {session} left {stream}: {reason}', { ...logged(session), reason, seconds });
+    const seconds = Math.round(performance.now() - session.since) / 1000;
     this.#parts.ended(session);
     try {
-      await engine.removeSession(session.id);
+      const totals = await engine.removeSession(session.id);
+      logEnd(session, reason, seconds, totals);
     } catch (error) {
       log.error('{session} could not be ended in the engine: {error}', { ...logged(session), error });
     }
@@ -105,6 +105,14 @@ export class Lifecycle {
     await engine.removeSession(session.id);
     throw endedFailure(session.ended);
   }
+}
+
+/** The one line about a session's end, with what it carried, as far as that is known. */
+function logEnd(session: Session, reason: Ended, seconds: number, totals: SessionTotals | undefined): void {
+  const { bytes = 0, lossRatio } = totals ?? {};
+  const properties = { ...logged(session), reason, seconds, bytes, lossRatio };
+  const loss = lossRatio === undefined ? 'loss not reported' : `${(lossRatio * 100).toFixed(2)} % lost`;
+  log.info(`{kind} {session} left {stream}: {reason} after {seconds} s, {bytes} bytes, ${loss}`, properties);
 }
 
 /** What identifies a session in a log: not the whole id, which is a capability. */

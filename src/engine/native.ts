@@ -8,6 +8,7 @@ import type {
   LegKind,
   MediaEngine,
   PublisherSpec,
+  SessionTotals,
   StreamFacts,
   StreamPorts,
   StreamSpec,
@@ -37,7 +38,7 @@ interface NativeHandle {
   addViewer(spec: ViewerSpec): Promise<string>;
   addPublisher(spec: PublisherSpec): Promise<string>;
   addCandidate(session: string, mid: string, candidate: string): boolean;
-  removeSession(session: string): Promise<void>;
+  removeSession(session: string): Promise<SessionTotals | null>;
   snapshot(): EngineSnapshot;
   viewers(): ViewerSnapshot[];
   drainEvents(): EngineEvent[];
@@ -118,8 +119,8 @@ class NativeEngine implements MediaEngine {
     return this.#handle.addCandidate(session, mid, candidate);
   }
 
-  removeSession(session: string): Promise<void> {
-    return this.#handle.removeSession(session);
+  async removeSession(session: string): Promise<SessionTotals | undefined> {
+    return (await this.#handle.removeSession(session)) ?? undefined;
   }
 
   snapshot(): EngineSnapshot {

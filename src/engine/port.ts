@@ -191,6 +191,14 @@ export interface ViewerSnapshot {
   candidatePair?: string;
 }
 
+/** What a session carried in all: sent to a viewer, or received from a publisher. */
+export interface SessionTotals {
+  packets: number;
+  bytes: number;
+  /** What a viewer reports as lost of its media, 0 to 1; absent without a report. */
+  lossRatio?: number;
+}
+
 export interface MediaEngine {
   readonly kind: 'native' | 'portable' | 'fake';
   /** Opens the ingress. Rejects with `address-in-use` when a port is taken. */
@@ -206,8 +214,8 @@ export interface MediaEngine {
   addPublisher(spec: PublisherSpec): Promise<Transport>;
   /** `candidate` without the `a=` (RFC 8839 §5.1). False when it could not be used. */
   addCandidate(session: string, mid: string, candidate: string): boolean;
-  /** Ends a viewer or publisher; unknown ids are ignored. Resolves when its media has stopped. */
-  removeSession(session: string): Promise<void>;
+  /** Ends a viewer or publisher; unknown ids are ignored. Resolves when its media has stopped, with what it carried. */
+  removeSession(session: string): Promise<SessionTotals | undefined>;
   snapshot(): EngineSnapshot;
   viewers(): ViewerSnapshot[];
   /** One listener; called with batches that are bounded in size and rate. Never keeps the process alive. */

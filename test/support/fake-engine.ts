@@ -6,6 +6,7 @@ import type {
   MediaEngine,
   MediaLine,
   PublisherSpec,
+  SessionTotals,
   StreamFacts,
   StreamPorts,
   StreamSnapshot,
@@ -106,13 +107,15 @@ export class FakeEngine implements MediaEngine {
     return true;
   }
 
-  async removeSession(session: string): Promise<void> {
+  async removeSession(session: string): Promise<SessionTotals | undefined> {
     await this.script.removeSession?.(session);
     const peer = this.peers.get(session);
+    if (peer === undefined) return undefined;
     this.peers.delete(session);
-    const entry = peer && this.streams.get(peer.stream);
-    if (entry?.spec.ingress.kind !== 'publisher') return;
-    for (const { kind } of peer?.media ?? []) this.leg(entry.spec.id, kind, false);
+    const entry = this.streams.get(peer.stream);
+    if (entry?.spec.ingress.kind !== 'publisher') return { packets: 400, bytes: 400_000, lossRatio: 0.0125 };
+    for (const { kind } of peer.media) this.leg(entry.spec.id, kind, false);
+    return { packets: 300, bytes: 300_000 };
   }
 
   snapshot(): EngineSnapshot {

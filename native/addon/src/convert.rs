@@ -9,7 +9,7 @@ use core_media::history::Limits;
 use core_media::source::Ending;
 use engine::{
     AudioFacts, EngineConfig, EngineError, Event, HistogramSnapshot, Ingress, LegSnapshot, MediaLine, SessionConfig,
-    Snapshot, StreamConfig, StreamFacts, StreamPorts, StreamSnapshot, VideoFacts, ViewerSnapshot,
+    SessionTotals, Snapshot, StreamConfig, StreamFacts, StreamPorts, StreamSnapshot, VideoFacts, ViewerSnapshot,
 };
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
@@ -476,6 +476,53 @@ impl From<ViewerSnapshot> for ViewerObject {
             jitter_seconds: viewer.jitter,
             candidate_pair: viewer.candidate_pair,
         }
+    }
+}
+
+/// What a session carried in all.
+#[napi(object, object_from_js = false)]
+pub struct TotalsObject {
+    /// Sent or received.
+    pub packets: f64,
+    /// The same.
+    pub bytes: f64,
+    /// As the viewer says.
+    pub loss_ratio: Option<f64>,
+}
+
+impl From<SessionTotals> for TotalsObject {
+    fn from(totals: SessionTotals) -> Self {
+        Self { packets: totals.packets as f64, bytes: totals.bytes as f64, loss_ratio: totals.loss }
+    }
+}
+
+/// What this machine grants to media sockets.
+#[napi(object, object_from_js = false)]
+pub struct MachineObject {
+    /// UDP segmentation offload is in use.
+    pub gso: bool,
+    /// `sendmmsg` is in use.
+    pub sendmmsg: bool,
+    /// Of a socket that takes RTP.
+    pub receive_buffer: GrantObject,
+    /// Of a socket that sends to viewers.
+    pub send_buffer: GrantObject,
+}
+
+/// Bytes.
+#[napi(object, object_from_js = false)]
+pub struct GrantObject {
+    /// Asked for.
+    pub asked: f64,
+    /// Given.
+    pub given: f64,
+}
+
+impl From<rtc::Machine> for MachineObject {
+    fn from(machine: rtc::Machine) -> Self {
+        let grant = |rtc::Grant { asked, given }: rtc::Grant| GrantObject { asked: asked as f64, given: given as f64 };
+        let rtc::Machine { gso, sendmmsg, receive_buffer, send_buffer } = machine;
+        Self { gso, sendmmsg, receive_buffer: grant(receive_buffer), send_buffer: grant(send_buffer) }
     }
 }
 

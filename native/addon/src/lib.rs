@@ -13,15 +13,24 @@ use std::time::Duration;
 
 use engine::Engine;
 use napi::bindgen_prelude::{AsyncTask, Uint8Array};
+use napi::{Error, Result};
 use napi_derive::napi;
 
-use convert::{EngineOptions, EventObject, FactsObject, SessionSpec, SnapshotObject, StreamObject, ViewerObject};
+use convert::{
+    EngineOptions, EventObject, FactsObject, MachineObject, SessionSpec, SnapshotObject, StreamObject, ViewerObject,
+};
 use tasks::{AddPublisher, AddStream, AddViewer, Close, RemoveSession, RemoveStream, Start};
 
 /// Starts an engine. Rejects with `address-in-use` when a UDP port is taken.
 #[napi]
 pub fn start_engine(options: EngineOptions) -> AsyncTask<Start> {
     AsyncTask::new(Start(options))
+}
+
+/// What this machine grants to media sockets.
+#[napi]
+pub fn machine() -> Result<MachineObject> {
+    rtc::machine().map(MachineObject::from).map_err(|error| Error::from_reason(error.to_string()))
 }
 
 /// A running engine. Errors are `code: text`.
@@ -75,7 +84,7 @@ impl NativeEngine {
         self.engine.add_candidate(&session, &mid, &candidate)
     }
 
-    /// Ends a session.
+    /// Ends a session; gives what it carried, null for an unknown one.
     #[napi]
     pub fn remove_session(&self, session: String) -> AsyncTask<RemoveSession> {
         AsyncTask::new(RemoveSession(self.engine.clone(), session))

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use engine::{Engine, EngineError, SessionConfig, StreamConfig, StreamPorts};
+use engine::{Engine, EngineError, SessionConfig, SessionTotals, StreamConfig, StreamPorts};
 use napi::{Env, Error, Result, Task};
 
 use crate::NativeEngine;
-use crate::convert::{EngineOptions, PortsObject};
+use crate::convert::{EngineOptions, PortsObject, TotalsObject};
 
 fn failed(error: EngineError) -> Error {
     Error::from_reason(format!("{}: {error}", error.code()))
@@ -101,16 +101,15 @@ impl Task for RemoveStream {
 pub struct RemoveSession(pub Arc<Engine>, pub String);
 
 impl Task for RemoveSession {
-    type Output = ();
-    type JsValue = ();
+    type Output = Option<SessionTotals>;
+    type JsValue = Option<TotalsObject>;
 
-    fn compute(&mut self) -> Result<()> {
-        self.0.remove_session(&self.1);
-        Ok(())
+    fn compute(&mut self) -> Result<Option<SessionTotals>> {
+        Ok(self.0.remove_session(&self.1))
     }
 
-    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
-        Ok(())
+    fn resolve(&mut self, _env: Env, totals: Option<SessionTotals>) -> Result<Option<TotalsObject>> {
+        Ok(totals.map(TotalsObject::from))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::ingest::{Ingest, Sockets, player_start};
 use crate::ports::{NextPort, Place, Ports};
 use crate::session::{Media, SessionEvents, SessionState};
 use crate::shard::{Control, Shard, ShardTrack, ShardViewer, ViewerKey};
-use crate::snapshot::{self, Histograms, Snapshot, StreamSnapshot, ViewerSnapshot};
+use crate::snapshot::{self, Histograms, SessionTotals, Snapshot, StreamSnapshot, ViewerSnapshot};
 use crate::stream::{Legs, Stream, StreamFacts, StreamKey};
 
 /// Events handed out at once.
@@ -158,12 +158,13 @@ impl Engine {
         }
     }
 
-    /// Ends a session; unknown names are ignored. Blocks until its media has stopped.
-    pub fn remove_session(&self, id: &str) {
+    /// Ends a session and tells what it carried; nothing for an unknown name. Blocks until its media has stopped.
+    pub fn remove_session(&self, id: &str) -> Option<SessionTotals> {
         let removed = lock(&self.sessions).remove(id);
-        if let Some(Some(session)) = removed {
-            self.close_session(session);
-        }
+        let session = removed.flatten()?;
+        let state = session.state.clone();
+        self.close_session(session);
+        Some(state.totals())
     }
 
     /// All counters.

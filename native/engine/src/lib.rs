@@ -27,5 +27,5 @@ pub use engine::Engine;
 pub use error::EngineError;
 pub use event::{EndReason, Event};
 pub use histogram::HistogramSnapshot;
-pub use snapshot::{LegSnapshot, Snapshot, StreamSnapshot, ViewerSnapshot, ViewerState};
+pub use snapshot::{LegSnapshot, SessionTotals, Snapshot, StreamSnapshot, ViewerSnapshot, ViewerState};
 pub use stream::{AudioFacts, StreamFacts, VideoFacts};

@@ -14,7 +14,7 @@ use crate::event::{EndReason, Event, Events};
 use crate::ingest::SourceHandle;
 use crate::mailbox::{Feedback, Mailbox};
 use crate::shard::{Control, ViewerKey};
-use crate::snapshot::Histograms;
+use crate::snapshot::{Histograms, SessionTotals};
 use crate::stream::StreamKey;
 
 /// Between a packet and its repair, where the viewer has not reported yet.
@@ -30,6 +30,7 @@ pub struct SessionState {
     /// Nanoseconds after `created`; 0 before.
     ice_connected: AtomicU64,
     connected: AtomicBool,
+    /// Sent to a viewer, received from a publisher.
     pub packets: AtomicU64,
     pub bytes: AtomicU64,
     pub retransmissions: AtomicU64,
@@ -37,6 +38,8 @@ pub struct SessionState {
     rtt: AtomicU32,
     loss: AtomicU32,
     jitter: AtomicU32,
+    /// Packets of each kind, in the order of `Kind::ALL`, that a viewer says it has missed since it joined.
+    lost: [AtomicU32; Kind::ALL.len()],
 }
 
 impl SessionState {
@@ -55,6 +58,7 @@ impl SessionState {
             rtt: unknown(),
             loss: unknown(),
             jitter: unknown(),
+            lost: Default::default(),
         }
     }
 
@@ -77,7 +81,7 @@ impl SessionState {
         self.playing.load(Relaxed)
     }
 
-    pub fn sent(&self, packets: u64, bytes: u64) {
+    pub fn carried(&self, packets: u64, bytes: u64) {
         self.packets.fetch_add(packets, Relaxed);
         self.bytes.fetch_add(bytes, Relaxed);
     }
@@ -93,6 +97,7 @@ impl SessionState {
     pub fn learn(&self, kind: Kind, reception: &Reception, clock: Clock, histograms: &Histograms) {
         let loss = f32::from(reception.fraction_lost) / 256.0;
         self.loss.store(loss.to_bits(), Relaxed);
+        self.lost[kind as usize].store(reception.lost, Relaxed);
         self.jitter.store((reception.jitter as f32 / kind.rate() as f32).to_bits(), Relaxed);
         histograms.loss.observe(f64::from(loss));
         if reception.last_report == 0 {
@@ -111,6 +116,17 @@ impl SessionState {
     pub fn reception(&self) -> (Option<f64>, Option<f64>, Option<f64>) {
         let value = |bits: &AtomicU32| Some(f32::from_bits(bits.load(Relaxed))).filter(|v| !v.is_nan()).map(f64::from);
         (value(&self.rtt), value(&self.loss), value(&self.jitter))
+    }
+
+    /// All of it, once nothing more is carried.
+    pub fn totals(&self) -> SessionTotals {
+        let (packets, repeated) = (self.packets.load(Relaxed), self.retransmissions.load(Relaxed));
+        // Signed in 24 bits: negative after duplicates (RFC 3550 §6.4.1). A viewer may claim anything.
+        let lost = self.lost.iter().map(|lost| lost.load(Relaxed)).filter(|lost| *lost < 1 << 23);
+        let lost: u64 = lost.map(u64::from).sum();
+        let ratio = (lost as f64 / packets.saturating_sub(repeated).max(1) as f64).min(1.0);
+        let (_, reported, _) = self.reception();
+        SessionTotals { packets, bytes: self.bytes.load(Relaxed), loss: reported.map(|_| ratio) }
     }
 
     /// Says once that the session is over.
@@ -186,6 +202,7 @@ impl PeerEvents for SessionEvents {
             }
             Media::Publisher(stream, source, legs) => {
                 if let Some(&leg) = legs.get(track) {
+                    self.state.carried(1, packet.len() as u64);
                     source.publish(*stream, leg, packet);
                 }
             }

@@ -330,7 +330,7 @@ impl ShardViewer {
         if track.report(now, &self.cname, &mut scratch.report) {
             burst.send(*id, &scratch.report);
         }
-        self.state.sent(tally.packets - before.packets, tally.bytes - before.bytes);
+        self.state.carried(tally.packets - before.packets, tally.bytes - before.bytes);
         Some(outcome)
     }
 
@@ -355,7 +355,7 @@ impl ShardViewer {
                 burst.send(*id, &scratch.report);
             }
             leg.count(tally);
-            self.state.sent(tally.packets, tally.bytes);
+            self.state.carried(tally.packets, tally.bytes);
         }
     }
 
@@ -373,7 +373,7 @@ impl ShardViewer {
         });
         leg.count(tally);
         stream.retransmissions.fetch_add(count as u64, Relaxed);
-        self.state.sent(tally.packets, tally.bytes);
+        self.state.carried(tally.packets, tally.bytes);
         self.state.retransmissions.fetch_add(count as u64, Relaxed);
     }
 

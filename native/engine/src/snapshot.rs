@@ -101,6 +101,17 @@ pub struct ViewerSnapshot {
     pub candidate_pair: Option<String>,
 }
 
+/// What a session carried in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SessionTotals {
+    /// Sent to a viewer, received from a publisher; repetitions included.
+    pub packets: u64,
+    /// The same, with RTP headers.
+    pub bytes: u64,
+    /// What a viewer says it has missed of its media, 0 to 1; unknown without a report.
+    pub loss: Option<f64>,
+}
+
 /// How far a viewer got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ViewerState {

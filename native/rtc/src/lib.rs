@@ -24,6 +24,7 @@ mod juice;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod log;
+mod machine;
 mod peer;
 mod port;
 mod registry;
@@ -37,6 +38,7 @@ pub use burst::{Burst, burst};
 pub use counters::{SendCounters, send_counters};
 pub use error::Error;
 pub use log::{Level, init};
+pub use machine::{Grant, Machine, machine};
 pub use peer::{Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
 pub use port::MuxPort;
 #[cfg(target_os = "linux")]

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 
 /// Asked of the system; it gives what its own limit allows (`net.core.rmem_max`).
-const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+pub(crate) const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// A bound UDP socket that never blocks; register it with a `mio::Poll` and read until it is drained.
 #[derive(Debug)]
