@@ -11,7 +11,15 @@ import { type Server, Sessions, Streams } from './server.ts';
 
 export type * from './engine/port.ts';
 export { Failure, type FailureCode } from './errors.ts';
-export type { Action, Authorize, IceServer, ServerOptions } from './options.ts';
+export {
+  type Action,
+  type Authorize,
+  type IceServer,
+  OPTION_NAMES,
+  parseOptions,
+  type ServerOptions,
+  type Settings,
+} from './options.ts';
 export type { Server, SessionInfo, Sessions, StreamInfo, Streams } from './server.ts';
 export type { Source, SourceKind } from './sources/source.ts';
 export type { SourceInput } from './sources/spec.ts';

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { MediaEngine } from './engine/port.ts';
 import type { Source } from './sources/source.ts';
 import { type SourceInput, type SourceSpec, sourceSchema } from './sources/spec.ts';
-import { faults, validate } from './validate.ts';
+import { faults, parse, validate } from './validate.ts';
 
 /** An ICE server as `RTCPeerConnection` takes it; a TURN URI needs both a user name and a credential. */
 export interface IceServer {
@@ -123,7 +123,9 @@ const origin = z
 const SECRET = 'a secret is one or more printable ASCII characters without spaces';
 const secret = z.string(SECRET).regex(/^[\x21-\x7e]+$/, SECRET);
 const BASE_PATH = 'give an absolute path such as /live';
-const ADDRESS = 'give an IP address: browsers take no names in candidates';
+const NO_NAME = 'give an IP address: browsers take no names in candidates';
+const ADDRESS = 'give an IP address of this machine';
+const FUNCTION = 'give a function, which only a program can: leave it out of a file';
 const COUNT = 'give a whole number of at least 1';
 const SECONDS = 'give a number of seconds';
 const count = z.int(COUNT).min(1, COUNT);
@@ -131,9 +133,11 @@ const seconds = z.number(SECONDS).min(0, SECONDS).max(86_400, SECONDS);
 const none = z.literal('none').transform(() => Number.POSITIVE_INFINITY);
 const endless = z.literal(Number.POSITIVE_INFINITY);
 
+const address = z.string(ADDRESS).refine((text) => isIP(text) !== 0, ADDRESS);
+
 const anySource = z.unknown().transform((value, context): SourceSpec | Source => {
   if (isSource(value)) return value;
-  const parsed = sourceSchema.safeParse(value);
+  const parsed = parse(sourceSchema, value);
   if (parsed.success) return parsed.data;
   for (const fault of parsed.error.issues.flatMap(faults)) context.addIssue({ code: 'custom', ...fault });
   return z.NEVER;
@@ -151,10 +155,10 @@ const schema = z
     engine: z
       .union([z.enum(['auto', 'native', 'portable']), z.custom<MediaEngine>(isEngine)], 'give auto, native or portable')
       .default('auto'),
-    mediaHost: z.string('give an address of this machine').min(1).optional(),
+    mediaHost: address.optional(),
     mediaPort: z.int('give a UDP port').min(0, 'give a UDP port').max(65535, 'give a UDP port').default(0),
     announce: z
-      .array(z.string(ADDRESS).refine((address) => isIP(address) !== 0, ADDRESS))
+      .array(z.string(NO_NAME).refine((text) => isIP(text) !== 0, NO_NAME))
       .readonly()
       .prefault([]),
     shards: count.max(256, 'give at most 256 shards').optional(),
@@ -163,7 +167,7 @@ const schema = z
     conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),
     token: secret.optional(),
     adminToken: secret.optional(),
-    authorize: z.custom<Authorize>((value) => typeof value === 'function', 'give a function').optional(),
+    authorize: z.custom<Authorize>((value) => typeof value === 'function', FUNCTION).optional(),
     allowedOrigins: z.array(origin).readonly().optional(),
     iceServers: z
       .union(
@@ -184,9 +188,7 @@ const schema = z
       .strictObject({
         perSecond: z.number('give requests per second').positive('give requests per second'),
         burst: count.default(20),
-        key: z
-          .custom<(request: Request) => string>((value) => typeof value === 'function', 'give a function')
-          .optional(),
+        key: z.custom<(request: Request) => string>((value) => typeof value === 'function', FUNCTION).optional(),
       })
       .readonly()
       .optional(),
@@ -199,6 +201,9 @@ const schema = z
     processMetrics: z.boolean('give true or false').default(true),
   })
   .readonly();
+
+/** The names of all options. */
+export const OPTION_NAMES: readonly string[] = Object.keys(schema.unwrap().shape);
 
 /** Options with every default filled in; frozen. */
 export type Settings = z.output<typeof schema>;

@@ -1,14 +1,20 @@
-import type * as z from 'zod';
+import * as z from 'zod';
 import { Failure } from './errors.ts';
+import { nearest } from './nearest.ts';
 
 /** What the schema makes of the input. Throws `invalid-options`: a line per fault, its path from `root` and the cure. */
 export function validate<T>(schema: z.ZodType<T>, input: unknown, root: string): T {
-  const parsed = schema.safeParse(input);
+  const parsed = parse(schema, input);
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues
     .flatMap(faults)
     .map(({ path, message }) => `${[root, ...path].join('.')}: ${message}`);
   throw new Failure('invalid-options', lines.join('\n'));
+}
+
+/** `safeParse` that names, for an unknown key, the known one that was most likely meant. */
+export function parse<T>(schema: z.ZodType<T>, input: unknown): z.ZodSafeParseResult<T> {
+  return schema.safeParse(input, { error: explainKeys });
 }
 
 export interface Fault {
@@ -22,10 +28,8 @@ export function faults(issue: z.core.$ZodIssue): Fault[] {
   const below = (inner: z.core.$ZodIssue) =>
     faults(inner).map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      message: 'no such option; remove it or correct its name',
-    }));
+    const messages = issue.message.split('\n');
+    return issue.keys.map((key, index) => ({ path: [...path, key], message: messages[index] ?? NO_SUCH }));
   }
   if (issue.code === 'invalid_key') return issue.issues.flatMap(below);
   if (issue.code === 'invalid_union') {
@@ -36,4 +40,19 @@ export function faults(issue: z.core.$ZodIssue): Fault[] {
     if (meant) return meant;
   }
   return [{ path, message: issue.message }];
+}
+
+const NO_SUCH = 'no such option; remove it or correct its name';
+
+/** In words, that `name` is none of the `known` ones. */
+export function noSuchOption(name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  return meant === undefined ? NO_SUCH : `no such option; did you mean ${meant}?`;
+}
+
+/** A line for each unknown key. */
+function explainKeys(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'unrecognized_keys') return undefined;
+  const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];
+  return issue.keys.map((key) => noSuchOption(key, known)).join('\n');
 }

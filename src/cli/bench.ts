@@ -1,10 +1,10 @@
 import process from 'node:process';
+import { UsageError } from './arguments.ts';
 import * as churn from './bench/churn.ts';
 import * as fanout from './bench/fanout.ts';
 import * as join from './bench/join.ts';
 import { type BenchOptions, help, parseOptions } from './bench/options.ts';
 import { type Column, table } from './bench/report.ts';
-import { UsageError } from './flags.ts';
 
 type Say = (text: string) => void;
 

@@ -1,12 +1,15 @@
-import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import * as z from 'zod';
-import type { ServerOptions } from '../index.ts';
-import { FLAGS, keyOf, parseFlags, UsageError } from './flags.ts';
+import { Failure, OPTION_NAMES, parseOptions, type ServerOptions, type Settings } from '../index.ts';
+import { noSuchOption } from '../validate.ts';
+import { type Option, UsageError } from './arguments.ts';
+import { readConfig, readText } from './config-file.ts';
+import { FLAGS, keyOf, parseFlags } from './flags.ts';
+import { isLoopback } from './loopback.ts';
 
 /** What `serve` needs for itself; the rest goes to `createServer`, which checks it. */
 const own = z.looseObject({
-  host: z.string('give an address of this machine').min(1).default('127.0.0.1'),
+  host: z.string('give an address of this machine').min(1, 'give an address of this machine').default('127.0.0.1'),
   port: z.int('give a TCP port from 0 to 65535').min(0).max(65535, 'give a TCP port from 0 to 65535').default(8080),
   tlsCert: z.string('give the path of a PEM file').optional(),
   tlsKey: z.string('give the path of a PEM file').optional(),
@@ -16,77 +19,116 @@ const own = z.looseObject({
   logFormat: z.enum(['pretty', 'json'], 'give pretty or json').default('pretty'),
 });
 
-type Own = z.output<typeof own>;
+const OWN_NAMES = Object.keys(own.shape);
 
-export interface Configuration extends Pick<Own, 'host' | 'port' | 'logLevel' | 'logFormat'> {
+export interface Configuration
+  extends Required<Pick<z.output<typeof own>, 'host' | 'port' | 'logLevel' | 'logFormat'>> {
   tls: { cert: string; key: string } | undefined;
+  /** For `createServer`, as they were written. */
   server: ServerOptions;
+  /** The same, checked and with every default. */
+  settings: Settings;
+  /** The config file, if there is one. */
+  file: string | undefined;
+  /** Whether an option without a value was given. */
+  has(name: string): boolean;
   /** What the user calls an option: the flag, or the file and the key in it. */
   nameOf(path: string): string;
 }
 
-/** The command line over the config file over the environment. Throws a `UsageError`. */
-export function configure(args: readonly string[]): Configuration {
-  const { config, ...flags } = parseFlags(args);
-  const file = typeof config === 'string' ? readConfig(config) : {};
+/** The command line over the config file over the environment. `more` are options of `command` alone. Throws a `UsageError`. */
+export function configure(args: readonly string[], command = 'serve', more: readonly Option[] = []): Configuration {
+  const given = parseFlags(args, command, more);
+  const bare = new Set([...FLAGS.filter((flag) => flag.bare).map(keyOf), ...more.map(({ name }) => name)]);
+  const { config, ...flags } = Object.fromEntries(Object.entries(given).filter(([key]) => !bare.has(key)));
+  const path = typeof config === 'string' ? config : undefined;
+  const file = path === undefined ? {} : readConfig(path);
+  const nameOf = naming(path, file, flags);
+  checkNames(file, nameOf);
   const token = process.env.FETCH_WHEP_TOKEN;
-  const merged = {
-    ...(token && { token }),
-    ...file,
-    ...flags,
-    streams: { ...streamsOf(file), ...streamsOf(flags) },
-  };
-  const nameOf = (path: string) => {
-    const [key = ''] = path.split('.');
-    const flag = FLAGS.find((each) => keyOf(each) === key);
-    if (flag !== undefined && key in flags) return `--${flag.name}${path.slice(key.length).replace('.', ' ')}`;
-    if (key === 'token' && !(key in file)) return 'FETCH_WHEP_TOKEN';
-    return config === undefined ? path : `${config}: ${path}`;
-  };
-  const parsed = own.safeParse(merged);
+  const streams = { ...streamsOf(file, nameOf), ...streamsOf(flags, nameOf) };
+  const parsed = own.safeParse({ ...(token && { token }), ...file, ...flags, streams });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new UsageError(`${nameOf(issue?.path.join('.') ?? '')}: ${issue?.message}`);
   }
-  // Without a word about streams there is something to see.
-  const demo = config === undefined && flags.streams === undefined ? { streams: { demo: 'clip' } } : {};
   const { host, port, tlsCert, tlsKey, logLevel, logFormat, ...rest } = parsed.data;
+  // Without a word about streams there is something to see.
+  const demo = path === undefined && flags.streams === undefined ? { streams: { demo: 'clip' } } : {};
+  const server: ServerOptions = { ...media(host), ...rest, ...demo };
   return {
     host,
     port,
     logLevel,
     logFormat,
     tls: tls(tlsCert, tlsKey),
-    server: { ...media(host), ...rest, ...demo },
+    server,
+    settings: checked(nameOf, () => parseOptions(server)),
+    file: path,
+    has: (name) => name in given,
     nameOf,
   };
 }
 
+/** What it comes to, with every default, by the names of a config file. */
+export function effective({ host, port, tls, logLevel, logFormat, settings }: Configuration): Record<string, unknown> {
+  const files = tls && { tlsCert: tls.cert, tlsKey: tls.key };
+  return { host, port, ...files, logLevel, logFormat, ...settings, basePath: settings.basePath || '/' };
+}
+
+/** Options that are wrong, as the user calls them. Throws a `UsageError` instead of the failure. */
+export function renamed(error: unknown, nameOf: (path: string) => string): unknown {
+  if (!(error instanceof Failure) || error.code !== 'invalid-options') return error;
+  return new UsageError(error.message.replaceAll(/^options\.([^:\s]+)/gm, (_, path: string) => nameOf(path)));
+}
+
+function checked<T>(nameOf: (path: string) => string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw renamed(error, nameOf);
+  }
+}
+
+function naming(path: string | undefined, file: Record<string, unknown>, flags: Record<string, unknown>) {
+  return (option: string): string => {
+    const [key = '', ...below] = option.split('.');
+    const flag = FLAGS.find((each) => keyOf(each) === key);
+    // Streams come from both places: each is called by where it was written.
+    const stream = key === 'streams' ? below[0] : undefined;
+    if (flag !== undefined && stream !== undefined && stream in streamsIn(flags)) return `--${flag.name} ${stream}`;
+    if (flag !== undefined && stream === undefined && key in flags) return `--${flag.name}`;
+    if (key === 'token' && !(key in file)) return 'FETCH_WHEP_TOKEN';
+    return path === undefined ? option : `${path}: ${option}`;
+  };
+}
+
+/** Every unknown name at once. */
+function checkNames(file: Record<string, unknown>, nameOf: (path: string) => string): void {
+  const known = [...OWN_NAMES, ...OPTION_NAMES];
+  const faults = Object.keys(file)
+    .filter((key) => !known.includes(key))
+    .map((key) => `${nameOf(key)}: ${noSuchOption(key, known)}`);
+  if (faults.length > 0) throw new UsageError(faults.join('\n'));
+}
+
 /** Media stays on this machine when HTTP does. */
 function media(host: string): Pick<ServerOptions, 'mediaHost'> {
-  if (host === 'localhost') return { mediaHost: '127.0.0.1' };
-  return host === '::1' || /^127\./.test(host) ? { mediaHost: host } : {};
+  if (!isLoopback(host)) return {};
+  return { mediaHost: host === 'localhost' ? '127.0.0.1' : host };
 }
 
-function streamsOf(options: Record<string, unknown>): Record<string, unknown> {
+function streamsOf(options: Record<string, unknown>, nameOf: (path: string) => string): Record<string, unknown> {
   const { streams } = options;
-  return typeof streams === 'object' && streams !== null ? { ...streams } : {};
+  if (streams === undefined) return {};
+  if (typeof streams !== 'object' || streams === null || Array.isArray(streams)) {
+    throw new UsageError(`${nameOf('streams')}: give an object of streams by id, such as { "cam1": "rtp:5004,5006" }`);
+  }
+  return { ...streams };
 }
 
-function readConfig(path: string): Record<string, unknown> {
-  const parsed: unknown = parseJson(readText(path, '--config'), path);
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new UsageError(`--config ${path}: the file has to hold one JSON object`);
-  }
-  return { ...parsed };
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(`--config ${path}: not JSON (${error instanceof Error ? error.message : error})`);
-  }
+function streamsIn({ streams }: Record<string, unknown>): object {
+  return typeof streams === 'object' && streams !== null ? streams : {};
 }
 
 function tls(cert: string | undefined, key: string | undefined): { cert: string; key: string } | undefined {
@@ -95,13 +137,4 @@ function tls(cert: string | undefined, key: string | undefined): { cert: string;
   readText(cert, '--tls-cert');
   readText(key, '--tls-key');
   return { cert, key };
-}
-
-function readText(path: string, flag: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : error;
-    throw new UsageError(`${flag} ${path}: cannot be read (${code})`);
-  }
 }

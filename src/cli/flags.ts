@@ -1,12 +1,8 @@
-import { parseArgs } from 'node:util';
+import { type Option, readArguments, UsageError } from './arguments.ts';
 
-/** A wrong command line or config file; `message` is one line that says what to write instead. */
-export class UsageError extends Error {}
-
-interface Flag {
-  name: string;
+interface Flag extends Option {
   /** What the value is called in the help text. */
-  value: string;
+  value?: string;
   help: string;
   /** How the text of the value is read; as it is by default. */
   read?: (text: string) => unknown;
@@ -46,7 +42,12 @@ export const FLAGS: readonly Flag[] = [
   { name: 'shards', value: 'N', help: 'sending threads (default: one per core)', read: number },
   { name: 'log-level', value: 'L', help: 'trace, debug, info, warning, error or fatal (default info)' },
   { name: 'log-format', value: 'pretty|json', help: 'how log lines on standard error look (default pretty)' },
-  { name: 'config', value: 'FILE', help: 'options as JSON, named in camel case; the command line wins' },
+  {
+    name: 'config',
+    value: 'FILE',
+    help: 'options as JSON, named in camel case; the command line wins; SIGHUP reloads',
+  },
+  { name: 'print-config', bare: true, help: 'print the configuration that results, without secrets, and end' },
 ];
 
 export function keyOf({ name, key }: Flag): string {
@@ -54,28 +55,34 @@ export function keyOf({ name, key }: Flag): string {
 }
 
 /** Values by key, as a config file would hold them. Throws a `UsageError`. */
-export function parseFlags(args: readonly string[]): Record<string, unknown> {
+export function parseFlags(args: readonly string[], command: string, more: readonly Option[]): Record<string, unknown> {
   const found: Record<string, unknown> = {};
-  const given = readArguments(args);
+  const given = readArguments(args, [...FLAGS, ...more], command);
   for (const flag of FLAGS) {
-    const texts = given[flag.name];
+    const texts = given.get(flag.name);
     if (texts === undefined) continue;
     const values = texts.map(flag.read ?? ((text: string) => text));
-    found[keyOf(flag)] = flag.name === 'stream' ? streams(texts) : flag.repeatable ? values : values.at(-1);
+    const value = flag.bare ? true : flag.repeatable ? values : values.at(-1);
+    found[keyOf(flag)] = flag.name === 'stream' ? streams(texts) : value;
   }
+  for (const { name } of more) if (given.has(name)) found[name] = true;
   return found;
 }
 
-function readArguments(args: readonly string[]): Record<string, string[] | undefined> {
-  const options = Object.fromEntries(
-    FLAGS.map(({ name }) => [name, { type: 'string' as const, multiple: true as const }]),
+/** A line for each option. */
+export function flagsHelp(): string {
+  return columns(
+    FLAGS.map(({ name, value, help, repeatable }) => [
+      value === undefined ? `--${name}` : `--${name} ${value}`,
+      `${help}${repeatable ? '; repeatable' : ''}`,
+    ]),
   );
-  try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${text.split(/\.\s|\n/)[0]}: see fetch-whep serve --help`);
-  }
+}
+
+/** Names and what they mean, indented and below each other. */
+export function columns(rows: readonly (readonly [left: string, right: string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`).join('\n');
 }
 
 function streams(texts: readonly string[]): Record<string, string> {

@@ -1,16 +1,16 @@
 import process from 'node:process';
 import {
-  ansiColorFormatter,
   configureSync,
-  defaultTextFormatter,
+  getAnsiColorFormatter,
+  getTextFormatter,
   jsonLinesFormatter,
   type LogLevel,
 } from '@logtape/logtape';
+import { isColoured } from './colour.ts';
 
 /** Sends log lines to standard error: standard output belongs to the line that says where the server listens. */
 export function logToStandardError(level: LogLevel, format: 'pretty' | 'json'): void {
-  const coloured = process.stderr.isTTY && !process.env.NO_COLOR;
-  const pretty = coloured ? ansiColorFormatter : defaultTextFormatter;
+  const pretty = isColoured(process.stderr) ? getAnsiColorFormatter({ value }) : getTextFormatter({ value });
   const write = format === 'json' ? jsonLinesFormatter : pretty;
   configureSync({
     sinks: { stderr: (record) => void process.stderr.write(write(record)) },
@@ -19,4 +19,10 @@ export function logToStandardError(level: LogLevel, format: 'pretty' | 'json'): 
       { category: ['logtape', 'meta'], lowestLevel: 'warning', sinks: ['stderr'] },
     ],
   });
+}
+
+/** Text as it is, but what would begin another line or speak to the terminal. */
+function value(value: unknown, inspect: (value: unknown) => string): string {
+  if (typeof value !== 'string') return inspect(value);
+  return value.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }

@@ -1,15 +1,23 @@
 #!/usr/bin/env node
 import process from 'node:process';
 import { Failure } from '../index.ts';
+import { UsageError } from './arguments.ts';
 import { benchCommand } from './bench.ts';
-import { UsageError } from './flags.ts';
+import { doctorCommand } from './doctor.ts';
 import { serveCommand } from './serve.ts';
+import { version } from './version.ts';
 
 const USAGE = `Usage: fetch-whep COMMAND [options]
 
 Commands:
   serve    serve streams by WHEP; see fetch-whep serve --help
+  doctor   find out what this machine lacks, and what to change; see fetch-whep doctor --help
   bench    measure a server with many viewers; see fetch-whep bench --help
+
+  --help     print this
+  --version  print the version
+
+Exit code 0: done. 1: it could not be done. 2: the command line or the config file is wrong.
 `;
 
 async function main([command, ...args]: readonly string[]): Promise<number> {
@@ -18,6 +26,11 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       return serveCommand(args);
     case 'bench':
       return benchCommand(args);
+    case 'doctor':
+      return doctorCommand(args);
+    case '--version':
+      process.stdout.write(`${version()}\n`);
+      return 0;
     case '--help':
     case '-h':
       process.stdout.write(USAGE);

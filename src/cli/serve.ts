@@ -1,9 +1,15 @@
 import process from 'node:process';
-import { createServer, Failure, type Server } from '../index.ts';
+import { getLogger } from '@logtape/logtape';
+import { createServer, type Server } from '../index.ts';
 import { type Listener, serve } from '../serve.ts';
-import { configure } from './configuration.ts';
-import { FLAGS, UsageError } from './flags.ts';
+import { configure, renamed } from './configuration.ts';
+import { exposure } from './exposure.ts';
+import { flagsHelp } from './flags.ts';
 import { logToStandardError } from './log.ts';
+import { printed } from './print.ts';
+import { Reloader } from './reload.ts';
+
+const log = getLogger(['fetch-whep', 'serve']);
 
 /** A server that is not closed by then never will be. Milliseconds. */
 const CLOSING = 10_000;
@@ -17,14 +23,22 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
   const stop = new Promise<'stop'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('stop'));
   });
-  const { host, port, tls, logLevel, logFormat, server: options, nameOf } = configure(args);
+  let reload: () => void = () => {};
+  process.on('SIGHUP', () => reload());
+  const configuration = configure(args);
+  if (configuration.has('printConfig')) {
+    process.stdout.write(printed(configuration));
+    return 0;
+  }
+  const { host, port, tls, logLevel, logFormat, server: options, nameOf } = configuration;
   logToStandardError(logLevel, logFormat);
+  const warning = exposure(configuration);
+  if (warning !== undefined) log.warn('{warning}', { warning });
 
   const server = await Promise.race([
     stop,
     createServer(options).catch((error: unknown) => {
-      if (!(error instanceof Failure) || error.code !== 'invalid-options') throw error;
-      throw new UsageError(error.message.replaceAll(/^options\.([^:\s]+)/gm, (_, path: string) => nameOf(path)));
+      throw renamed(error, nameOf);
     }),
   ]);
   if (server === 'stop') return 0;
@@ -32,8 +46,11 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
     await server.close();
     throw error;
   });
-  announce(server, listener, basePath(options.basePath));
+  const reloader = new Reloader(server.streams, configuration, () => configure(args));
+  reload = () => void reloader.reload();
+  announce(server, listener, configuration.settings.basePath);
   await stop;
+  reload = () => {};
   return close(server, listener);
 }
 
@@ -70,21 +87,12 @@ function announce(server: Server, { url }: Listener, base: string): void {
   process.stdout.write([`Listening on ${url}${base} (${engine} engine, ${runtime}). Play:`, ...lines, ''].join('\n'));
 }
 
-function basePath(path = '/'): string {
-  return path.replace(/\/$/, '');
-}
-
 function help(): string {
-  const left = FLAGS.map(({ name, value }) => `  --${name} ${value}`);
-  const width = Math.max(...left.map((text) => text.length)) + 2;
-  const rows = FLAGS.map(({ help, repeatable }, index) => {
-    return `${left[index]?.padEnd(width)}${help}${repeatable ? '; repeatable' : ''}`;
-  });
   return `Usage: fetch-whep serve [options]
 
 Serves streams to browsers by WHEP until SIGINT or SIGTERM. Without --stream and --config: the built-in clip as "demo".
 
-${rows.join('\n')}
+${flagsHelp()}
 
 SOURCE is one of
   rtp:VIDEOPORT[,AUDIOPORT]  RTP that arrives on UDP ports (0 = choose and print)
@@ -93,6 +101,8 @@ SOURCE is one of
   push                       frames from the program that embeds the server
   clip                       the built-in clip, looped
 
-On start one line of JSON tells a program where everything is; at a terminal the same is told to a person.
+On start one line of JSON tells a program where everything is; at a terminal the same is told to a person. SIGHUP reads
+the config file again and changes the streams that it changes; viewers of the others notice nothing.
+Exit code 0: ended by a signal. 1: could not start or end. 2: the command line or the config file is wrong.
 `;
 }

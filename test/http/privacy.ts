@@ -2,8 +2,9 @@ import { configure, type LogRecord, reset } from '@logtape/logtape';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createServer } from '../../src/index.ts';
-import { Client, FRAGMENT, SDP } from '../support/contract/client.ts';
+import { Client, FRAGMENT, PUBLISH, SDP } from '../support/contract/client.ts';
 import { fragment } from '../support/contract/session.ts';
+import { eventually } from '../support/eventually.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
 
 const test = suite('logs and errors');
@@ -78,14 +79,32 @@ test('an unexpected exception is logged with its stack, under the id that the re
   await server.close();
 });
 
-test('sessions are logged when they begin and when they end, with the reason', async () => {
+test('a session is logged when it begins and when it ends, with the reason and what it carried', async () => {
   const engine = new FakeEngine();
-  const server = await createServer({ engine, streams: { live: 'clip' } });
+  const server = await createServer({ engine, streams: { live: 'clip', studio: 'whip' } });
   const client = new Client({ ...server, engine });
+  const told = () => records.filter(({ category }) => category[1] === 'session');
   const { location } = await client.watch();
   engine.emit({ type: 'session-ended', session: location.split('/').at(-1) ?? '', reason: 'consent-lost' });
-  const told = records.filter(({ category }) => category[1] === 'session').map(({ properties }) => properties.reason);
-  assert.equal(told, [undefined, 'consent-lost']);
+  await eventually('the end of the viewer', () => told().length === 2);
+  const publisher = await client.send('POST', '/whip/studio', { headers: SDP, body: PUBLISH });
+  await client.send('DELETE', publisher.headers.get('location') ?? '');
+  assert.equal(
+    told().map(({ message }) =>
+      message
+        .join('')
+        .replace(/ [\w-]{8} /, ' ID ')
+        .replace(/\d+(\.\d+)? s/, 'N s'),
+    ),
+    [
+      'viewer ID joined live',
+      'viewer ID left live: consent-lost after N s, 400000 bytes, 1.25 % lost',
+      'publisher ID joined studio',
+      'publisher ID left studio: left after N s, 300000 bytes, loss not reported',
+    ],
+  );
+  const { kind, reason, seconds, bytes, lossRatio } = told()[1]?.properties ?? {};
+  assert.equal([kind, reason, typeof seconds, bytes, lossRatio], ['viewer', 'consent-lost', 'number', 400_000, 0.0125]);
   await server.close();
 });
 

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import * as z from 'zod';
-import { UsageError } from '../flags.ts';
+import { readArguments, UsageError } from '../arguments.ts';
+import { columns } from '../flags.ts';
 
 const COUNTS = 'give numbers of viewers such as 10,50,100';
 const SECONDS = 'give a whole number of seconds from 1 to 86400';
@@ -56,7 +56,9 @@ const FLAGS: readonly Flag[] = [
 
 /** The options after the benchmark's name. Throws a `UsageError`. */
 export function parseOptions(args: readonly string[]): BenchOptions {
-  const parsed = schema.safeParse(readArguments(args));
+  const given = readArguments(args, [...FLAGS, { name: 'json', bare: true }], 'bench');
+  const last = [...given].map(([name, values]) => [name, values.length === 0 ? true : values.at(-1)]);
+  const parsed = schema.safeParse(Object.fromEntries(last));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new UsageError(`--${String(issue?.path[0])}: ${issue?.message}`);
@@ -72,19 +74,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
 }
 
 export function help(): string {
-  const left = [...FLAGS.map(({ name, value }) => `--${name} ${value}`), '--json'];
-  const width = Math.max(...left.map((text) => text.length)) + 2;
-  const right = [...FLAGS.map(({ help }) => help), 'a line of JSON for each measurement instead of the table'];
-  return left.map((text, index) => `  ${text.padEnd(width)}${right[index]}`).join('\n');
-}
-
-function readArguments(args: readonly string[]): Record<string, unknown> {
-  const texts = Object.fromEntries(FLAGS.map(({ name }) => [name, { type: 'string' as const }]));
-  try {
-    const options = { ...texts, json: { type: 'boolean' as const } };
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${text.split(/\.\s|\n/)[0]}: see fetch-whep bench --help`);
-  }
+  return columns([
+    ...FLAGS.map(({ name, value, help }) => [`--${name} ${value}`, help] as const),
+    ['--json', 'a line of JSON for each measurement instead of the table'],
+  ]);
 }

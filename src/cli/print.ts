@@ -1,0 +1,16 @@
+import { masked } from '../sources/ffmpeg/command.ts';
+import { type Configuration, effective } from './configuration.ts';
+
+/** Keys whose values nobody may see. */
+const SECRET = /^(token|adminToken|secret|credential|password)$/;
+
+/** What a configuration comes to, with every default and without secrets, as a config file would hold it. */
+export function printed(configuration: Configuration): string {
+  return `${JSON.stringify(effective(configuration), harmless, 2)}\n`;
+}
+
+function harmless(key: string, value: unknown): unknown {
+  if (SECRET.test(key) && value !== undefined) return '***';
+  if (value === Number.POSITIVE_INFINITY) return 'none';
+  return typeof value === 'string' ? masked(value) : value;
+}
