@@ -1,3 +1,11 @@
+export const NO_SUCH_OPTION = 'no such option; remove it or correct its name';
+
+/** In words, that `name` is none of the `known` ones. */
+export function noSuchOption(name: string, known: Iterable<string>): string {
+  const meant = nearest(name, known);
+  return meant === undefined ? NO_SUCH_OPTION : `no such option; did you mean ${meant}?`;
+}
+
 /** The known name that was most likely meant; undefined when none is much like it. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   const written = plain(name);

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Failure } from './errors.ts';
-import { nearest } from './nearest.ts';
+import { NO_SUCH_OPTION, noSuchOption } from './nearest.ts';
 
 /** What the schema makes of the input. Throws `invalid-options`: a line per fault, its path from `root` and the cure. */
 export function validate<T>(schema: z.ZodType<T>, input: unknown, root: string): T {
@@ -29,7 +29,7 @@ export function faults(issue: z.core.$ZodIssue): Fault[] {
     faults(inner).map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
   if (issue.code === 'unrecognized_keys') {
     const messages = issue.message.split('\n');
-    return issue.keys.map((key, index) => ({ path: [...path, key], message: messages[index] ?? NO_SUCH }));
+    return issue.keys.map((key, index) => ({ path: [...path, key], message: messages[index] ?? NO_SUCH_OPTION }));
   }
   if (issue.code === 'invalid_key') return issue.issues.flatMap(below);
   if (issue.code === 'invalid_union') {
@@ -40,14 +40,6 @@ export function faults(issue: z.core.$ZodIssue): Fault[] {
     if (meant) return meant;
   }
   return [{ path, message: issue.message }];
-}
-
-const NO_SUCH = 'no such option; remove it or correct its name';
-
-/** In words, that `name` is none of the `known` ones. */
-export function noSuchOption(name: string, known: readonly string[]): string {
-  const meant = nearest(name, known);
-  return meant === undefined ? NO_SUCH : `no such option; did you mean ${meant}?`;
 }
 
 /** A line for each unknown key. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { noSuchOption } from '../validate.ts';
+import { nearest } from '../nearest.ts';
 
 /** A wrong command line or config file; `message` is one line that says what to write instead. */
 export class UsageError extends Error {}
@@ -31,8 +31,11 @@ export function readArguments(
     const { name, rawName, value, inlineValue } = token;
     const option = options.find((each) => `--${each.name}` === rawName);
     if (option === undefined) {
-      const known = options.map((each) => each.name);
-      throw refuse(`${rawName}: ${noSuchOption(name, known).replace(/mean /, 'mean --')}`);
+      const known = options.map((each) => `--${each.name}`);
+      const meant = nearest(rawName, known);
+      throw meant === undefined
+        ? refuse(`${rawName}: no such option`)
+        : new UsageError(`${rawName}: no such option; did you mean ${meant}?`);
     }
     if (option.bare && value !== undefined) throw refuse(`${rawName}: takes no value`);
     if (!option.bare && (value === undefined || (!inlineValue && /^-./.test(value)))) {

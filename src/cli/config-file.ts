@@ -29,6 +29,20 @@ function parseJson(text: string, path: string): unknown {
   }
 }
 
+/** The parser's names for tokens, as they look in a file. */
+const TOKENS: Readonly<Record<string, string>> = {
+  LBrace: '{',
+  RBrace: '}',
+  LBracket: '[',
+  RBracket: ']',
+  Comma: 'comma',
+  Colon: 'colon',
+  String: 'string',
+  Number: 'number',
+  Boolean: 'true or false',
+  Null: 'null',
+};
+
 /** With line and column, which the runtimes themselves do not all tell. */
 function whatIsWrong(text: string): string {
   try {
@@ -38,6 +52,7 @@ function whatIsWrong(text: string): string {
     if (!(error instanceof Error)) throw error;
     return error.message
       .replace(/^Unexpected/, 'unexpected')
+      .replace(/token (\w+)/, (_, token: string) => TOKENS[token] ?? token)
       .replace(/ found\. \((\d+):(\d+)\)$/, ' in line $1, column $2');
   }
 }

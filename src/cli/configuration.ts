@@ -1,7 +1,7 @@
 import process from 'node:process';
 import * as z from 'zod';
 import { Failure, OPTION_NAMES, parseOptions, type ServerOptions, type Settings } from '../index.ts';
-import { noSuchOption } from '../validate.ts';
+import { noSuchOption } from '../nearest.ts';
 import { type Option, UsageError } from './arguments.ts';
 import { readConfig, readText } from './config-file.ts';
 import { FLAGS, keyOf, parseFlags } from './flags.ts';
