@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Child } from '../support/child.ts';
 import { eventually } from '../support/eventually.ts';
 import { descendants } from '../support/process.ts';
 import { commandOf, currentRuntime } from '../support/runtimes.ts';
-import { type RunningServer, serveCommand, startServer } from '../support/server.ts';
+import { type RunningServer, startServer } from '../support/server.ts';
 
 const test = suite('command line');
 const runtime = currentRuntime();
@@ -33,82 +32,6 @@ async function withServer(args: string[], env: Record<string, string>, use: (ser
     server.child.kill('SIGKILL');
   }
 }
-
-const wrong: [args: string[], line: RegExp][] = [
-  [['--nonsense'], /^fetch-whep: .*--nonsense.*: see fetch-whep serve --help$/],
-  [['stray'], /stray.*: see fetch-whep serve --help$/],
-  [['--port', 'http'], /--port: give a TCP port/],
-  [['--port', '65536'], /--port: give a TCP port/],
-  [['--media-port', '70000'], /--media-port: give a UDP port/],
-  [['--stream', 'cam1'], /--stream cam1: write ID=SOURCE/],
-  [['--stream', 'cam1=tape:5'], /--stream cam1: write rtp:VIDEOPORT/],
-  [['--stream', 'cam1=rtp:99999'], /--stream cam1: give a UDP port/],
-  [['--stream', 'a/b=clip'], /--stream a\/b: a stream id is/],
-  [['--stream', 'cam1=ffmpeg:/nowhere/film.mp4'], /FFmpeg cannot read \/nowhere\/film\.mp4/],
-  [['--max-viewers', 'many'], /--max-viewers: give a whole number/],
-  [['--engine', 'steam'], /--engine: give auto, native or portable/],
-  [['--conformance', 'loose'], /--conformance: give classic or draft/],
-  [['--log-level', 'loud'], /--log-level: give trace, debug/],
-  [['--log-format', 'xml'], /--log-format: give pretty or json/],
-  [['--base-path', 'live'], /--base-path: give an absolute path/],
-  [['--ice-server', 'example.org'], /--ice-server.*give a URI/],
-  [['--token', 'two words'], /--token: a secret is/],
-  [['--tls-cert', 'x.pem'], /--tls-cert and --tls-key go together/],
-  [
-    ['--tls-cert', '/nowhere/c.pem', '--tls-key', '/nowhere/k.pem'],
-    /--tls-cert \/nowhere\/c\.pem: cannot be read \(ENOENT\)/,
-  ],
-  [['--config', '/nowhere/c.json'], /--config \/nowhere\/c\.json: cannot be read \(ENOENT\)/],
-  [['--config', file('text.json', 'hello')], /text\.json: not JSON/],
-  [['--config', file('list.json', '[]')], /list\.json: the file has to hold one JSON object/],
-  [['--config', file('unknown.json', '{"maxViewer": 3}')], /unknown\.json: maxViewer: no such option/],
-  [
-    ['--config', file('deep.json', '{"streams": {"cam1": {"rtp": {"video": "x"}}}}')],
-    /deep\.json: streams\.cam1\.rtp\.video: give a UDP port/,
-  ],
-  [['--config', file('port.json', '{"port": "x"}')], /port\.json: port: give a TCP port/],
-];
-
-for (const [args, line] of wrong) {
-  test(`serve ${args.join(' ').replace(folder, '')}: one line, exit code 2`, async () => {
-    const child = serveCommand(runtime, args);
-    assert.equal(await child.ending(), { code: 2, signal: null });
-    assert.is(child.stdout, '');
-    assert.match(child.stderr, /^fetch-whep: [^\n]+\n$/);
-    assert.match(child.stderr.trimEnd(), line);
-  });
-}
-
-test('a command is needed', async () => {
-  for (const args of [[], ['sing']]) {
-    const child = new Child(runtime, 'dist/cli.js', args);
-    assert.equal(await child.ending(), { code: 2, signal: null });
-    assert.match(child.stderr, /^fetch-whep: .*: see fetch-whep --help\n$/);
-  }
-});
-
-test('help names every option and every source', async () => {
-  const child = serveCommand(runtime, ['--help']);
-  assert.equal(await child.ending(), { code: 0, signal: null });
-  const options = [
-    ...['host', 'port', 'base-path', 'config', 'stream', 'tls-cert', 'tls-key', 'media-host', 'media-port', 'announce'],
-    ...[
-      'ice-server',
-      'max-viewers',
-      'max-viewers-per-stream',
-      'token',
-      'admin-token',
-      'engine',
-      'conformance',
-      'shards',
-    ],
-    ...['log-level', 'log-format'],
-  ];
-  for (const name of options) assert.match(child.stdout, new RegExp(`^  --${name} `, 'm'));
-  for (const source of ['rtp:', 'ffmpeg:', 'whip', 'push', 'clip'])
-    assert.match(child.stdout, new RegExp(`^  ${source}`, 'm'));
-  for (const line of child.stdout.split('\n')) assert.ok(line.length <= 120, line);
-});
 
 test('one line of JSON says where everything is', async () => {
   await withServer(['--stream', 'cam1=rtp:0,0', '--stream', 'demo=clip'], {}, async ({ announcement, url, child }) => {
