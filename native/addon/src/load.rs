@@ -28,7 +28,8 @@ impl NativeLoad {
     /// Nothing is sent, and nobody watches. Viewers bind to `host`, an address of this machine; loopback by default.
     #[napi(constructor)]
     pub fn new(host: Option<String>) -> Result<Self> {
-        let host = host.map_or(Ok(HOST), |host| host.parse().map_err(|_| Error::from_reason("host is no IP address")))?;
+        let host =
+            host.map_or(Ok(HOST), |host| host.parse().map_err(|_| Error::from_reason("host is no IP address")))?;
         let audience = Audience::new(host).map_err(|error| Error::from_reason(error.to_string()))?;
         Ok(Self { audience: Arc::new(Mutex::new(Some(Arc::new(audience)))), sender: None })
     }
