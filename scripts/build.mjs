@@ -74,19 +74,26 @@ function dropPrivateTypes() {
   for (const path of filesBelow('dist')) if (path.endsWith('.d.ts') && !reached.has(path)) rmSync(join(root, path));
 }
 
+/** The client as one module for bundlers and pages, and the page that the server shows. */
 async function buildPlayer() {
-  mkdirSync(join(root, 'dist/player'), { recursive: true });
+  const browser = { platform: 'browser', target: ['chrome100', 'firefox100', 'safari15.4'] };
   await esbuild.build({
     ...bundling,
-    entryPoints: ['src/player/page.ts'],
-    outfile: 'dist/player/page.js',
+    ...browser,
+    entryPoints: { index: 'src/player/index.ts' },
+    outdir: 'dist/player',
+  });
+  await esbuild.build({
+    ...bundling,
+    ...browser,
+    entryPoints: ['page.ts', 'page.css', 'player.css', 'index.css'].map((name) => `src/player/page/${name}`),
+    outdir: 'dist/player',
     format: 'iife',
-    platform: 'browser',
-    target: ['chrome100', 'firefox100', 'safari15.4'],
     minify: true,
+    charset: 'utf8',
     sourcemap: false,
   });
-  copyFileSync(join(root, 'src/player/page.css'), join(root, 'dist/player/page.css'));
+  copyFileSync(join(root, 'src/player/page/player.html'), join(root, 'dist/player/player.html'));
 }
 
 /** Every TypeScript file in a folder of test/ is a test, but for helpers in a `support` folder and the benchmarks. */

@@ -4,9 +4,7 @@ import { indexPage, type Page, playerPage } from './player.ts';
 /** The pages for people: the list of streams, and the player of each. */
 export function pageRoutes({ hub }: Services): Route[] {
   const index = ({ request, prefix }: Exchange) =>
-    new URL(request.url).pathname.endsWith('/')
-      ? show(indexPage([...hub.streams].map(({ id }) => ({ id, state: hub.streams.state(id) }))))
-      : moved(`${prefix}/`);
+    new URL(request.url).pathname.endsWith('/') ? show(indexPage(hub.snapshot().streams)) : moved(`${prefix}/`);
   return [
     { name: 'index', path: '/', methods: { GET: index } },
     {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { StreamStatus } from '../snapshot.ts';
 
 /** An HTML page that needs nothing but itself, and the Content-Security-Policy that says so. */
 export interface Page {
@@ -7,54 +8,78 @@ export interface Page {
   csp: string;
 }
 
-interface Assets {
-  style: string;
-  script: string;
-}
+/** What the list tells of a stream. */
+export type Listed = Pick<StreamStatus, 'id' | 'state' | 'viewers' | 'media'>;
 
-let loaded: Assets | undefined;
+/** Files that lie beside this code once it is built, read on first use. */
+const assets = new Map<string, string>();
+
+const MARK = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 3.5 21 12 5 20.5z"/></svg>';
+const ICON = `data:image/svg+xml,${encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path fill="#0b57d0" d="M5 3 22 12 5 21z"/></svg>',
+)}`;
 
 /** The page that plays `stream`. It finds the WHEP endpoint relative to its own address, `.../play/STREAM`. */
 export function playerPage(stream: string): Page {
-  const { script } = assets();
+  // What would end the script element inside of it.
+  const script = asset('page.js').replaceAll('</script', '<\\/script');
   const id = escapeHtml(stream);
-  const body = `<body data-stream="${id}">
-<main>
-<h1>${id}</h1>
-<div id="stage" data-phase="connecting">
-<video id="video" autoplay muted playsinline aria-label="Live picture of ${id}"></video>
-<p id="status" role="status">Connecting …</p>
-<button id="sound" type="button" hidden>Unmute</button>
-</div>
-<noscript><p>Playing a stream needs JavaScript.</p></noscript>
-</main>
-<script>${script}</script>
-</body>`;
-  return page(`${id} · fetch-whep`, body, [
-    `script-src ${hashOf(script)}`,
-    "connect-src 'self'",
-    "media-src 'self' blob:",
-  ]);
+  const body = asset('player.html')
+    .replaceAll('{{stream}}', () => id)
+    .replace('{{mark}}', MARK);
+  return page({
+    title: `${id} · fetch-whep`,
+    style: asset('page.css') + asset('player.css'),
+    body: `<body data-stream="${id}">\n${body}<script>${script}</script>\n</body>`,
+    policy: [`script-src ${hashOf(script)}`, "connect-src 'self'", "media-src 'self' blob:"],
+  });
 }
 
 /** The list of streams, each with a link to its player; the address of the page has to end with a slash. */
-export function indexPage(streams: readonly { id: string; state: string }[]): Page {
-  const rows = streams.map(({ id, state }) => {
-    return `<li><a href="play/${encodeURIComponent(id)}">${escapeHtml(id)}</a> <span>${escapeHtml(state)}</span></li>`;
+export function indexPage(streams: readonly Listed[]): Page {
+  const none = '<p class="quiet">There is no stream yet.</p>';
+  const list = streams.length > 0 ? `<ul>\n${streams.map(card).join('\n')}\n</ul>` : none;
+  return page({
+    title: 'Streams · fetch-whep',
+    style: asset('page.css') + asset('index.css'),
+    body: `<body>
+<header><div class="brand">${MARK}<span>fetch-whep</span></div></header>
+<main>
+<h1>Streams</h1>
+${list}
+</main>
+</body>`,
+    policy: [],
   });
-  const list = rows.length > 0 ? `<ul>\n${rows.join('\n')}\n</ul>` : '<p class="quiet">There is no stream yet.</p>';
-  return page('Streams · fetch-whep', `<body>\n<main>\n<h1>Streams</h1>\n${list}\n</main>\n</body>`, []);
 }
 
-function page(title: string, body: string, policy: string[]): Page {
-  const { style } = assets();
+function card({ id, state, viewers, media }: Listed): string {
+  const live = state === 'live' ? ' live' : '';
+  return `<li>
+<a href="play/${encodeURIComponent(id)}">${escapeHtml(id)}</a><span class="state${live}">${escapeHtml(state)}</span>
+<span class="quiet">${carried(media).join(' · ')}</span><span class="quiet">${viewers} ${viewers === 1 ? 'viewer' : 'viewers'}</span>
+</li>`;
+}
+
+/** What a stream carries, in words. */
+function carried(media: Listed['media']): string[] {
+  const { video, audio } = media?.facts ?? {};
+  const { width, height, framesPerSecond } = video ?? {};
+  return [
+    ...(video ? [width && height ? `${width} × ${height}` : 'picture'] : []),
+    ...(framesPerSecond ? [`${Math.round(framesPerSecond)} fps`] : []),
+    ...(audio ? [audio.channels === 1 ? 'mono sound' : audio.channels === 2 ? 'stereo sound' : 'sound'] : []),
+  ];
+}
+
+function page({ title, style, body, policy }: { title: string; style: string; body: string; policy: string[] }): Page {
   const html = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="${ICON}">
 <style>${style}</style>
 </head>
 ${body}
@@ -64,15 +89,10 @@ ${body}
   return { html, csp: [...own, "base-uri 'none'", "form-action 'none'", ...policy].join('; ') };
 }
 
-/** Read on first use: beside this code once it is built. */
-function assets(): Assets {
-  const read = (name: string) => readFileSync(new URL(`./player/${name}`, import.meta.url), 'utf8');
-  loaded ??= {
-    style: read('page.css'),
-    // What would end the script element inside of it.
-    script: read('page.js').replaceAll('</script', '<\\/script'),
-  };
-  return loaded;
+function asset(name: string): string {
+  const known = assets.get(name) ?? readFileSync(new URL(`./player/${name}`, import.meta.url), 'utf8');
+  assets.set(name, known);
+  return known;
 }
 
 /** CSP level 3 §2.3.1. */

@@ -113,7 +113,7 @@ test('a server that is killed and comes back is found again', async () => {
   await tab.frames(10);
   first.child.kill('SIGKILL');
   await first.child.ended;
-  await eventually('the loss to be noticed', async () => /Not playing/.test((await tab.status()) ?? ''), 20_000);
+  await eventually('the loss to be noticed', async () => /lost|reached/.test((await tab.status()) ?? ''), 20_000);
   await withServer(['--port', new URL(first.url).port], async () => {
     await eventually('the status to clear', async () => (await tab.status()) === '', 30_000);
     await tab.frames(30);
@@ -144,13 +144,19 @@ test('leaving the page ends the session at once', async () => {
   });
 });
 
-test('a token in the fragment opens a guarded stream; without it the page says why not', async () => {
+test('a token in the fragment opens a guarded stream; without it the page asks for one', async () => {
   await withServer(['--token', 'sesame'], async (server) => {
-    const refused = await browser.watch(`${server.url}/play/demo`);
-    await eventually('the refusal', async () => /Not playing/.test((await refused.status()) ?? ''));
+    const asked = await browser.watch(`${server.url}/play/demo`);
+    const field = asked.page.getByLabel('Token');
+    await field.fill('open');
+    await asked.page.getByRole('button', { name: 'Watch' }).click();
+    await eventually('the refusal', async () => /the bearer token is wrong/.test((await asked.status()) ?? ''));
+    await field.fill('sesame');
+    await field.press('Enter');
+    await asked.frames(10);
     const allowed = await browser.watch(`${server.url}/play/demo#token=sesame`);
     await allowed.frames(10);
-    await refused.page.close();
+    await asked.page.close();
     await allowed.page.close();
     await server.viewers(0, 3000);
   });

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { indexPage, playerPage } from '../../src/http/player.ts';
+import type { StreamFacts } from '../../src/engine/port.ts';
+import { indexPage, type Listed, playerPage } from '../../src/http/player.ts';
 
 const test = suite('pages');
 
@@ -9,6 +10,15 @@ function between(html: string, element: string): string {
   const found = new RegExp(`<${element}>(.*?)</${element}>`, 's').exec(html)?.[1];
   if (found === undefined) throw new Error(`no ${element} in the page`);
   return found;
+}
+
+function listed(id: string): Listed {
+  return { id, state: 'live', viewers: 0, media: undefined };
+}
+
+function mediaOf(facts: StreamFacts): Listed['media'] {
+  const none = { viewers: 0, nacks: 0, retransmissions: 0, keyframeRequests: 0, warnings: [] };
+  return { id: 'cam1', facts, ...none };
 }
 
 function hash(text: string): string {
@@ -22,24 +32,38 @@ test('the policy allows the page its own script and style and nothing else', () 
   assert.match(csp, `style-src ${hash(between(html, 'style'))}`);
   assert.not.match(csp, 'unsafe');
   assert.not.match(html, /\son\w+=|\sstyle=|javascript:/i);
-  assert.not.match(html, /\s(src|href)="(?!data:,")/);
+  // Its own icon, and the way back to the list.
+  assert.not.match(html, /\ssrc=|\shref="(?!data:image\/svg\+xml,|\.\.\/")/);
 });
 
 test('an index runs no script', () => {
-  assert.not.match(indexPage([{ id: 'cam1', state: 'live' }]).csp, 'script-src');
+  assert.not.match(indexPage([listed('cam1')]).csp, 'script-src');
 });
 
 test('ids cannot break out of the page', () => {
   const hostile = `"><script>alert(1)</script>&'`;
   const escaped = '&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;&#39;';
-  for (const { html } of [playerPage(hostile), indexPage([{ id: hostile, state: hostile }])]) {
+  for (const { html } of [playerPage(hostile), indexPage([listed(hostile)])]) {
     assert.not.match(html, hostile);
     assert.match(html, escaped);
   }
 });
 
 test('pages stay small', () => {
-  assert.ok(playerPage('cam1').html.length < 20_000);
+  assert.ok(Buffer.byteLength(playerPage('x'.repeat(128)).html) < 20_000);
+});
+
+test('the index tells what each stream carries and how many watch', () => {
+  const video = { active: true, bFrames: false, width: 1280, height: 720, framesPerSecond: 29.97 };
+  const carried = (facts: StreamFacts) => indexPage([{ ...listed('cam1'), viewers: 1, media: mediaOf(facts) }]).html;
+  const html = carried({ video, audio: { active: true, channels: 2 } });
+  assert.match(html, '>1280 × 720 · 30 fps · stereo sound<');
+  assert.match(html, '>1 viewer<');
+  assert.match(html, 'href="play/cam1"');
+  assert.match(html, '<span class="state live">live</span>');
+  assert.match(carried({ video: { active: false, bFrames: false } }), '>picture<');
+  assert.match(carried({ audio: { active: true, channels: 1 } }), '>mono sound<');
+  assert.match(indexPage([{ ...listed('cam1'), state: 'stalled' }]).html, '<span class="state">stalled</span>');
 });
 
 test('an index without streams says so', () => {

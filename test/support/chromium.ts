@@ -1,4 +1,4 @@
-import { type Browser, type BrowserServer, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, type BrowserServer, chromium, type Page } from 'playwright-core';
 import { eventually } from './eventually.ts';
 
 const FLAGS = [
@@ -42,8 +42,12 @@ export class Chromium {
   }
 
   /** A tab that plays a page of ours. */
-  async watch(url: string): Promise<Tab> {
-    const page = await this.#browser.newPage({ viewport: { width: 640, height: 480 }, ignoreHTTPSErrors: true });
+  async watch(url: string, options: BrowserContextOptions = {}): Promise<Tab> {
+    const page = await this.#browser.newPage({
+      viewport: { width: 640, height: 480 },
+      ignoreHTTPSErrors: true,
+      ...options,
+    });
     const tab = new Tab(page);
     // The player keeps its connection to itself; the browser's constructor is the place to get hold of it.
     await page.addInitScript(() => {
