@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineSnapshot, HistogramSnapshot, LegCounters } from './engine/port.ts';
 import type { Snapshot, StreamStatus } from './snapshot.ts';
+import type { FfmpegReport } from './sources/source.ts';
 
 type Labels = Record<string, string>;
 type Samples<T> = (readonly [Labels, T])[];
@@ -26,6 +27,18 @@ export const METRICS = [
       { state },
       streams.filter((stream) => stream.state === state).length,
     ]),
+  ),
+  gauge('whep_ffmpeg_running', ['stream'], 'Whether the FFmpeg of the stream runs, 1, or not, 0.', (hub) =>
+    perFfmpeg(hub, ({ state }) => (state === 'running' ? 1 : 0)),
+  ),
+  gauge('whep_ffmpeg_frames_per_second', ['stream'], 'Pictures that FFmpeg sends.', (hub) =>
+    perFfmpeg(hub, ({ progress }) => progress.framesPerSecond),
+  ),
+  gauge('whep_ffmpeg_speed_ratio', ['stream'], 'Media time over real time; below 1, FFmpeg is too slow.', (hub) =>
+    perFfmpeg(hub, ({ progress }) => progress.speed),
+  ),
+  counter('whep_ffmpeg_restarts_total', ['stream'], 'Starts of FFmpeg after the first.', (hub) =>
+    perFfmpeg(hub, ({ restarts }) => restarts),
   ),
   gauge('whep_engine_queue_depth', ['shard'], 'Packets that wait for a shard.', ({ engine }) =>
     engine.shards.map((shard, index) => [{ shard: String(index) }, shard.queueDepth]),
@@ -174,6 +187,13 @@ function histogram(name: string, help: string, read: (histograms: Histograms) =>
 
 function perStream({ streams }: Snapshot, value: (stream: StreamStatus) => number | undefined): Samples<number> {
   return streams.map((stream) => [{ stream: stream.id }, value(stream) ?? 0]);
+}
+
+function perFfmpeg({ streams }: Snapshot, value: (ffmpeg: FfmpegReport) => number | undefined): Samples<number> {
+  return streams.flatMap(({ id, report: { ffmpeg } }) => {
+    const sample = ffmpeg && value(ffmpeg);
+    return sample === undefined ? [] : [[{ stream: id }, sample] as const];
+  });
 }
 
 function perLeg({ streams }: Snapshot, field: 'packetsIn' | 'bytesIn' | 'packetsOut' | 'bytesOut'): Samples<number> {

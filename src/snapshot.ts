@@ -2,7 +2,7 @@ import { type Bitrate, Bitrates } from './bitrates.ts';
 import type { EngineSnapshot, LegCounters, MediaEngine, StreamPorts, StreamSnapshot } from './engine/port.ts';
 import { profileOf } from './sdp/h264.ts';
 import type { SessionTable } from './sessions.ts';
-import type { SourceKind } from './sources/source.ts';
+import type { SourceKind, SourceReport } from './sources/source.ts';
 import type { StreamState, StreamTable } from './streams.ts';
 
 /** One look at everything; statistics and metrics are read from it and from nothing else. */
@@ -21,6 +21,8 @@ export interface StreamStatus {
   source: SourceKind;
   /** The source in words, secrets masked. */
   description: string;
+  /** What the source itself knows of how it is doing. */
+  report: SourceReport;
   ports: StreamPorts;
   viewers: number;
   publishers: number;
@@ -71,6 +73,7 @@ export class Observer {
           state: this.#streams.state(stream.id),
           source: stream.source.kind,
           description: stream.source.describe(),
+          report: stream.source.report?.() ?? {},
           ports: stream.ports,
           viewers: this.#sessions.viewersOf(stream.id),
           publishers: publishing.has(stream.id) ? 1 : 0,

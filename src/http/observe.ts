@@ -1,6 +1,7 @@
 import { Failure } from '../errors.ts';
 import { openMetrics } from '../metrics.ts';
 import type { Snapshot, StreamStatus } from '../snapshot.ts';
+import type { FfmpegReport } from '../sources/source.ts';
 import type { Route, Services } from './exchange.ts';
 import { json, prefers } from './message.ts';
 import type { Stats, StreamStats } from './schemas.ts';
@@ -51,13 +52,14 @@ export function statsOf(snapshot: Snapshot): Stats {
 }
 
 function streamStats(stream: StreamStatus): StreamStats {
-  const { state, source, viewers, publishers, media, bitrate, drops, warnings, profile, level } = stream;
+  const { state, source, report, viewers, publishers, media, bitrate, drops, warnings, profile, level } = stream;
   const legs = [media?.video, media?.audio];
   const sum = (field: 'packetsIn' | 'packetsOut') => legs.reduce((total, leg) => total + (leg?.[field] ?? 0), 0);
   const { video, audio } = media?.facts ?? {};
   return {
     state,
     source,
+    ffmpeg: report.ffmpeg && ffmpegStats(report.ffmpeg),
     viewers,
     publishers,
     video: video && {
@@ -81,6 +83,20 @@ function streamStats(stream: StreamStatus): StreamStats {
     retransmissions: media?.retransmissions ?? 0,
     keyframe_requests: media?.keyframeRequests ?? 0,
     warnings,
+  };
+}
+
+function ffmpegStats({ state, restarts, lastError, video, audio, progress }: FfmpegReport): StreamStats['ffmpeg'] {
+  return {
+    state,
+    restarts,
+    last_error: lastError,
+    video,
+    audio,
+    frames_per_second: progress.framesPerSecond,
+    speed: progress.speed,
+    duplicated_frames: progress.duplicated,
+    dropped_frames: progress.dropped,
   };
 }
 

@@ -24,9 +24,22 @@ const video = z.object({
 const audio = z.object({ active: z.boolean(), channels: z.union([z.literal(1), z.literal(2)]).optional() });
 const directions = z.object({ in: count, out: count });
 
+const ffmpeg = z.object({
+  state: z.enum(['probing', 'running', 'waiting', 'stopped']).describe('waiting: for its next start'),
+  restarts: count,
+  last_error: z.string().optional().describe('How the last FFmpeg ended'),
+  video: z.enum(['copy', 'h264']).optional().describe('What FFmpeg does to the video of the input'),
+  audio: z.enum(['copy', 'opus']).optional(),
+  frames_per_second: z.number().optional(),
+  speed: z.number().optional().describe('Media time over real time; below 1, FFmpeg is too slow'),
+  duplicated_frames: count.optional(),
+  dropped_frames: count.optional(),
+});
+
 export const streamStats = z.object({
   state,
   source: sourceKind,
+  ffmpeg: ffmpeg.optional().describe('Present when the server runs an FFmpeg for the stream'),
   viewers: count,
   publishers: count,
   video: video.optional().describe('Absent: the stream has no video leg'),

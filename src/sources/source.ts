@@ -1,6 +1,16 @@
 import type { Ingress, StreamPorts } from '../engine/port.ts';
+import type { Plan } from './ffmpeg/plan.ts';
+import type { Supervision } from './ffmpeg/supervisor.ts';
 
 export type SourceKind = 'rtp' | 'ffmpeg' | 'whip' | 'whep' | 'clip' | 'push';
+
+/** The FFmpeg of a stream: how it is doing, and what becomes of each leg. */
+export type FfmpegReport = Supervision & Plan;
+
+/** What a source knows beyond the engine, by its kind. For everybody's eyes: no secrets, no addresses. */
+export interface SourceReport {
+  ffmpeg?: FfmpegReport;
+}
 
 /** Where a stream's media comes from: what the engine opens for it, and what runs beside the engine to feed it. */
 export interface Source {
@@ -13,4 +23,6 @@ export interface Source {
   stop(): Promise<void>;
   /** For stats and logs, with secrets masked. */
   describe(): string;
+  /** For stats and metrics; absent when the engine knows everything. */
+  report?(): SourceReport;
 }

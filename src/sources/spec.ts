@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ffmpegSchema } from './ffmpeg/spec.ts';
 
 /**
  * The two ways to write a source: the short string of the command line and the object of a config file.
@@ -6,7 +7,7 @@ import * as z from 'zod';
  * | string | object |
  * | --- | --- |
  * | `rtp:5004,5006` (0 = choose; `rtp:,5006` = audio alone) | `{ "rtp": { "video": 5004, "audio": 5006, "host": "127.0.0.1" } }` |
- * | `ffmpeg:INPUT` | `{ "ffmpeg": { "input": "INPUT" } }` |
+ * | `ffmpeg:INPUT` | `{ "ffmpeg": { "input": "INPUT", "video": "copy" } }`, and more (`ffmpeg/spec.ts`) |
  * | `whip`, `push` | `{ "whip": { "legs": ["video", "audio"] } }` |
  * | `clip` | `{ "clip": {} }` |
  */
@@ -31,8 +32,6 @@ const rtp = z
     error: 'keep the ports of video and audio at least 2 apart: the one after each is for its RTCP',
   });
 
-const ffmpeg = z.strictObject({ input: z.string('give a file, a URL or lavfi:GRAPH').min(1) });
-
 const legs = z.strictObject({
   legs: z
     .array(z.enum(['video', 'audio'], 'a leg is "video" or "audio"'))
@@ -44,7 +43,7 @@ const legs = z.strictObject({
 export const sourceObject = z
   .strictObject({
     rtp: rtp.optional(),
-    ffmpeg: ffmpeg.optional(),
+    ffmpeg: ffmpegSchema.optional(),
     whip: legs.optional(),
     push: legs.optional(),
     clip: z.strictObject({}).optional(),

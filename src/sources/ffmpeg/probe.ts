@@ -1,40 +1,71 @@
-import { execFile } from 'node:child_process';
-import process from 'node:process';
 import * as z from 'zod';
 import { Failure } from '../../errors.ts';
-import { inputArguments, isUrl, masked } from './command.ts';
+import { inputArguments, isUrl } from './command.ts';
+import { GuardedProcess } from './guard.ts';
+import { maskFor } from './mask.ts';
+import type { FfmpegSpec } from './spec.ts';
 
+/** What ffprobe says of an input: its first video, its first audio. */
 export interface InputFacts {
-  video: boolean;
-  audio: boolean;
+  video?: LegFacts;
+  audio?: LegFacts;
   /** The input knows how long it is. */
   finite: boolean;
 }
 
-/** An input that answers at all does so within this time. Milliseconds. */
-const patience = 10_000;
+export interface LegFacts {
+  /** As FFmpeg names it. */
+  codec: string;
+  /** Browsers play it as it is. */
+  playable: boolean;
+}
 
+/** An input that answers at all does so within this time; a file does, even when many are read at once. Milliseconds. */
+const patience = { url: 10_000, file: 30_000 };
+/** Bytes; a report has some hundred. */
+const maxReport = 1 << 20;
+
+const stream = z.object({
+  codec_type: z.string().optional(),
+  codec_name: z.string().default('unknown'),
+  has_b_frames: z.number().default(0),
+  pix_fmt: z.string().optional(),
+  channels: z.number().default(2),
+  disposition: z.object({ attached_pic: z.number() }).optional(),
+});
 const report = z.object({
-  streams: z
-    .array(
-      z.object({ codec_type: z.string().optional(), disposition: z.object({ attached_pic: z.number() }).optional() }),
-    )
-    .default([]),
-  format: z.object({ duration: z.string().optional() }).default({}),
+  streams: z.array(stream).default([]),
+  format: z.object({ duration: z.string().optional(), format_name: z.string().optional() }).default({}),
 });
 
+const entries = [
+  'stream=codec_type,codec_name,has_b_frames,pix_fmt,channels',
+  'stream_disposition=attached_pic',
+  'format=duration,format_name',
+].join(':');
+
 /**
- * What ffprobe finds in `input`. Rejects with `ffmpeg-missing`, or with `invalid-options` and ffprobe's own words when
+ * What ffprobe finds in the input. Rejects with `ffmpeg-missing`, or with `invalid-options` and ffprobe's own words when
  * there is nothing to play.
  */
-export async function probe(input: string): Promise<InputFacts> {
-  const entries = 'stream=codec_type:stream_disposition=attached_pic:format=duration';
-  const args = ['-v', 'error', '-show_entries', entries, '-of', 'json', ...inputArguments(input)];
-  const { streams, format } = report.parse(JSON.parse(await ffprobe(input, args)));
-  const has = (kind: string) => streams.some((each) => each.codec_type === kind && !each.disposition?.attached_pic);
-  const facts = { video: has('video'), audio: has('audio'), finite: format.duration !== undefined };
-  if (!facts.video && !facts.audio) throw unreadable(input, 'it has neither video nor audio');
-  return facts;
+export async function probe(spec: FfmpegSpec, signal?: AbortSignal): Promise<InputFacts> {
+  const args = ['-v', 'error', '-show_entries', entries, '-of', 'json', ...inputArguments(spec)];
+  const text = await ffprobe(spec, args, signal);
+  const { streams, format } = parse(spec, text);
+  const video = streams.find((each) => each.codec_type === 'video' && !each.disposition?.attached_pic);
+  const audio = streams.find((each) => each.codec_type === 'audio');
+  if (!video && !audio) throw unreadable(spec, 'it has neither video nor audio');
+  return {
+    // A bare H264 stream has no time stamps.
+    ...(video && {
+      video: { codec: video.codec_name, playable: showable(video) && format.format_name !== 'h264' },
+    }),
+    // RFC 7587 §6.1: RTP carries one or two channels.
+    ...(audio && {
+      audio: { codec: audio.codec_name, playable: audio.codec_name === 'opus' && audio.channels <= 2 },
+    }),
+    finite: format.duration !== undefined,
+  };
 }
 
 /** A URL may answer later; a file or a graph that cannot be read is a mistake. */
@@ -42,23 +73,46 @@ export function isUnreachable(error: unknown, input: string): boolean {
   return isUrl(input) && !(error instanceof Failure && error.code === 'ffmpeg-missing');
 }
 
-function ffprobe(input: string, args: string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = { timeout: patience, killSignal: 'SIGKILL' as const, maxBuffer: 1 << 20, env: process.env };
-    execFile('ffprobe', args, options, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else if (error.code === 'ENOENT') {
-        const text =
-          'FFmpeg is missing: install it with ffprobe (Debian: apt-get install ffmpeg), or use an rtp source';
-        reject(new Failure('ffmpeg-missing', text, { cause: error }));
-      } else {
-        const silent = `no answer within ${patience / 1000} s`;
-        reject(unreadable(input, error.killed ? silent : (stderr.trim().split('\n').at(-1) ?? 'no reason given')));
-      }
-    });
-  });
+/** WebRTC has no reordering; browsers decode 8 bits of 4:2:0. */
+function showable({ codec_name, has_b_frames, pix_fmt }: z.output<typeof stream>): boolean {
+  return codec_name === 'h264' && has_b_frames === 0 && (pix_fmt === 'yuv420p' || pix_fmt === 'yuvj420p');
 }
 
-function unreadable(input: string, why: string): Failure {
-  return new Failure('invalid-options', `FFmpeg cannot read ${masked(input)}: ${masked(why)}`);
+function parse(spec: FfmpegSpec, text: string): z.output<typeof report> {
+  try {
+    return report.parse(JSON.parse(text));
+  } catch (cause) {
+    throw unreadable(spec, 'ffprobe gave no report of it', cause);
+  }
+}
+
+async function ffprobe(spec: FfmpegSpec, args: string[], signal?: AbortSignal): Promise<string> {
+  const limit = isUrl(spec.input) ? patience.url : patience.file;
+  let text = '';
+  let late = false;
+  const child = new GuardedProcess('ffprobe', args, (more) => {
+    if (text.length < maxReport) text += more;
+  });
+  const end = () => child.end();
+  const timer = setTimeout(() => {
+    late = true;
+    end();
+  }, limit).unref();
+  signal?.addEventListener('abort', end);
+  if (signal?.aborted) end();
+  const { code } = await child.ended.finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
+  });
+  if (code === 0) return text;
+  if (code === 127) {
+    const cure = 'FFmpeg is missing: install it with ffprobe (Debian: apt-get install ffmpeg), or use an rtp source';
+    throw new Failure('ffmpeg-missing', cure);
+  }
+  throw unreadable(spec, late ? `no answer within ${limit / 1000} s` : (child.lastWords.at(-1) ?? 'no reason given'));
+}
+
+function unreadable({ input, args = [] }: FfmpegSpec, why: string, cause?: unknown): Failure {
+  const mask = maskFor(args);
+  return new Failure('invalid-options', `FFmpeg cannot read ${mask(input)}: ${mask(why)}`, { cause });
 }

@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import process from 'node:process';
 import { getLogger } from '@logtape/logtape';
-import { masked } from './command.ts';
+import { type Ending, GuardedProcess } from './guard.ts';
+import { type Progress, readProgress } from './progress.ts';
 
 const log = getLogger(['fetch-whep', 'ffmpeg']);
 
@@ -10,46 +9,51 @@ const firstPause = 250;
 const longestPause = 10_000;
 /** A process that lived this long was well: the next pause is the first again. Milliseconds. */
 const healthy = 10_000;
-/** How long the last words of an ended FFmpeg are waited for. Milliseconds. */
-const draining = 500;
-/** How much of what FFmpeg says is kept for the day it fails. */
-const keptLines = 40;
-const keptColumns = 400;
 
-/**
- * FFmpeg's guard: a shell that runs this fixed script with the command as its arguments. Its standard input is a pipe
- * whose other end only our process holds. End of file, because we closed it or because we were killed in whatever
- * way, ends FFmpeg: by SIGTERM, and 2 s later by SIGKILL.
- */
-const guard = `
-trap '' INT
-exec 3<&0
-"$@" </dev/null 3<&- &
-child=$!
-{ read -r _ <&3; kill -TERM $child; sleep 2 >/dev/null 2>&1; kill -KILL $child; } 2>/dev/null &
-watch=$!
-exec 3<&-
-wait $child
-status=$?
-kill -KILL $watch 2>/dev/null
-exit $status
-`;
+export interface SupervisorTerms {
+  stream: string;
+  /** FFmpeg's arguments, anew for each start. Rejects when there is nothing to start. */
+  command(signal: AbortSignal): Promise<string[]>;
+  /** An FFmpeg is gone and another may follow; `delivered`: it had sent media. */
+  gone(delivered: boolean): void;
+  /** FFmpeg that makes no progress for this long hangs. Milliseconds. */
+  stall: number;
+  /** Another start follows an end without an error. */
+  forever: boolean;
+  /** Takes the secrets out of a text. */
+  mask(text: string): string;
+}
+
+/** How a supervised process is doing. */
+export interface Supervision {
+  state: 'probing' | 'running' | 'waiting' | 'stopped';
+  restarts: number;
+  /** How the last one ended, secrets masked; absent while none has. */
+  lastError?: string;
+  /** Of the one that runs. */
+  progress: Progress;
+}
 
 /** Keeps one FFmpeg running until it is stopped: when it ends, another follows after a growing, random pause. */
 export class Supervisor {
-  readonly #stream: string;
-  readonly #command: () => Promise<string[]>;
+  readonly #terms: SupervisorTerms;
   readonly #stopped = new AbortController();
+  readonly #supervision: Supervision = { state: 'probing', restarts: 0, progress: {} };
   #running: Promise<void> = Promise.resolve();
 
-  /** `command` gives FFmpeg's arguments, anew for each start. */
-  constructor(stream: string, command: () => Promise<string[]>) {
-    this.#stream = stream;
-    this.#command = command;
+  constructor(terms: SupervisorTerms) {
+    this.#terms = terms;
+  }
+
+  get supervision(): Readonly<Supervision> {
+    return this.#supervision;
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#running = this.#run().finally(() => {
+      this.#supervision.state = 'stopped';
+      this.#supervision.progress = {};
+    });
   }
 
   /** Resolves when no process is left. */
@@ -59,77 +63,80 @@ export class Supervisor {
   }
 
   async #run(): Promise<void> {
+    const { stream, forever, mask } = this.#terms;
     const { signal } = this.#stopped;
+    const supervision = this.#supervision;
     let pause = firstPause;
-    while (!signal.aborted) {
+    for (;;) {
       const began = Date.now();
-      const end = await this.#once().catch((error: unknown) =>
-        error instanceof Error ? error.message : String(error),
-      );
+      const { code, words } = await this.#once().catch(failed);
       if (signal.aborted) return;
+      const [how = '', ...lastWords] = words.map(mask);
+      supervision.lastError = [how, ...lastWords.slice(-1)].join(': ');
+      if (code === 0 && !forever) return log.info('{stream}: FFmpeg came to the end of its input', { stream });
       if (Date.now() - began >= healthy) pause = firstPause;
       const wait = Math.round(pause * (0.5 + Math.random() / 2));
-      log.warning('{stream}: FFmpeg ended ({end}); again in {wait} ms', { stream: this.#stream, end, wait });
+      const end = [how, ...lastWords].join('\n  ');
+      log.warning('{stream}: FFmpeg ended ({end}); again in {wait} ms', { stream, end, wait });
       pause = Math.min(pause * 2, longestPause);
+      supervision.state = 'waiting';
+      supervision.progress = {};
       await sleep(wait, signal);
+      if (signal.aborted) return;
+      supervision.restarts++;
     }
   }
 
-  /** One life of FFmpeg; resolves with how it ended, in words. */
-  async #once(): Promise<string> {
-    const args = await this.#command();
-    if (this.#stopped.signal.aborted) return 'stopped';
-    log.debug('{stream}: ffmpeg {args}', { stream: this.#stream, args: args.map(masked).join(' ') });
-    const child = spawn('/bin/sh', ['-c', guard, 'ffmpeg-guard', 'ffmpeg', ...args], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      env: process.env,
+  /** One life of FFmpeg; resolves with how it ended, then its last words. */
+  async #once(): Promise<End> {
+    const { stream, command, gone, stall, mask } = this.#terms;
+    const { signal } = this.#stopped;
+    this.#supervision.state = 'probing';
+    const args = await command(signal);
+    if (signal.aborted) return { code: null, words: ['stopped'] };
+    log.debug('{stream}: ffmpeg {args}', { stream, args: mask(args.join(' ')) });
+    this.#supervision.state = 'running';
+    let delivered = false;
+    let hangs = false;
+    const watchdog = setTimeout(() => {
+      hangs = true;
+      end();
+    }, stall);
+    const read = readProgress((progress, advanced) => {
+      this.#supervision.progress = progress;
+      if (!advanced) return;
+      delivered = true;
+      watchdog.refresh();
     });
-    const lastWords = keepLastWords(child);
-    const close = () => child.stdin?.destroy();
-    this.#stopped.signal.addEventListener('abort', close);
-    const end = await ended(child);
-    this.#stopped.signal.removeEventListener('abort', close);
-    close();
-    return [end, ...lastWords].join('\n  ');
+    const child = new GuardedProcess('ffmpeg', args, read);
+    const end = () => child.end();
+    signal.addEventListener('abort', end);
+    const { code, how } = await child.ended.finally(() => {
+      clearTimeout(watchdog);
+      signal.removeEventListener('abort', end);
+    });
+    if (!signal.aborted) gone(delivered);
+    return { code, words: [hangs ? `no progress for ${stall / 1000} s` : how, ...child.lastWords] };
   }
 }
 
-function ended(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    // The guard may be gone before we close its pipe.
-    child.stdin?.on('error', () => {});
-    child.on('error', reject);
-    child.on('exit', (code, signal) => {
-      const end = code === 127 ? 'ffmpeg is not on the PATH: install it' : (signal ?? `exit code ${code}`);
-      child.on('close', () => resolve(end));
-      // Something that FFmpeg started may hold its standard error for ever.
-      setTimeout(() => {
-        child.stderr?.destroy();
-        resolve(end);
-      }, draining).unref();
-    });
-  });
+interface End {
+  code: Ending['code'];
+  words: string[];
 }
 
-/** A live view of the newest lines of standard error. */
-function keepLastWords(child: ChildProcess): string[] {
-  const lines: string[] = [];
-  let rest = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    const complete = (rest + text).split(/[\r\n]+/);
-    rest = (complete.pop() ?? '').slice(-keptColumns);
-    lines.push(...complete.filter((line) => line !== '').map((line) => masked(line.slice(0, keptColumns))));
-    lines.splice(0, lines.length - keptLines);
-  });
-  return lines;
+function failed(error: unknown): End {
+  return { code: null, words: [error instanceof Error ? error.message : String(error)] };
 }
 
 function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener('abort', () => {
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', done);
+    function done() {
       clearTimeout(timer);
+      signal.removeEventListener('abort', done);
       resolve();
-    });
+    }
   });
 }

@@ -1,0 +1,12 @@
+/** Longer lines lose their end. */
+const columns = 400;
+
+/** Hands over whole lines of a text that comes in pieces; holds no more than one line. */
+export function inLines(take: (line: string) => void): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split(/[\r\n]+/);
+    rest = (lines.pop() ?? '').slice(0, columns);
+    for (const line of lines) if (line !== '') take(line.slice(0, columns));
+  };
+}

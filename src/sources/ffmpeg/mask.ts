@@ -1,0 +1,17 @@
+/** `text` without the user names, passwords and query strings of URLs. */
+export function masked(text: string): string {
+  return text.replace(
+    // A password may hold an @: the last one before the path ends it, as FFmpeg reads it.
+    /([a-z][a-z0-9+.-]+:\/\/)([^\s/?#]*@)?([^\s?#'"]*)(\?(?:[^\s#'":]|:(?=[^\s'"]))*)?/gi,
+    (_, scheme, user, rest, query) => `${scheme}${user ? '***@' : ''}${rest}${query ? '?***' : ''}`,
+  );
+}
+
+/** Options whose values are secrets, or hold some. */
+const secretive = /pass|key|secret|token|auth|user|header|cookie/i;
+
+/** Masks URLs, and the values of secret options wherever they come up. */
+export function maskFor(args: readonly string[]): (text: string) => string {
+  const secrets = args.filter((each, index) => each !== '' && secretive.test(args[index - 1] ?? ''));
+  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), masked(text));
+}
