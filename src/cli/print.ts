@@ -1,4 +1,4 @@
-import { masked } from '../sources/ffmpeg/command.ts';
+import { masked } from '../sources/ffmpeg/mask.ts';
 import { type Configuration, effective } from './configuration.ts';
 
 /** Keys whose values nobody may see. */
