@@ -45,9 +45,12 @@ export class Lifecycle {
     const session = this.#parts.sessions.open({
       kind,
       stream,
-      remote: offerCredentials(offer),
-      mid: plan.tag,
-      candidates: new Set(plan.remote.candidates.map(({ ip, port }) => `${ip} ${port}`)),
+      // Copies: a string cut from the offer keeps all of it in memory.
+      ...structuredClone({
+        remote: offerCredentials(offer),
+        mid: plan.tag,
+        candidates: new Set(plan.remote.candidates.map(({ ip, port }) => `${ip} ${port}`)),
+      }),
     });
     this.#parts.opened(session);
     try {
