@@ -40,6 +40,7 @@ test('a wrong option is named by its path, with what to write instead', () => {
     [{ token: '' }, 'options.token: a secret is'],
     [{ announce: ['host.test'] }, 'options.announce.0: give an IP address'],
     [{ allowedOrigins: ['page.test/x'] }, 'options.allowedOrigins.0: give an origin'],
+    [{ allowedOrigins: ['https://[x'] }, 'options.allowedOrigins.0: give an origin'],
     [{ iceServers: [{ urls: 'http://x' }] }, 'options.iceServers.0.urls: give a URI such as stun:'],
     [{ iceServers: [{ urls: 'turn:x' }] }, 'options.iceServers.0: a TURN server needs'],
     [{ iceServers: [{ urls: 'stun:x>,<y' }] }, 'options.iceServers.0.urls: give a URI'],

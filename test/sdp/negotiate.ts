@@ -269,6 +269,13 @@ test('a publisher is received as a whole', () => {
   assert.not.match(plan.offer, '584920015');
 });
 
+test('simulcast is not taken up (RFC 8853 §5.3.2): the layers of a publisher are one', () => {
+  const layers = ['a=rid:0 send', 'a=rid:1 send', 'a=simulcast:send 0;1'];
+  const offer = edit(offerOf('obs-publish'), 'a=mid:1', 'a=mid:1', ...layers);
+  assert.not.match(answerTo(offer, { role: 'publish' }), /a=(rid|simulcast)/);
+  assert.not.match(exchange(offer, { role: 'publish' }).plan.offer, /a=(rid|simulcast)/);
+});
+
 test('a publisher gets feedback on loss, keyframes and its bitrate', () => {
   const answer = answerTo(publish, { role: 'publish' });
   assert.equal(answer.match(/(?<=^a=rtcp-fb:).*/gm), ['108 nack', '108 nack pli', '108 ccm fir', '108 goog-remb']);

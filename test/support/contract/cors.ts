@@ -14,7 +14,7 @@ const LINKS = [
   '<stuns:stun.test:5349>; rel="ice-server"',
   '<turn:turn.test:3478?transport=udp>; rel="ice-server"; username="a \\"user\\""; credential="pass\\\\word"; credential-type="password"',
 ].join(', ');
-const ORIGINS = { allowedOrigins: ['https://page.test', 'http://localhost:3000'] };
+const ORIGINS = { allowedOrigins: ['HTTPS://Page.test:443', 'http://localhost:3000', 'app://home'] };
 const TURN = { turn: { urls: 'turn:turn.test', secret: 'shared', ttlSeconds: 600 } };
 const HOOK = {
   iceServers: async (request: Request) => [{ urls: `stun:${new URL(request.url).searchParams.get('of')}` }],
@@ -96,6 +96,9 @@ export const cors: Row[] = [
       for (const [origin, allowed] of [
         ['https://page.test', 'https://page.test'],
         ['http://localhost:3000', 'http://localhost:3000'],
+        ['app://home', 'app://home'],
+        ['https://page.test:8443', null],
+        ['https://page.test.evil.test', null],
         ['https://evil.test', null],
         ['null', null],
       ] as const) {

@@ -73,6 +73,26 @@ export const session: Row[] = [
     },
   },
   {
+    name: 'PATCH: checks come in the order of the contract',
+    options: { ...DRAFT, token: 'secret-token' },
+    run: async (client) => {
+      const right = { Authorization: 'Bearer secret-token' };
+      const wrong = { Authorization: 'Bearer wrong-token' };
+      const { location } = await client.watch('/whep/live', { headers: right });
+      const status = async (headers: Record<string, string>, body: string) =>
+        (await client.send('PATCH', location, { headers, body })).status;
+      const large = 'x'.repeat(16 * 1024 + 1);
+      const other = { ...FRAGMENT, 'If-Match': '"other"' };
+      const restart = fragment().replace(UFRAG, 'abcdef');
+      assert.is(await status(wrong, large), 401, 'authorization before the type');
+      assert.is(await status(right, large), 415, 'the type before the size');
+      assert.is(await status(other, large), 413, 'the size before the form');
+      assert.is(await status(other, 'x'), 400, 'the form before the precondition');
+      assert.is(await status(other, restart), 412, 'the precondition before the generation');
+      assert.is(await status(FRAGMENT, restart), 428, 'a missing precondition as well');
+    },
+  },
+  {
     name: 'PATCH without If-Match: classic takes it',
     run: async (client) => {
       const { location } = await client.watch();

@@ -248,6 +248,9 @@ export const watch: Row[] = [
       assert.is(await status('/whep/live', bearer), 503, 'the cap of the stream before the type');
       await client.send('DELETE', session.location, bearer);
       assert.is(await status('/whep/live', { ...bearer, body: 'x'.repeat(200_000) }), 415, 'the type before the size');
+      const offer = (body: string) => status('/whep/live', { headers: { ...SDP, ...headers }, body });
+      assert.is(await offer('x'.repeat(200_000)), 413, 'the size before the form');
+      assert.is(await offer(edited(NEITHER, 'a=rtcp-mux')), 400, 'the rules before the codecs');
     },
   },
   {

@@ -14,6 +14,23 @@ export const whip: Row[] = [
     },
   },
   {
+    name: 'WHIP: checks come in the order of the contract',
+    options: { token: 'secret-token' },
+    run: async (client) => {
+      const headers = { Authorization: 'Bearer secret-token' };
+      const status = async (path: string, init?: RequestInit) => (await client.send('POST', path, init)).status;
+      assert.is(await status('/whip/'), 400, 'a missing id before authorization');
+      assert.is(await status('/whip/unknown'), 401, 'authorization before the stream');
+      assert.is(await status('/whip/unknown', { headers }), 404, 'the stream before the type');
+      assert.is(await status('/whip/live', { headers }), 409, 'who may publish before the type');
+      assert.is(await status('/whip/pub', { headers, body: 'x'.repeat(200_000) }), 415, 'the type before the size');
+      const large = { headers: { ...SDP, ...headers }, body: 'x'.repeat(200_000) };
+      assert.is(await status('/whip/pub', large), 413, 'the size before the form');
+      assert.is((await client.send('DELETE', '/whip/pub/')).text, 'missing resource id');
+      assert.is((await client.send('DELETE', '/whip/pub/unknown')).status, 404);
+    },
+  },
+  {
     name: 'WHIP: another type is 415, an empty or unreadable offer 400',
     run: async (client) => {
       const typed = await client.send('POST', '/whip/pub', { headers: { 'Content-Type': 'text/plain' }, body: 'x' });
