@@ -149,7 +149,8 @@ export class Metrics {
 
 /** OpenMetrics 1.0: a counter family is named without `_total`, nothing is blank, and the end is marked. */
 export function openMetrics(text: string): string {
-  return `${text.replace(/^(# (?:HELP|TYPE) \S+)_total /gm, '$1 ').replace(/\n{2,}/g, '\n')}# EOF\n`;
+  const counters = /^# HELP (\S+)_total (.*)\n# TYPE \1_total counter$/gm;
+  return `${text.replace(counters, '# HELP $1 $2\n# TYPE $1 counter').replace(/\n{2,}/g, '\n')}# EOF\n`;
 }
 
 let shared: Registry | undefined;

@@ -175,6 +175,30 @@ test('histograms are cumulative and end with +Inf, as a parser reads them', asyn
   await server.close();
 });
 
+test('in OpenMetrics each sample follows the type of its family, by a name that the type allows', async () => {
+  const { client, server } = await start();
+  await client.watch();
+  const headers = { Accept: 'application/openmetrics-text' };
+  const lines = (await client.send('GET', '/metrics', { headers })).text.split('\n');
+  const suffixes: Record<string, RegExp> = { counter: /^_total$/, gauge: /^$/, histogram: /^_(bucket|sum|count)$/ };
+  const families = new Set<string>();
+  let [family, type] = ['', ''];
+  for (const line of lines.slice(0, -2)) {
+    const [, kind, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    if (kind === 'TYPE') [family, type] = [name, rest];
+    else if (kind === 'HELP') assert.not(families.has(name), `${name} a second time`);
+    else {
+      assert.ok(line.startsWith(family), line);
+      const [sample = ''] = line.split(/[{ ]/);
+      assert.match(sample.slice(family.length), suffixes[type] ?? /never/, line);
+    }
+    families.add(family);
+  }
+  assert.ok(families.has('whep_requests') && families.has('process_cpu_seconds') && families.size > 30);
+  assert.equal(lines.slice(-2), ['# EOF', '']);
+  await server.close();
+});
+
 test('10,000 unknown stream ids make no series', async () => {
   const { client, server } = await start({ processMetrics: false });
   await server.fetch(client.request('POST', '/whep/first'));
