@@ -69,4 +69,4 @@ install_modules() {
 
 export DEBIAN_FRONTEND=noninteractive
 build_packages=(cmake=cmake make=make g++=g++ perl=perl pkg-config=pkg-config libclang=libclang-dev ffmpeg=ffmpeg ffprobe=ffmpeg)
-test_packages=(chromium=chromium nft=nftables ip=iproute2)
+test_packages=(chromium=chromium nft=nftables ip=iproute2 systemd-analyze=systemd)

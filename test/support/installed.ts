@@ -29,9 +29,9 @@ export interface Package {
 
 const target = 'build/npm';
 
-/** Makes both packages, by the command that the workflow runs. */
+/** Makes both packages, by the commands that the workflow runs. */
 export async function prebuild(): Promise<Built> {
-  await run('node', ['scripts/prebuild.mjs']);
+  for (const part of ['addon', 'package']) await run('node', ['scripts/prebuild.mjs', part]);
   const platform = readdirSync(target).find((name) => existsSync(join(target, name, 'fetch-whep.node')));
   if (platform === undefined) throw new Error('there is no platform package in build/npm');
   return { main: packageIn('fetch-whep'), platform: packageIn(platform) };

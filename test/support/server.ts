@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Stats } from '../../src/http/schemas.ts';
 import type { ServerOptions } from '../../src/index.ts';
 import { Child, type Ending } from './child.ts';
 import { eventually } from './eventually.ts';
@@ -28,9 +29,9 @@ export class RunningServer {
     return this.announcement.listening;
   }
 
-  async stats(): Promise<{ active_streams: number; active_peers: number }> {
+  async stats(): Promise<Stats> {
     const response = await fetch(`${this.url}/webrtc/stats`);
-    return (await response.json()) as { active_streams: number; active_peers: number };
+    return (await response.json()) as Stats;
   }
 
   viewers(count: number, limit?: number): Promise<true> {

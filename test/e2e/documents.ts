@@ -1,0 +1,80 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Chromium } from '../support/chromium.ts';
+import { commands } from '../support/documents.ts';
+import { eventually } from '../support/eventually.ts';
+import { startServer } from '../support/server.ts';
+
+const test = suite('what the documents say to type');
+const run = promisify(execFile);
+const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-test-'));
+let browser: Chromium;
+
+test.before(async () => {
+  browser = await Chromium.launch();
+  // The film that the reader has.
+  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25:duration=2'];
+  const sound = ['-f', 'lavfi', '-i', 'sine=duration=2'];
+  await run('ffmpeg', ['-loglevel', 'error', ...picture, ...sound, join(folder, 'film.mp4')]);
+});
+
+test.after(async () => {
+  await browser.close();
+  rmSync(folder, { recursive: true });
+});
+
+const lines = commands().filter(({ words }) => words[0] === 'ffmpeg');
+assert.ok(lines.length > 0);
+
+for (const { place, words } of lines) {
+  test(`${place}: the FFmpeg line plays`, async () => {
+    const server = await startServer('node', ['--stream', 'cam1=rtp:0,0']);
+    const { video, audio } = server.announcement.streams.cam1 ?? {};
+    const ports: Record<string, string> = { '5004': String(video), '5006': String(audio) };
+    const args = words.slice(1).map((word) => word.replace(/^(rtp:.*:)(\d+)$/, (_, to, port) => to + ports[port]));
+    const ffmpeg = spawn('ffmpeg', ['-loglevel', 'error', '-nostdin', ...args], { cwd: folder, stdio: 'ignore' });
+    try {
+      const cam1 = async () => (await server.stats()).streams.cam1;
+      await eventually('both legs', async () => {
+        const stream = await cam1();
+        return stream?.video?.active && stream.audio?.active;
+      });
+      const tab = await browser.watch(`${server.url}/play/cam1`);
+      await tab.frames(40);
+      assert.is((await tab.media()).audioChannels, 2);
+      assert.equal((await cam1())?.warnings, []);
+      await tab.page.close();
+      assert.equal(await server.stop(), { code: 0, signal: null });
+    } finally {
+      ffmpeg.kill('SIGKILL');
+      server.child.kill('SIGKILL');
+    }
+  });
+}
+
+test('examples/browser.js plays in a page of the server', async () => {
+  const server = await startServer('node', ['--stream', 'cam1=clip']);
+  try {
+    await server.live();
+    const tab = await browser.watch(server.url);
+    const script = readFileSync('examples/browser.js', 'utf8');
+    const body = `<!doctype html><link rel="icon" href="data:,"><video muted autoplay playsinline></video>
+      <script type="module">${script}</script>`;
+    await tab.page.route('**/page', (route) => route.fulfill({ contentType: 'text/html', body }));
+    await tab.page.goto(`${server.url}/page`);
+    await tab.frames(30);
+    await eventually('a frame number', () => tab.frameNumber());
+    assert.equal(tab.console, []);
+    await tab.page.close();
+    assert.equal(await server.stop(), { code: 0, signal: null });
+  } finally {
+    server.child.kill('SIGKILL');
+  }
+});
+
+test.run();
