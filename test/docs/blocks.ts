@@ -54,7 +54,7 @@ const PROGRAMS: Record<string, (args: string[], place: string) => void | Promise
       assert.ok(['--only', '--runtime'].includes(flag), flag);
   },
   'fetch-whep': ([command = '', ...args], place) => {
-    if (command === 'serve') return checkServe(args, place);
+    if (command === 'serve' || command === 'doctor') return checkServe(args, place);
     assert.is(command, 'bench', place);
     if (!args.includes('--help')) parseBenchOptions(args.slice(1));
   },
@@ -97,7 +97,7 @@ function checkServe(args: string[], place: string): void {
   if (args.includes('--help')) return;
   const runtime = args.indexOf('--runtime');
   const own = runtime < 0 ? args : args.toSpliced(runtime, 2);
-  const { host, port, tlsCert, tlsKey, logLevel, logFormat, config, ...server } = parseFlags(own);
+  const { host, port, tlsCert, tlsKey, logLevel, logFormat, config, ...server } = parseFlags(own, 'serve', []);
   assert.ok(config === undefined || existsSync(`examples/${config}`), place);
   parseOptions(server as ServerOptions);
 }

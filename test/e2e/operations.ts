@@ -18,7 +18,7 @@ test('systemd takes the unit, and has little to say against its sandbox', async 
   const unit = readFileSync('docs/fetch-whep.service', 'utf8');
   const [, program, command, flags] = /^ExecStart=(\S+) (\S+) (.+)$/m.exec(unit) ?? [];
   assert.equal([program, command], ['/usr/bin/fetch-whep', 'serve']);
-  parseFlags(flags?.split(' ') ?? []);
+  parseFlags(flags?.split(' ') ?? [], 'serve', []);
 
   const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-test-'));
   try {
@@ -63,7 +63,7 @@ test('the Dockerfile copies what is there and runs what exists', () => {
       case 'ENTRYPOINT': {
         const [program, command, ...args] = JSON.parse(words.join(' ')) as string[];
         assert.equal([program, command], ['fetch-whep', 'serve']);
-        parseFlags(args);
+        parseFlags(args, 'serve', []);
       }
     }
   }
