@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ServerOptions } from '../src/index.ts';
 import { admin } from './support/contract/admin.ts';
+import { answer } from './support/contract/answer.ts';
 import { auth } from './support/contract/auth.ts';
 import { type Booted, Client } from './support/contract/client.ts';
 import { clients } from './support/contract/clients.ts';
@@ -20,6 +21,7 @@ import { eventually } from './support/eventually.ts';
 /** The HTTP contract, a row for each sentence. */
 const ROWS: readonly Row[] = [
   ...watch,
+  ...answer,
   ...session,
   ...whip,
   ...auth,

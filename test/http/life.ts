@@ -1,104 +1,86 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createServer, Failure, type Server, type ServerOptions } from '../../src/index.ts';
-import { Clock } from '../support/clock.ts';
-import { Client, SDP, WATCH } from '../support/contract/client.ts';
-import { FakeEngine } from '../support/fake-engine.ts';
+import { SDP, WATCH } from '../support/contract/client.ts';
+import { inTime } from '../support/in-time.ts';
 
 const test = suite('sessions and streams in time');
 
-interface World {
-  clock: Clock;
-  engine: FakeEngine;
-  server: Server;
-  client: Client;
-  viewers(): number;
-  state(stream?: string): string | undefined;
-}
+test(
+  'a session that never connects is reaped after 15 s',
+  inTime({}, async ({ clock, engine, client, viewers }) => {
+    await client.watch();
+    await clock.advance(14_900);
+    assert.is(viewers(), 1);
+    await clock.advance(200);
+    assert.equal([viewers(), engine.peers.size], [0, 0]);
+    assert.is(await client.metric('whep_sessions_ended_total{reason="setup-timeout"}'), 1);
+    assert.is(await client.metric('whep_session_setup_failures_total{reason="setup-timeout"}'), 1);
+  }),
+);
 
-/** A test in time of its own. */
-function inTime(name: string, options: ServerOptions, run: (world: World) => Promise<void>): void {
-  test(name, async () => {
-    const clock = new Clock();
-    try {
-      const engine = new FakeEngine();
-      const server = await createServer({ engine, streams: { live: 'clip' }, ...options });
-      await run({
-        clock,
-        engine,
-        server,
-        client: new Client({ ...server, engine }),
-        viewers: () => [...server.sessions].length,
-        state: (stream = 'live') => server.streams.get(stream)?.state,
-      });
-      await server.close();
-    } finally {
-      clock.restore();
-    }
-  });
-}
-
-inTime('a session that never connects is reaped after 15 s', {}, async ({ clock, engine, client, viewers }) => {
-  await client.watch();
-  await clock.advance(14_900);
-  assert.is(viewers(), 1);
-  await clock.advance(200);
-  assert.equal([viewers(), engine.peers.size], [0, 0]);
-  assert.is(await client.metric('whep_sessions_ended_total{reason="setup-timeout"}'), 1);
-  assert.is(await client.metric('whep_session_setup_failures_total{reason="setup-timeout"}'), 1);
-});
-
-inTime('a session that connects stays, and its end is no setup failure', {}, async (world) => {
-  const { clock, engine, client, server, viewers } = world;
-  const { location } = await client.watch();
-  const id = location.split('/').at(-1) ?? '';
-  engine.emit({ type: 'session-connected', session: id });
-  await clock.advance(60_000);
-  assert.equal([viewers(), server.sessions.get(id)?.state], [1, 'connected']);
-  engine.emit({ type: 'session-ended', session: id, reason: 'consent-lost' });
-  assert.is(viewers(), 0);
-  assert.is(await client.metric('whep_sessions_ended_total{reason="consent-lost"}'), 1);
-  assert.is(await client.metric('whep_session_setup_failures_total{reason="consent-lost"}'), 0);
-});
-
-inTime('ICE and DTLS failures end a session and are counted by reason', {}, async ({ engine, client, viewers }) => {
-  for (const reason of ['ice-failed', 'dtls-failed', 'setup-timeout'] as const) {
+test(
+  'a session that connects stays, and its end is no setup failure',
+  inTime({}, async (world) => {
+    const { clock, engine, client, server, viewers } = world;
     const { location } = await client.watch();
-    engine.emit({ type: 'session-ended', session: location.split('/').at(-1) ?? '', reason });
+    const id = location.split('/').at(-1) ?? '';
+    engine.emit({ type: 'session-connected', session: id });
+    await clock.advance(60_000);
+    assert.equal([viewers(), server.sessions.get(id)?.state], [1, 'connected']);
+    engine.emit({ type: 'session-ended', session: id, reason: 'consent-lost' });
     assert.is(viewers(), 0);
-    assert.is(await client.metric(`whep_session_setup_failures_total{reason="${reason}"}`), 1);
-  }
-});
+    assert.is(await client.metric('whep_sessions_ended_total{reason="consent-lost"}'), 1);
+    assert.is(await client.metric('whep_session_setup_failures_total{reason="consent-lost"}'), 0);
+  }),
+);
 
-inTime('events of sessions and streams that are not there change nothing', {}, async ({ engine, viewers, client }) => {
-  await client.watch();
-  engine.emit(
-    { type: 'session-ended', session: 'unknown', reason: 'consent-lost' },
-    { type: 'session-connected', session: 'unknown' },
-    { type: 'leg-inactive', stream: 'unknown', leg: 'video', reason: 'silent' },
-    { type: 'leg-active', stream: 'unknown', leg: 'video' },
-    { type: 'warning', stream: 'unknown', code: 'x', text: '{x}' },
-    { type: 'log', level: 'info', text: '{x}' },
-  );
-  assert.is(viewers(), 1);
-});
+test(
+  'ICE and DTLS failures end a session and are counted by reason',
+  inTime({}, async ({ engine, client, viewers }) => {
+    for (const reason of ['ice-failed', 'dtls-failed', 'setup-timeout'] as const) {
+      const { location } = await client.watch();
+      engine.emit({ type: 'session-ended', session: location.split('/').at(-1) ?? '', reason });
+      assert.is(viewers(), 0);
+      assert.is(await client.metric(`whep_session_setup_failures_total{reason="${reason}"}`), 1);
+    }
+  }),
+);
 
-inTime('an engine that does not answer is 504 after 10 s, and the place is free', {}, async (world) => {
-  const { clock, engine, client, viewers } = world;
-  let made = () => {};
-  engine.script.addPeer = () =>
-    new Promise((resolve) => {
-      made = resolve;
-    });
-  const reply = client.send('POST', '/whep/live', { headers: SDP, body: WATCH });
-  await clock.advance(9_900);
-  assert.is(viewers(), 1);
-  await clock.advance(200);
-  assert.equal([(await reply).status, (await reply).text, viewers()], [504, 'create peer: timed out', 0]);
-  made();
-  await clock.advance(1);
-  assert.is(engine.peers.size, 0, 'what the engine makes too late is removed');
-});
+test(
+  'events of sessions and streams that are not there change nothing',
+  inTime({}, async ({ engine, viewers, client }) => {
+    await client.watch();
+    engine.emit(
+      { type: 'session-ended', session: 'unknown', reason: 'consent-lost' },
+      { type: 'session-connected', session: 'unknown' },
+      { type: 'leg-inactive', stream: 'unknown', leg: 'video', reason: 'silent' },
+      { type: 'leg-active', stream: 'unknown', leg: 'video' },
+      { type: 'warning', stream: 'unknown', code: 'x', text: '{x}' },
+      { type: 'log', level: 'info', text: '{x}' },
+    );
+    assert.is(viewers(), 1);
+  }),
+);
+
+test(
+  'an engine that does not answer is 504 after 10 s, and the place is free',
+  inTime({}, async (world) => {
+    const { clock, engine, client, viewers } = world;
+    let made = () => {};
+    engine.script.addPeer = () =>
+      new Promise((resolve) => {
+        made = resolve;
+      });
+    const reply = client.send('POST', '/whep/live', { headers: SDP, body: WATCH });
+    await clock.advance(9_900);
+    assert.is(viewers(), 1);
+    await clock.advance(200);
+    assert.equal([(await reply).status, (await reply).text, viewers()], [504, 'create peer: timed out', 0]);
+    made();
+    await clock.advance(1);
+    assert.is(engine.peers.size, 0, 'what the engine makes too late is removed');
+  }),
+);
 
 for (const hook of ['authorize', 'iceServers'] as const) {
   const asked: string[] = [];
@@ -106,10 +88,9 @@ for (const hook of ['authorize', 'iceServers'] as const) {
     asked.push(hook);
     return new Promise<never>(() => {});
   };
-  inTime(
+  test(
     `an ${hook} hook that never answers is a bare 500 after 10 s, and holds no place`,
-    { [hook]: never },
-    async (world) => {
+    inTime({ [hook]: never }, async (world) => {
       const { clock, client, viewers } = world;
       const reply = client.send('POST', '/whep/live', { headers: SDP, body: WATCH });
       let answered = false;
@@ -120,175 +101,136 @@ for (const hook of ['authorize', 'iceServers'] as const) {
       assert.equal([asked.length, answered, viewers()], [1, false, 0]);
       await clock.advance(200);
       assert.equal([(await reply).status, (await reply).text, viewers()], [500, 'internal error', 0]);
-    },
+    }),
   );
 }
 
-inTime('warnings that viewers cause are kept once each, and only the first eight', {}, async ({ engine, client }) => {
-  const entry = engine.streams.get('live');
-  if (entry?.facts.video === undefined) throw new Error('there is no stream');
-  entry.facts = { ...entry.facts, video: { ...entry.facts.video, profileLevelId: '640028' } };
-  const profiles = ['42001f', '42e01f', '4d001f', '58001f', '640c1f', '64081f', 'f4001f'];
-  for (const [at, profile] of profiles.entries()) {
-    for (const more of profiles.slice(at + 1)) {
-      const fmtp = (id: string) => `packetization-mode=1;profile-level-id=${id}`;
-      const body = WATCH.replaceAll(/profile-level-id=\w+/g, 'profile-level-id=x')
-        .replace(/packetization-mode=1;profile-level-id=x/, fmtp(profile))
-        .replace(/packetization-mode=1;profile-level-id=x/, fmtp(more));
-      const { location } = await client.watch('/whep/live', { body });
-      await client.send('DELETE', location);
+test(
+  'warnings that viewers cause are kept once each, and only the first eight',
+  inTime({}, async ({ engine, client }) => {
+    const entry = engine.streams.get('live');
+    if (entry?.facts.video === undefined) throw new Error('there is no stream');
+    entry.facts = { ...entry.facts, video: { ...entry.facts.video, profileLevelId: '640028' } };
+    const profiles = ['42001f', '42e01f', '4d001f', '58001f', '640c1f', '64081f', 'f4001f'];
+    for (const [at, profile] of profiles.entries()) {
+      for (const more of profiles.slice(at + 1)) {
+        const fmtp = (id: string) => `packetization-mode=1;profile-level-id=${id}`;
+        const body = WATCH.replaceAll(/profile-level-id=\w+/g, 'profile-level-id=x')
+          .replace(/packetization-mode=1;profile-level-id=x/, fmtp(profile))
+          .replace(/packetization-mode=1;profile-level-id=x/, fmtp(more));
+        const { location } = await client.watch('/whep/live', { body });
+        await client.send('DELETE', location);
+      }
     }
-  }
-  const { warnings = [] } = (await client.stats()).streams.live ?? {};
-  assert.equal([warnings.length, new Set(warnings).size], [8, 8]);
-});
+    const { warnings = [] } = (await client.stats()).streams.live ?? {};
+    assert.equal([warnings.length, new Set(warnings).size], [8, 8]);
+  }),
+);
 
-inTime('a silent stream is stalled; its viewers are closed after the grace time', {}, async (world) => {
-  const { clock, engine, client, viewers, state } = world;
-  await client.watch();
-  engine.emit({ type: 'session-connected', session: [...world.server.sessions][0]?.id ?? '' });
-  engine.leg('live', 'video', false);
-  engine.leg('live', 'audio', false);
-  assert.is(state(), 'stalled');
-  assert.is((await client.send('POST', '/whep/live')).status, 409);
-  await clock.advance(9_900);
-  assert.equal([viewers(), state()], [1, 'stalled']);
-  await clock.advance(200);
-  assert.equal([viewers(), state(), engine.peers.size], [0, 'ended', 0]);
-  for (const leg of ['video', 'audio']) {
-    assert.is(await client.metric(`whep_ffmpeg_leg_failures_total{stream="live",leg="${leg}"}`), 1);
-  }
-  assert.is(await client.metric('whep_sessions_ended_total{reason="stream-ended"}'), 1);
-  assert.is((await client.send('POST', '/whep/live')).status, 409);
-  engine.leg('live', 'video', true);
-  assert.is(state(), 'live');
-  await client.watch();
-});
-
-inTime('a source that comes back within the grace time keeps its viewers', {}, async (world) => {
-  const { clock, engine, client, viewers, state } = world;
-  await client.watch();
-  engine.emit({ type: 'session-connected', session: [...world.server.sessions][0]?.id ?? '' });
-  for (let round = 0; round < 3; round++) {
+test(
+  'a silent stream is stalled; its viewers are closed after the grace time',
+  inTime({}, async (world) => {
+    const { clock, engine, client, viewers, state } = world;
+    await client.watch();
+    engine.emit({ type: 'session-connected', session: [...world.server.sessions][0]?.id ?? '' });
     engine.leg('live', 'video', false);
     engine.leg('live', 'audio', false);
-    await clock.advance(9_000);
     assert.is(state(), 'stalled');
-    engine.leg('live', 'audio', true);
+    assert.is((await client.send('POST', '/whep/live')).status, 409);
+    await clock.advance(9_900);
+    assert.equal([viewers(), state()], [1, 'stalled']);
+    await clock.advance(200);
+    assert.equal([viewers(), state(), engine.peers.size], [0, 'ended', 0]);
+    for (const leg of ['video', 'audio']) {
+      assert.is(await client.metric(`whep_ffmpeg_leg_failures_total{stream="live",leg="${leg}"}`), 1);
+    }
+    assert.is(await client.metric('whep_sessions_ended_total{reason="stream-ended"}'), 1);
+    assert.is((await client.send('POST', '/whep/live')).status, 409);
     engine.leg('live', 'video', true);
     assert.is(state(), 'live');
-  }
-  await clock.advance(60_000);
-  assert.is(viewers(), 1);
-  assert.is(await client.metric('whep_ffmpeg_leg_failures_total{stream="live",leg="video"}'), 0);
-});
+    await client.watch();
+  }),
+);
 
-inTime('one leg that dies alone leaves the other playing and is counted', {}, async (world) => {
-  const { clock, engine, client, viewers, state } = world;
-  await client.watch();
-  engine.emit({ type: 'session-connected', session: [...world.server.sessions][0]?.id ?? '' });
-  engine.leg('live', 'audio', false);
-  await clock.advance(60_000);
-  assert.equal([viewers(), state()], [1, 'live']);
-  assert.is(await client.metric('whep_ffmpeg_leg_failures_total{stream="live",leg="audio"}'), 1);
-  engine.leg('live', 'video', false);
-  await clock.advance(9_900);
-  assert.is(viewers(), 1, 'the last leg has a grace time of its own');
-  await clock.advance(200);
-  assert.is(viewers(), 0);
-});
-
-inTime('a grace time of 0 ends viewers at once', { graceSeconds: 0 }, async ({ engine, client, viewers, state }) => {
-  await client.watch();
-  engine.leg('live', 'video', false);
-  assert.is(viewers(), 1);
-  engine.leg('live', 'audio', false);
-  assert.equal([viewers(), state()], [0, 'ended']);
-  assert.is(await client.metric('whep_ffmpeg_leg_failures_total{stream="live",leg="video"}'), 1);
-});
-
-inTime('a video leg makes a stream live once its profile is known', { streams: { cam: 'rtp:0' } }, async (world) => {
-  const { clock, engine, client, state } = world;
-  assert.is(state('cam'), 'starting');
-  const entry = engine.streams.get('cam');
-  if (entry === undefined) throw new Error('there is no stream');
-  entry.facts = { video: { active: true, bFrames: false } };
-  engine.emit({ type: 'leg-active', stream: 'cam', leg: 'video' });
-  assert.is(state('cam'), 'starting');
-  assert.is((await client.send('POST', '/whep/cam')).status, 409);
-  await clock.advance(10_100);
-  assert.is(state('cam'), 'stalled');
-  entry.facts = { video: { active: true, bFrames: false, profileLevelId: '42c01f' } };
-  assert.is(state('cam'), 'live');
-  await client.watch('/whep/cam');
-});
-
-inTime('a source that never delivers is starting, then stalled', { streams: { cam: 'rtp:0,0' } }, async (world) => {
-  const { clock, client, state } = world;
-  assert.is(state('cam'), 'starting');
-  await clock.advance(10_100);
-  assert.is(state('cam'), 'stalled');
-  assert.is((await client.send('POST', '/whep/cam')).status, 409);
-});
-
-inTime('the number of viewers is told once a second, however many come and go', {}, async (world) => {
-  const { clock, client, engine } = world;
-  const { location } = await client.watch();
-  engine.emit({ type: 'session-connected', session: location.split('/').at(-1) ?? '' });
-  const subscribed = await client.send('POST', `${location}/events`);
-  const events = await client.open('GET', subscribed.headers.get('location') ?? '');
-  const chunks: string[] = [];
-  const reading = events.body?.pipeTo(
-    new WritableStream({ write: (chunk: Uint8Array) => void chunks.push(new TextDecoder().decode(chunk)) }),
-  );
-  await clock.advance(2_000);
-  chunks.length = 0;
-  for (let index = 0; index < 6; index++) await client.watch();
-  await clock.advance(900);
-  assert.equal(chunks, []);
-  await clock.advance(200);
-  assert.equal(chunks, ['event: viewercount\ndata: {"viewercount":7}\n\n']);
-  await clock.advance(11_000);
-  assert.equal(chunks.length, 1);
-  await clock.advance(3_000);
-  assert.equal(chunks.slice(1), [':\n\n'], 'a sign of life, for proxies');
-  await client.send('DELETE', location);
-  await reading;
-});
-
-inTime('a client that does not read its events is cut off', {}, async ({ engine, client }) => {
-  const { location } = await client.watch();
-  const subscribed = await client.send('POST', `${location}/events`);
-  const events = await client.open('GET', subscribed.headers.get('location') ?? '');
-  for (let index = 0; index < 50; index++) {
-    for (const active of [false, true]) {
-      engine.leg('live', 'video', active);
-      engine.leg('live', 'audio', active);
+test(
+  'a source that comes back within the grace time keeps its viewers',
+  inTime({}, async (world) => {
+    const { clock, engine, client, viewers, state } = world;
+    await client.watch();
+    engine.emit({ type: 'session-connected', session: [...world.server.sessions][0]?.id ?? '' });
+    for (let round = 0; round < 3; round++) {
+      engine.leg('live', 'video', false);
+      engine.leg('live', 'audio', false);
+      await clock.advance(9_000);
+      assert.is(state(), 'stalled');
+      engine.leg('live', 'audio', true);
+      engine.leg('live', 'video', true);
+      assert.is(state(), 'live');
     }
-  }
-  const text = await events.text();
-  const count = text.match(/^event:/gm)?.length ?? 0;
-  assert.ok(count > 20 && count <= 33, `${count} events`);
-});
+    await clock.advance(60_000);
+    assert.is(viewers(), 1);
+    assert.is(await client.metric('whep_ffmpeg_leg_failures_total{stream="live",leg="video"}'), 0);
+  }),
+);
 
-inTime('closing ends everything once, and says so to who listens', {}, async (world) => {
-  const { engine, server, client, viewers } = world;
-  const { location } = await client.watch();
-  const subscribed = await client.send('POST', `${location}/events`);
-  const events = await client.open('GET', subscribed.headers.get('location') ?? '');
-  const [one, two] = [server.close(), server.close()];
-  assert.is((await client.send('POST', '/whep/live')).status, 503);
-  assert.is((await client.send('POST', '/whip/live')).status, 503);
-  assert.is((await client.send('GET', '/healthz')).status, 503);
-  assert.is((await client.send('GET', '/readyz')).status, 503);
-  await Promise.all([one, two]);
-  assert.equal([viewers(), engine.peers.size, engine.closed], [0, 0, true]);
-  assert.match(await events.text(), /event: reconnect\ndata: \{\}\n\n$/);
-  assert.is((await client.send('DELETE', location)).status, 204);
-  await server.streams.add('late', 'push').then(
-    () => assert.unreachable(),
-    (error) => assert.is(error instanceof Failure && error.code, 'closing'),
-  );
-});
+test(
+  'one leg that dies alone leaves the other playing and is counted',
+  inTime({}, async (world) => {
+    const { clock, engine, client, viewers, state } = world;
+    await client.watch();
+    engine.emit({ type: 'session-connected', session: [...world.server.sessions][0]?.id ?? '' });
+    engine.leg('live', 'audio', false);
+    await clock.advance(60_000);
+    assert.equal([viewers(), state()], [1, 'live']);
+    assert.is(await client.metric('whep_ffmpeg_leg_failures_total{stream="live",leg="audio"}'), 1);
+    engine.leg('live', 'video', false);
+    await clock.advance(9_900);
+    assert.is(viewers(), 1, 'the last leg has a grace time of its own');
+    await clock.advance(200);
+    assert.is(viewers(), 0);
+  }),
+);
+
+test(
+  'a grace time of 0 ends viewers at once',
+  inTime({ graceSeconds: 0 }, async ({ engine, client, viewers, state }) => {
+    await client.watch();
+    engine.leg('live', 'video', false);
+    assert.is(viewers(), 1);
+    engine.leg('live', 'audio', false);
+    assert.equal([viewers(), state()], [0, 'ended']);
+    assert.is(await client.metric('whep_ffmpeg_leg_failures_total{stream="live",leg="video"}'), 1);
+  }),
+);
+
+test(
+  'a video leg makes a stream live once its profile is known',
+  inTime({ streams: { cam: 'rtp:0' } }, async (world) => {
+    const { clock, engine, client, state } = world;
+    assert.is(state('cam'), 'starting');
+    const entry = engine.streams.get('cam');
+    if (entry === undefined) throw new Error('there is no stream');
+    entry.facts = { video: { active: true, bFrames: false } };
+    engine.emit({ type: 'leg-active', stream: 'cam', leg: 'video' });
+    assert.is(state('cam'), 'starting');
+    assert.is((await client.send('POST', '/whep/cam')).status, 409);
+    await clock.advance(10_100);
+    assert.is(state('cam'), 'stalled');
+    entry.facts = { video: { active: true, bFrames: false, profileLevelId: '42c01f' } };
+    assert.is(state('cam'), 'live');
+    await client.watch('/whep/cam');
+  }),
+);
+
+test(
+  'a source that never delivers is starting, then stalled',
+  inTime({ streams: { cam: 'rtp:0,0' } }, async (world) => {
+    const { clock, client, state } = world;
+    assert.is(state('cam'), 'starting');
+    await clock.advance(10_100);
+    assert.is(state('cam'), 'stalled');
+    assert.is((await client.send('POST', '/whep/cam')).status, 409);
+  }),
+);
 
 test.run();

@@ -69,6 +69,21 @@ test('200 clients that dribble their offers take no place, little memory, and no
   });
 });
 
+test('1000 POSTs at once against 50 places: exactly 50 get in, and after all have left, 50 again', async () => {
+  await withServer({ maxViewers: 50, maxViewersPerStream: 'none' }, async (server, client) => {
+    for (let round = 0; round < 2; round++) {
+      const replies = await Promise.all(
+        Array.from({ length: 1000 }, () => client.send('POST', '/whep/live', { headers: SDP, body: WATCH })),
+      );
+      const count = (status: number) => replies.filter((reply) => reply.status === status).length;
+      assert.equal([count(201), count(503)], [50, 950]);
+      await server.viewers(50);
+      await client.leave();
+      await server.viewers(0);
+    }
+  });
+});
+
 test('a session that never connects is gone after 15 s, 3 s either way, and leaves no socket', async () => {
   await withServer({ streams: { live: 'clip', cam: 'rtp:0,0' } }, async (server, client) => {
     const counted = async () => (await client.stats()).udp_ports_in_use;
