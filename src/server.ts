@@ -5,6 +5,7 @@ import type { Hub } from './hub.ts';
 import { parseSource, parseStreamId } from './options.ts';
 import type { Session } from './sessions.ts';
 import { createSource } from './sources/create.ts';
+import { checkFrame } from './sources/push.ts';
 import type { Source, SourceKind } from './sources/source.ts';
 import type { SourceInput } from './sources/spec.ts';
 import type { Stream } from './streams.ts';
@@ -70,12 +71,22 @@ export class Streams {
   }
 
   /**
-   * Hands over one frame of a `push` stream: an H264 access unit or an Opus packet, with its time in microseconds. False
-   * when it was refused because the engine is behind. Throws a `Failure`: `stream-not-found`, `bad-request`.
+   * Hands over one frame of a `push` stream: a whole H264 access unit (Annex B, or AVCC with lengths of four bytes; its
+   * parameter sets once at least, also as an AVC decoder configuration record) or one Opus packet. `timestamp` is in
+   * microseconds, on any clock that both legs share. The data is copied.
+   *
+   * False when the frame was refused because the engine is behind: drop it, and go on with a keyframe. Throws a
+   * `Failure`: `stream-not-found`; `bad-request` for what is no frame, and for a leg that the stream does not have.
    */
   push(id: string, leg: LegKind, data: Uint8Array, timestamp: number): boolean {
-    if (this.#hub.streams.require(id).source.kind !== 'push') {
+    const { source } = this.#hub.streams.require(id);
+    const { ingress } = source;
+    if (typeof ingress === 'function' || ingress.kind !== 'push') {
       throw new Failure('bad-request', `stream "${id}" takes no frames: its source is not push`);
+    }
+    checkFrame(leg, data, timestamp);
+    if (!ingress.legs.includes(leg)) {
+      throw new Failure('bad-request', `stream "${id}" has no ${leg}: name it in the legs of its source`);
     }
     return this.#hub.engine.push(id, leg, data, timestamp);
   }

@@ -1,4 +1,4 @@
-import { masked } from '../sources/ffmpeg/mask.ts';
+import { masked, maskFor } from '../sources/ffmpeg/mask.ts';
 import { type Configuration, effective } from './configuration.ts';
 
 /** Keys whose values nobody may see. */
@@ -12,5 +12,10 @@ export function printed(configuration: Configuration): string {
 function harmless(key: string, value: unknown): unknown {
   if (SECRET.test(key) && value !== undefined) return '***';
   if (value === Number.POSITIVE_INFINITY) return 'none';
+  if (key === 'args' && isTexts(value)) return value.map(maskFor(value));
   return typeof value === 'string' ? masked(value) : value;
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }

@@ -190,11 +190,14 @@ test('secrets are printed nowhere, wherever they were given', () => {
     adminToken: 'hush-2',
     turn: { urls: 'turn:x', secret: 'hush-3' },
     iceServers: [{ urls: 'turn:y', username: 'me', credential: 'hush-4' }],
-    streams: { cam: 'ffmpeg:rtsp://user:hush-5@camera.test/live?key=hush-6' },
+    streams: {
+      cam: 'ffmpeg:rtsp://user:hush-5@camera.test/live?key=hush-6',
+      box: { ffmpeg: { input: 'http://box.test/live', args: ['-headers', 'Authorization: hush-7'] } },
+    },
   });
   const text = printed(configure(['--config', config]));
   assert.not.match(text, /hush/);
-  assert.is(text.match(/\*\*\*/g)?.length, 6);
+  assert.is(text.match(/\*\*\*/g)?.length, 7);
 });
 
 test('an operator hears of a server that others reach without a token, or with one in clear text', () => {

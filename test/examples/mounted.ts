@@ -11,6 +11,7 @@ import { currentRuntime, RUNTIMES, type Runtime } from '../support/runtimes.ts';
 /** Where each example serves, and on what it runs. */
 const EXAMPLES: { name: string; prefix: string; runtimes: readonly Runtime[] }[] = [
   { name: 'embed', prefix: '', runtimes: RUNTIMES },
+  { name: 'push', prefix: '', runtimes: RUNTIMES },
   { name: 'hono', prefix: '/live', runtimes: RUNTIMES },
   { name: 'itty-router', prefix: '/live', runtimes: RUNTIMES },
   { name: 'node', prefix: '/live', runtimes: ['node'] },

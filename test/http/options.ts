@@ -161,17 +161,6 @@ test('an addition that fails leaves the id free', async () => {
   await server.close();
 });
 
-test('frames go to push streams and to no others', async () => {
-  const engine = new FakeEngine();
-  const server = await createServer({ engine, streams: { frames: 'push', live: 'clip' } });
-  const data = new Uint8Array([1, 2, 3]);
-  assert.is(server.streams.push('frames', 'video', data, 40_000), true);
-  assert.equal(engine.pushed, [{ stream: 'frames', leg: 'video', data, timestamp: 40_000 }]);
-  const refused = (id: string) => codeOf(Promise.resolve().then(() => server.streams.push(id, 'video', data, 0)));
-  assert.equal([await refused('live'), await refused('unknown')], ['bad-request', 'stream-not-found']);
-  await server.close();
-});
-
 test('the snapshot is what the statistics route answers, the metrics what the scrape gets', async () => {
   const server = await createServer({ engine: new FakeEngine(), streams: { live: 'clip' }, processMetrics: false });
   const response = await server.fetch(new Request('http://x/webrtc/stats'));

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { clipSource } from '../../src/sources/clip.ts';
+import { clipFrames, nalUnits, oggPackets } from '../support/clip.ts';
 
 const test = suite('clip');
 
@@ -10,42 +11,10 @@ function clip() {
   return ingress;
 }
 
-/** NAL unit types in order (H.264 table 7-1), from start code to start code. */
-function nalTypes(annexB: Uint8Array): number[] {
-  const types: number[] = [];
-  for (let at = 0; at + 3 < annexB.length; at++) {
-    if (annexB[at] === 0 && annexB[at + 1] === 0 && annexB[at + 2] === 1) types.push((annexB[at + 3] ?? 0) & 0x1f);
-  }
-  return types;
-}
-
-/** The packets of a one-stream Ogg file (RFC 3533 §6), headers included. */
-function oggPackets(file: Uint8Array): Uint8Array[] {
-  const packets: Uint8Array[] = [];
-  let begun: number[] = [];
-  for (let page = 0; page < file.length; ) {
-    const segments = file.subarray(page + 27, page + 27 + (file[page + 26] ?? 0));
-    let at = page + 27 + segments.length;
-    for (const length of segments) {
-      begun.push(...file.subarray(at, at + length));
-      at += length;
-      if (length < 255) {
-        packets.push(Uint8Array.from(begun));
-        begun = [];
-      }
-    }
-    page = at;
-  }
-  return packets;
-}
-
 test('the video is 300 frames, each behind a delimiter, an IDR with its parameter sets every 60', () => {
-  const { video, framesPerSecond } = clip();
-  const frames: number[][] = [];
-  for (const type of nalTypes(video)) {
-    if (type === 9) frames.push([]);
-    frames.at(-1)?.push(type);
-  }
+  const { pictures, framesPerSecond } = clipFrames();
+  // NAL unit types (H.264 table 7-1).
+  const frames = pictures.map((picture) => nalUnits(picture).map(([header = 0]) => header & 0x1f));
   assert.is(framesPerSecond, 30);
   assert.is(frames.length, 300);
   frames.forEach((types, index) => {

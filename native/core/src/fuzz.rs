@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access_unit::nal_units;
 use crate::audio::Toc;
 use crate::counters::LegCounters;
 use crate::frame::Kind;
-use crate::h264::{Payloads, Unit, annex_b, units};
+use crate::h264::{Payloads, Unit, units};
 use crate::rtcp;
 use crate::rtp::{MAX_PAYLOAD, RtpPacket};
 use crate::source::{Output, Source};
@@ -72,7 +73,9 @@ pub fn h264(data: &[u8]) {
         }
         assert_eq!(whole, split, "nothing is lost");
     }
-    assert!(annex_b(data).map(<[u8]>::len).sum::<usize>() <= data.len(), "units lie within the stream");
+    let pushed = nal_units(data).unwrap_or_default();
+    assert!(pushed.iter().map(|unit| unit.len()).sum::<usize>() <= data.len(), "units lie within the access unit");
+    assert!(pushed.iter().all(|unit| !unit.is_empty()), "no unit is empty");
 }
 
 /// Parameter sets.

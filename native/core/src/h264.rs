@@ -177,23 +177,6 @@ impl Payloads {
     }
 }
 
-/// The NAL units of an Annex B byte stream (ITU-T H.264 annex B), empty ones left out.
-pub fn annex_b(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = after_start_code(stream);
-    std::iter::from_fn(move || {
-        let unit = rest?;
-        let end = (0..unit.len()).find(|&at| unit[at..].starts_with(&[0, 0, 1])).unwrap_or(unit.len());
-        rest = after_start_code(&unit[end..]);
-        let trailing = unit[..end].iter().rev().take_while(|&&byte| byte == 0).count();
-        Some(&unit[..end - trailing])
-    })
-    .filter(|unit| !unit.is_empty())
-}
-
-fn after_start_code(stream: &[u8]) -> Option<&[u8]> {
-    stream.windows(3).position(|window| window == [0, 0, 1]).map(|at| &stream[at + 3..])
-}
-
 /// The start of a slice header (ITU-T H.264 §7.3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
@@ -359,14 +342,6 @@ mod tests {
         assert_eq!(collect(&[0x78, 0]), Err(PayloadError::Truncated));
         assert_eq!(collect(&[0, 0, 0, 1, 0x65]), Err(PayloadError::AnnexB));
         assert_eq!(collect(&[0x1d, 1, 2]), Err(PayloadError::Unsupported));
-    }
-
-    #[test]
-    fn annex_b_has_three_and_four_byte_start_codes() {
-        let stream = [0, 0, 0, 1, 9, 0x10, 0, 0, 1, 0x67, 5, 0, 0, 0, 1, 0x65, 7, 7, 0, 0, 1];
-        let units: Vec<_> = annex_b(&stream).collect();
-        assert_eq!(units, [&[9, 0x10][..], &[0x67, 5], &[0x65, 7, 7]]);
-        assert_eq!(annex_b(&[1, 2, 3]).count(), 0);
     }
 
     #[test]

@@ -142,12 +142,20 @@ impl Leg {
         self.sender = None;
     }
 
-    /// Takes a whole frame from a program: an H264 access unit or an Opus packet. `timestamp` in ticks, wrapping.
-    pub fn push(&mut self, data: &[u8], timestamp: u32, now: Time, out: &mut impl FnMut(Frame, bool)) {
+    /// Takes a whole frame from a program: an H264 access unit or an Opus packet. `timestamp` in ticks, wrapping. True
+    /// when something came of it.
+    pub fn push(&mut self, data: &[u8], timestamp: u32, now: Time, out: &mut impl FnMut(Frame, bool)) -> bool {
         self.counters.packets.add(1);
         self.counters.bytes.add(data.len() as u64);
-        self.last_packet = Some(now);
-        self.media.push(data, timestamp, now, out);
+        let mut delivered = false;
+        self.media.push(data, timestamp, now, &mut |frame: Frame, jumped| {
+            delivered = true;
+            out(frame, jumped);
+        });
+        if delivered {
+            self.last_packet = Some(now);
+        }
+        delivered
     }
 
     /// The sender's report came.

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access_unit;
 pub mod audio;
 pub mod clip;
 pub mod clock;

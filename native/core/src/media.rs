@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::audio::Toc;
 use crate::counters::{DropReason, LegCounters};
 use crate::frame::{ClockPoint, Frame, Kind};
-use crate::h264::{Payloads, annex_b};
+use crate::h264::Payloads;
 use crate::rtp::{MAX_PAYLOAD, RtpPacket};
 use crate::sps::Sps;
 use crate::time::Time;
@@ -35,6 +35,8 @@ pub struct Facts {
     pub gop: Option<(u64, u64)>,
     /// Channels of the newest Opus packet.
     pub channels: Option<u8>,
+    /// A program pushed what is neither Annex B nor AVCC.
+    pub not_h264: bool,
     /// The sound is AAC: its time stamps go in steps that no Opus packet lasts.
     pub not_opus: bool,
     /// The parameter set changed while the stream went on.
@@ -83,13 +85,16 @@ impl Media {
         }
     }
 
-    /// A whole frame: an Annex B access unit or an Opus packet.
+    /// A whole frame: an access unit, as Annex B or AVCC, or an Opus packet.
     pub fn push(&mut self, data: &[u8], timestamp: u32, now: Time, out: &mut impl FnMut(Frame, bool)) {
         let Self { counters, assembler, output } = self;
         match output.kind {
-            Kind::Video => assembler.push_access_unit(annex_b(data), timestamp, counters, &mut |unit| {
-                output.picture(unit, now, out);
-            }),
+            Kind::Video => {
+                let valid = assembler.push_access_unit(data, timestamp, counters, &mut |unit| {
+                    output.picture(unit, now, out);
+                });
+                output.facts.not_h264 |= !valid;
+            }
             Kind::Audio => output.sound(data, timestamp, counters, now, out),
         }
     }

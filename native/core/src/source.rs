@@ -144,14 +144,14 @@ impl Source {
         };
         let Some(side) = side else { return };
         let wall = capture.as_nanos() as i128;
-        side.leg.push(data, ticks(capture, kind.rate()) as u32, now, &mut |frame, jumped| {
+        let delivered = side.leg.push(data, ticks(capture, kind.rate()) as u32, now, &mut |frame, jumped| {
             if jumped {
                 clock.restart(kind);
             }
             clock.capture(kind, wall, frame.timestamp);
             emit(clock, frame, false, now, out);
         });
-        if !side.active {
+        if delivered && !side.active {
             side.active = true;
             side.first_packet.get_or_insert(now);
             out.notices.push(Notice::Active(kind));

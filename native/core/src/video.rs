@@ -1,6 +1,7 @@
 //! From RTP payloads to access units that a decoder can take: whole, in an unbroken chain from an IDR picture, and
 //! with parameter sets before each IDR picture.
 
+use crate::access_unit::nal_units;
 use crate::counters::{DropReason, LegCounters};
 use crate::h264::{PayloadError, Payloads, Slice, Unit, nal, units};
 use crate::sps::{Sps, picture_parameter_set_id};
@@ -100,20 +101,25 @@ impl Assembler {
         self.chain = false;
     }
 
-    /// A whole access unit from a program rather than from packets.
-    pub fn push_access_unit<'a>(
+    /// A whole access unit from a program rather than from packets; false when it is none.
+    pub fn push_access_unit(
         &mut self,
-        nals: impl Iterator<Item = &'a [u8]>,
+        data: &[u8],
         timestamp: u32,
         counters: &LegCounters,
         out: &mut impl FnMut(AccessUnit),
-    ) {
+    ) -> bool {
         self.finish(counters, out);
+        let nals = nal_units(data);
         let mut payloads = Payloads::with_capacity(self.size_hint);
-        nals.filter(|unit| unit[0] & 0x1f != ACCESS_UNIT_DELIMITER).for_each(|unit| payloads.push_nal(unit));
-        let damage = (payloads.total() > MAX_ACCESS_UNIT).then_some(DropReason::Oversized);
+        nals.iter().flatten().filter(|unit| travels(unit[0] & 0x1f)).for_each(|unit| payloads.push_nal(unit));
+        let damage = match nals {
+            None => Some(DropReason::Malformed),
+            Some(_) => (payloads.total() > MAX_ACCESS_UNIT).then_some(DropReason::Oversized),
+        };
         self.current = Some(Assembly { timestamp, payloads, oversized_payload: false, damage, after_gap: false });
         self.finish(counters, out);
+        damage != Some(DropReason::Malformed)
     }
 
     /// What came last could be decoded, and what comes next can.
@@ -188,7 +194,10 @@ impl Assembler {
     }
 }
 
-const ACCESS_UNIT_DELIMITER: u8 = 9;
+/// Delimiters and filler are for byte streams; types past 23 mean something else in RTP (RFC 6184 §5.2).
+fn travels(kind: u8) -> bool {
+    matches!(kind, 1..=8 | 10 | 11 | 13..=23)
+}
 
 /// What an access unit is made of.
 #[derive(Debug, Default)]

@@ -16,6 +16,8 @@ pub enum Warning {
     NoParameterSets,
     /// Viewers wait, or cannot join at all.
     NoKeyframe,
+    /// What a program pushes is no H264.
+    NotH264,
     /// The audio leg carries AAC.
     NotOpus,
     /// Datagrams get lost on the way here.
@@ -36,6 +38,7 @@ impl Warning {
             Self::AnnexB => "annex-b",
             Self::NoParameterSets => "no-parameter-sets",
             Self::NoKeyframe => "no-keyframe",
+            Self::NotH264 => "not-h264",
             Self::NotOpus => "not-opus",
             Self::Loss => "loss",
         }
@@ -55,6 +58,10 @@ impl Warning {
             }
             Self::NoKeyframe => {
                 "no keyframe has come for 10 seconds, so nobody can join quickly; encode with a short GOP, such as -g 60"
+            }
+            Self::NotH264 => {
+                "pushed video is dropped: it is neither Annex B nor AVCC with lengths of four bytes that add up; push whole \
+                 H264 access units"
             }
             Self::NotOpus => {
                 "the audio is AAC, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: \
@@ -82,6 +89,7 @@ pub fn of_video(
         (Warning::BFrames, facts.bidirectional),
         (Warning::AnnexB, annex_b),
         (Warning::NoParameterSets, no_sets),
+        (Warning::NotH264, facts.not_h264),
         (Warning::NoKeyframe, no_keyframe && !annex_b && !no_sets),
         (Warning::Loss, counters.count(DropReason::Lost) >= LOST_PACKETS),
     ]
