@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Chromium } from '../support/chromium.ts';
@@ -57,24 +58,42 @@ for (const { place, words } of lines) {
   });
 }
 
-test('examples/browser.js plays in a page of the server', async () => {
-  const server = await startServer('node', ['--stream', 'cam1=clip']);
-  try {
-    await server.live();
-    const tab = await browser.watch(server.url);
-    const script = readFileSync('examples/browser.js', 'utf8');
-    const body = `<!doctype html><link rel="icon" href="data:,"><video muted autoplay playsinline></video>
-      <script type="module">${script}</script>`;
-    await tab.page.route('**/page', (route) => route.fulfill({ contentType: 'text/html', body }));
-    await tab.page.goto(`${server.url}/page`);
-    await tab.frames(30);
-    await eventually('a frame number', () => tab.frameNumber());
-    assert.equal(tab.console, []);
-    await tab.page.close();
-    assert.equal(await server.stop(), { code: 0, signal: null });
-  } finally {
-    server.child.kill('SIGKILL');
-  }
-});
+for (const name of ['browser.js', 'page.js', 'player.js']) {
+  test(`examples/${name} plays in a page of the server`, async () => {
+    const server = await startServer('node', ['--stream', 'cam1=clip']);
+    try {
+      await server.live();
+      const tab = await browser.watch(server.url);
+      const body = `<!doctype html><link rel="icon" href="data:,"><video muted autoplay playsinline></video>
+        <script type="module">${await bundled(name, server.url)}</script>`;
+      await tab.page.route('**/page', (route) => route.fulfill({ contentType: 'text/html', body }));
+      await tab.page.goto(`${server.url}/page`);
+      await tab.frames(30);
+      await eventually('a frame number', () => tab.frameNumber());
+      assert.equal(
+        tab.console.filter((line) => !line.startsWith('debug: ')),
+        [],
+      );
+      await tab.page.close();
+      assert.equal(await server.stop(), { code: 0, signal: null });
+    } finally {
+      server.child.kill('SIGKILL');
+    }
+  });
+}
+
+/** As a bundler makes it for the reader's page; the server's address is that of the test. */
+async function bundled(name: string, url: string): Promise<string> {
+  const contents = readFileSync(`examples/${name}`, 'utf8').replace('https://live.example.org', url);
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: process.cwd() },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'error',
+  });
+  return outputFiles[0]?.text ?? '';
+}
 
 test.run();

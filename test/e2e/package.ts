@@ -104,6 +104,7 @@ for (const module of [
   test(`its types hold under ${module.join(' ')}, also without those of Node`, async () => {
     const program = (leg: string) => `
       import { createServer, Failure, type ServerOptions } from 'fetch-whep';
+      import { play, type PlayerStats } from 'fetch-whep/player';
       import { serve } from 'fetch-whep/serve';
       const options: ServerOptions = { streams: { cam1: 'rtp:5004,5006' } };
       const server = await createServer(options);
@@ -112,11 +113,13 @@ for (const module of [
       const states: ('starting' | 'live' | 'stalled' | 'ended')[] = [...server.streams].map(({ state }) => state);
       const rate: number = server.snapshot().streams.cam1?.video?.frames_per_second ?? 0;
       server.streams.push('cam1', '${leg}', new Uint8Array(), 0);
-      export { answer, Failure, rate, states, url };`;
+      const player = play(document.createElement('video'), url, { onState: ({ phase }) => phase === 'playing' });
+      const stats: PlayerStats | undefined = await player.stats();
+      export { answer, Failure, rate, states, stats };`;
     await compile(program('video'), module);
     await compile(program('subtitles'), module).then(
       () => assert.unreachable('a leg that does not exist'),
-      (error: Error) => assert.match(error.message, /user\.ts\(10,.*'"subtitles"' is not assignable/),
+      (error: Error) => assert.match(error.message, /user\.ts\(11,.*'"subtitles"' is not assignable/),
     );
   });
 }
@@ -148,8 +151,8 @@ test('from an empty folder it plays in Chromium, on every runtime', async () => 
 });
 
 test('npm puts the command where npx finds it', async () => {
-  const { stdout } = await run(join(installed.folder, 'node_modules/.bin/fetch-whep'), ['--help']);
-  assert.match(stdout, /^Usage: fetch-whep COMMAND/);
+  const { stdout } = await run(join(installed.folder, 'node_modules/.bin/fetch-whep'), ['--version']);
+  assert.match(stdout, String(built.main.manifest.version));
 });
 
 test('where the packages of both C libraries are installed, the one that loads is taken', async () => {
