@@ -89,8 +89,8 @@ const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method, Operat
   '/metrics': { GET: { summary: 'Metrics for Prometheus', gives: { 200: TEXT } } },
   '/healthz': { GET: { summary: 'Whether the server serves', gives: { 200: TEXT }, fails: [503] } },
   '/readyz': { GET: { summary: 'Whether the engine runs', gives: { 200: TEXT }, fails: [503] } },
-  '/': { GET: { summary: 'A page that lists the streams', gives: { 200: HTML } } },
-  '/play/:id': { GET: { summary: 'A page that plays a stream', gives: { 200: HTML } } },
+  '/': { GET: { summary: 'A page that lists the streams', gives: { 200: HTML, 308: undefined } } },
+  '/play/:id': { GET: { summary: 'A page that plays a stream', gives: { 200: HTML, 308: undefined } } },
   '/openapi.json': { GET: { summary: 'This document', gives: { 200: { type: 'application/json' } } } },
   '/api/streams': {
     GET: { summary: 'All streams', token: 'adminToken', gives: { 200: asJson(streamList) }, fails: [401, 403] },

@@ -12,7 +12,7 @@ const asked: { action: Action; stream: string | undefined }[] = [];
 const HOOK = {
   authorize: (request: Request, facts: { action: Action; stream: string | undefined }) => {
     asked.push(facts);
-    if (facts.stream === 'idle') return new Response('pay first', { status: 402, headers: { 'X-Price': '1' } });
+    if (facts.stream === 'idle') return new Response('not here', { status: 403, headers: { 'X-Reason': '1' } });
     return request.headers.get('authorization') === 'Bearer of-the-hook';
   },
 };
@@ -81,7 +81,7 @@ export const auth: Row[] = [
       const challenge = wrong.headers.get('www-authenticate');
       assert.equal([wrong.status, challenge], [403, 'Bearer error="insufficient_scope"']);
       const own = await client.send('POST', '/whep/idle', { headers: SDP, body: WATCH });
-      assert.equal([own.status, own.text, own.headers.get('x-price')], [402, 'pay first', '1']);
+      assert.equal([own.status, own.text, own.headers.get('x-reason')], [403, 'not here', '1']);
     },
   },
   {

@@ -4,6 +4,7 @@ import { stats } from '../../../src/http/schemas.ts';
 import { checkAnswer } from '../answer-rules.ts';
 import type { FakeEngine } from '../fake-engine.ts';
 import { offerOf } from '../offers.ts';
+import { type Description, isDescribed, readDescription } from './described.ts';
 
 /** A server under test. */
 export interface Booted {
@@ -39,6 +40,8 @@ const CORS = {
   'access-control-expose-headers': 'Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch',
 };
 
+const descriptions = new WeakMap<Booted, Promise<Description>>();
+
 /** Sends requests, and holds every response to what the contract says of all of them. */
 export class Client {
   readonly #booted: Booted;
@@ -71,11 +74,12 @@ export class Client {
     const reply = { status: response.status, headers: response.headers, text: await response.text() };
     const what = `${method} ${path}: ${reply.status} ${reply.text.slice(0, 200)}`;
     assert.match(reply.headers.get('x-request-id') ?? '', /^[\w-]{22}$/, what);
-    if (/^\/wh[ei]p(\/|$)/.test(path.replace(this.#booted.prefix ?? '', ''))) {
+    if (/^\/wh[ei]p(\/|$)/.test(this.#own(path))) {
       for (const [name, value] of Object.entries(CORS)) assert.is(reply.headers.get(name), value, `${what}: ${name}`);
       const origins = reply.headers.get('access-control-allow-origin');
       assert.ok(origins === '*' || reply.headers.get('vary') === 'Origin', `${what}: for ${origins}`);
     }
+    assert.ok(isDescribed(await this.#description(), method, this.#own(path), reply.status), `${what}: not described`);
     if (reply.status === 201 && reply.headers.get('content-type') === 'application/sdp') {
       await this.#joined(path, init, reply);
     }
@@ -103,6 +107,22 @@ export class Client {
   /** Ends what this row began, so that the next one finds every place free. */
   async leave(headers: Record<string, string> = {}): Promise<void> {
     for (const path of this.#sessions.splice(0)) await (await this.open('DELETE', path, { headers })).body?.cancel();
+  }
+
+  /** A path below the one that the server is mounted on. */
+  #own(path: string): string {
+    const { prefix = '' } = this.#booted;
+    return path.startsWith(prefix) ? path.slice(prefix.length) : path;
+  }
+
+  #description(): Promise<Description> {
+    const known = descriptions.get(this.#booted);
+    if (known) return known;
+    const asked = this.open('GET', `${this.#booted.prefix ?? ''}/openapi.json`)
+      .then((response) => response.text())
+      .then(readDescription);
+    descriptions.set(this.#booted, asked);
+    return asked;
   }
 
   async #joined(path: string, init: Init | undefined, { headers, text }: Reply): Promise<void> {
