@@ -70,8 +70,9 @@ export interface ServerOptions {
   /** TURN servers that share `secret` with us: clients get credentials that work for `ttlSeconds` (a day by default). */
   turn?: { urls: string | readonly string[]; secret: string; ttlSeconds?: number | undefined } | undefined;
   /**
-   * Token bucket per client for POST and PATCH. The client is `key(request)`, by default the address of its socket where
-   * the host tells (srvx and our own `serve` do); clients that cannot be told apart share one bucket.
+   * Token bucket per client for POST and PATCH. The client is `key(request)`, by default the address of its socket (of
+   * IPv6 the first 64 bits) where the host tells (srvx and our own `serve` do); clients that cannot be told apart share
+   * one bucket.
    */
   rateLimit?:
     | { perSecond: number; burst?: number | undefined; key?: ((request: Request) => string) | undefined }

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { Failure } from '../errors.ts';
 import type { Settings } from '../options.ts';
 
@@ -55,5 +56,13 @@ function keyOf(key: unknown): string {
 
 /** srvx puts the address on the request. Where nobody does, all clients are one. */
 function socketAddress(request: Request): string {
-  return 'ip' in request && typeof request.ip === 'string' ? request.ip : '';
+  return 'ip' in request && typeof request.ip === 'string' ? hostOf(request.ip) : '';
+}
+
+/** RFC 4291 §2.5.4: an IPv6 host has the last 64 bits to itself, and as many addresses. */
+function hostOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
+  const zeros = Array<string>(8 - head.length - tail.length).fill('0');
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':');
 }

@@ -135,6 +135,20 @@ test('the rate limit tells clients apart by the address srvx gives, and forgets 
   assert.is(took(limiter, from('192.0.2.2')), 'yes', 'forgotten');
 });
 
+test('an IPv6 client is its network of 64 bits, an IPv4 client its address however it is written', () => {
+  const limiter = new RateLimiter(parseOptions({ rateLimit: { perSecond: 0.001, burst: 1 } }).rateLimit);
+  const first = (ip: string) => took(limiter, Object.assign(new Request('http://x/'), { ip })) === 'yes';
+  assert.ok(first('2001:db8:1:2:3:4:5:6'));
+  assert.not(first('2001:db8:1:2::9'));
+  assert.ok(first('2001:db8:1:3::9'));
+  assert.ok(first('2001:db8::1'));
+  assert.not(first('2001:db8:0:0:ffff::1'));
+  assert.ok(first('::1'));
+  assert.ok(first('::ffff:192.0.2.1'));
+  assert.ok(first('::ffff:192.0.2.2'));
+  assert.ok(first('192.0.2.3'));
+});
+
 test('what is refused without its body is refused unread', async () => {
   const server = await createServer({ engine: new FakeEngine(), streams: { live: 'clip' }, token: 'secret-token' });
   for (const [method, path, headers, expected] of [
