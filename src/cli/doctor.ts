@@ -32,8 +32,11 @@ function report(checks: readonly Check[]): string {
     `${paint(verdict, verdict.padEnd('warning  '.length))}${name.padEnd(width)}${found}`,
     ...(cure === undefined ? [] : [`${indent}-> ${cure}`]),
   ]);
-  const count = (verdict: Verdict) => checks.filter((check) => check.verdict === verdict).length;
-  return `${lines.join('\n')}\n\n${count('problem')} problems, ${count('warning')} warnings\n`;
+  const count = (verdict: Verdict) => {
+    const number = checks.filter((check) => check.verdict === verdict).length;
+    return `${number} ${verdict}${number === 1 ? '' : 's'}`;
+  };
+  return `${lines.join('\n')}\n\n${count('problem')}, ${count('warning')}\n`;
 }
 
 const USAGE = `Usage: fetch-whep doctor [--json] [serve options]

@@ -1,15 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { eventually } from '../support/eventually.ts';
-import { descendants } from '../support/process.ts';
-import { commandOf, currentRuntime } from '../support/runtimes.ts';
+import { currentRuntime } from '../support/runtimes.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
+import { atTerminal } from '../support/terminal.ts';
 
 const test = suite('command line');
 const runtime = currentRuntime();
@@ -47,37 +43,14 @@ test('one line of JSON says where everything is', async () => {
 });
 
 test('at a terminal a person is told the same, with the addresses to open', async () => {
-  const [program, ...args] = commandOf(runtime);
-  const words = [
-    program,
-    ...args,
-    'dist/cli.js',
-    'serve',
-    '--port',
-    '0',
-    '--stream',
-    'cam1=rtp:0,0',
-    '--base-path',
-    '/tv',
-  ];
-  // script(1) gives its command a terminal, and passes SIGTERM's end on.
-  const terminal = spawn('script', ['-qec', words.join(' '), '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const ended = once(terminal, 'exit');
-  let said = '';
-  terminal.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  try {
-    const port = await eventually('the lines', () => /cam1 {2}\(rtp/.test(said) && /:(\d+)\/tv /.exec(said)?.[1]);
-    assert.match(said, `Listening on http://127.0.0.1:${port}/tv (native engine, ${runtime})`);
-    assert.match(
-      said,
-      new RegExp(`http://127.0.0.1:${port}/tv/play/cam1 {2}\\(rtp, video on UDP port \\d+, audio on UDP port \\d+\\)`),
-    );
-  } finally {
-    for (const { pid } of descendants(terminal.pid ?? 0)) process.kill(pid, 'SIGTERM');
-    await ended;
-  }
+  const args = ['serve', '--port', '0', '--stream', 'cam1=rtp:0,0', '--base-path', '/tv'];
+  const said = await atTerminal(args, {}, (text) => /cam1 {2}\(rtp/.test(text));
+  const [, port] = /:(\d+)\/tv /.exec(said) ?? [];
+  assert.match(said, `Listening on http://127.0.0.1:${port}/tv (native engine, ${runtime})`);
+  assert.match(
+    said,
+    new RegExp(`http://127.0.0.1:${port}/tv/play/cam1 {2}\\(rtp, video on UDP port \\d+, audio on UDP port \\d+\\)`),
+  );
 });
 
 test('without a stream there is the demo; a config file may name none', async () => {

@@ -45,7 +45,7 @@ export class Child {
     return this.#child.pid;
   }
 
-  kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void {
+  kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' | 'SIGHUP'): void {
     // Not through the handle: Deno then reports the signal as the ending, whatever the process made of it.
     if (this.#child.exitCode === null && this.#child.signalCode === null) process.kill(this.pid, signal);
   }
