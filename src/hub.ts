@@ -1,5 +1,5 @@
 import { getLogger } from '@logtape/logtape';
-import type { EngineEvent, MediaEngine, StreamFacts } from './engine/port.ts';
+import type { EngineEvent, LegKind, MediaEngine, StreamFacts } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import { type Joined, Lifecycle } from './lifecycle.ts';
 import type { Metrics } from './metrics.ts';
@@ -126,18 +126,24 @@ export class Hub {
     return this.#lifecycle.join('viewer', stream, offer, plan, terms.signal);
   }
 
-  admitPublisher(stream: string): void {
+  /** Throws `stream-not-found`, `publisher-conflict`. Gives the legs that may be published. */
+  admitPublisher(stream: string): readonly LegKind[] {
     this.#requireOpen();
-    if (this.streams.require(stream).source.kind !== 'whip') {
+    const { ingress } = this.streams.require(stream).source;
+    if (typeof ingress === 'function' || ingress.kind !== 'publisher') {
       throw new Failure('publisher-conflict', 'webrtc: this stream takes no publisher');
     }
-    this.sessions.checkPublisher(stream);
+    if (!this.#replaceable(stream)) this.sessions.checkPublisher(stream);
+    return ingress.legs;
   }
 
+  /** Lets a publisher in; one that it replaces is ended. Rejects with the failures of `sdp/`, of `admitPublisher` and of the engine. */
   async publish(stream: string, sdp: string, signal: AbortSignal): Promise<Joined> {
     const offer = parseOffer(sdp, 'publish');
-    this.admitPublisher(stream);
-    return this.#lifecycle.join('publisher', stream, offer, negotiatePublish(offer), signal);
+    const plan = negotiatePublish(offer, this.admitPublisher(stream));
+    const before = this.#replaceable(stream);
+    if (before) void this.#lifecycle.end(before, 'replaced');
+    return this.#lifecycle.join('publisher', stream, offer, plan, signal);
   }
 
   /** A session, under its own stream and protocol alone. */
@@ -200,6 +206,19 @@ export class Hub {
       }
       throw error;
     }
+  }
+
+  /** The publisher that another may replace: any where the source says so, elsewhere one that sends nothing any more. */
+  #replaceable(stream: string): Session | undefined {
+    const publisher = this.sessions.publisherOf(stream);
+    const { takeover } = this.streams.require(stream).source;
+    return publisher && (takeover || this.#isGone(publisher)) ? publisher : undefined;
+  }
+
+  #isGone({ stream, connectedAt = Number.POSITIVE_INFINITY }: Session): boolean {
+    const { video, audio } = this.engine.facts(stream) ?? {};
+    const silent = !video?.active && !audio?.active;
+    return silent && performance.now() - connectedAt > this.#settings.silenceSeconds * 1000;
   }
 
   async #endAll(sessions: Session[], reason: Ended): Promise<void> {

@@ -15,7 +15,7 @@ const SETUP_TIME = 15_000;
 const ENGINE_TIME = 10_000;
 
 /** Ends that say nothing about the way a session was set up. */
-const ORDERLY = new Set<Ended>(['left', 'stream-ended', 'stream-removed', 'server-closing']);
+const ORDERLY = new Set<Ended>(['left', 'replaced', 'stream-ended', 'stream-removed', 'server-closing']);
 
 export interface Joined {
   session: Session;
@@ -35,6 +35,7 @@ export interface LifecycleParts {
 /** A session from the place it takes to the place it gives back. */
 export class Lifecycle {
   readonly #parts: LifecycleParts;
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
@@ -68,6 +69,7 @@ export class Lifecycle {
 
   connected(session: Session): void {
     session.state = 'connected';
+    session.connectedAt = performance.now();
     clearTimeout(session.deadline);
   }
 
@@ -84,17 +86,31 @@ export class Lifecycle {
     const seconds = Math.round(performance.now() - session.since) / 1000;
     this.#parts.ended(session);
     try {
-      const totals = await engine.removeSession(session.id);
+      const totals = await this.#inTurn(session, () => engine.removeSession(session.id));
       logEnd(session, reason, seconds, totals);
     } catch (error) {
       log.error('{session} could not be ended in the engine: {error}', { ...logged(session), error });
     }
   }
 
+  /** A stream's publishers come and go one after the other: the engine feeds a stream from one at a time. */
+  #inTurn<T>({ kind, stream }: Session, work: () => Promise<T>): Promise<T> {
+    if (kind === 'viewer') return work();
+    const turn = (this.#turns.get(stream) ?? Promise.resolve()).then(work, work);
+    const over = () => {
+      if (this.#turns.get(stream) === turn) this.#turns.delete(stream);
+    };
+    this.#turns.set(stream, turn);
+    turn.then(over, over);
+    return turn;
+  }
+
   async #makePeer(session: Session, plan: Plan, signal: AbortSignal): Promise<string> {
     const { engine, sessions, announce } = this.#parts;
     const spec = { id: session.id, stream: session.stream, offer: plan.offer, media: plan.media };
-    const peer = session.kind === 'viewer' ? engine.addViewer(spec) : engine.addPublisher(spec);
+    const peer = this.#inTurn(session, () =>
+      session.kind === 'viewer' ? engine.addViewer(spec) : engine.addPublisher(spec),
+    );
     let answer: string;
     try {
       answer = writeAnswer(plan, await unlessAbandoned(peer, signal), announce);
@@ -142,6 +158,8 @@ function endedFailure(reason: Ended | undefined): Failure {
   switch (reason) {
     case 'server-closing':
       return new Failure('closing', 'the server is closing', { retryAfter: retrySoon() });
+    case 'replaced':
+      return new Failure('publisher-conflict', 'webrtc: another publisher has taken over', { retryAfter: retrySoon() });
     case 'stream-removed':
       return new Failure('stream-not-found', 'webrtc: stream not found');
     case 'stream-ended':

@@ -4,7 +4,7 @@ import { randomId } from './random.ts';
 
 export type SessionKind = 'viewer' | 'publisher';
 
-export type Ended = EndReason | 'left' | 'aborted' | 'stream-ended' | 'stream-removed' | 'server-closing';
+export type Ended = EndReason | 'left' | 'replaced' | 'aborted' | 'stream-ended' | 'stream-removed' | 'server-closing';
 
 /** The HTTP resource of one viewer or publisher. Written by the hub alone. */
 export interface Session {
@@ -15,6 +15,8 @@ export interface Session {
   /** `performance.now()` of its POST. */
   readonly since: number;
   state: 'setup' | 'connected';
+  /** `performance.now()` of the moment from which media could flow. */
+  connectedAt?: number;
   /** ICE generation, part of the entity tag. */
   readonly generation: number;
   /** The client's ICE credentials, of each line: a fragment with others asks for a restart (RFC 8840 §4.4). */
@@ -88,7 +90,7 @@ export class SessionTable {
 
   /** Throws `publisher-conflict`. */
   checkPublisher(stream: string): void {
-    if (this.of(stream).some((session) => session.kind === 'publisher')) {
+    if (this.publisherOf(stream)) {
       throw new Failure('publisher-conflict', 'webrtc: somebody else publishes this stream', {
         retryAfter: retrySoon(),
       });
@@ -113,6 +115,10 @@ export class SessionTable {
   /** The sessions of one stream. */
   of(stream: string): Session[] {
     return [...this.#sessions.values()].filter((session) => session.stream === stream);
+  }
+
+  publisherOf(stream: string): Session | undefined {
+    return this.of(stream).find(({ kind }) => kind === 'publisher');
   }
 
   viewersOf(stream: string): number {

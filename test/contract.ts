@@ -12,6 +12,7 @@ import { events } from './support/contract/events.ts';
 import { hooks } from './support/contract/hooks.ts';
 import { limits } from './support/contract/limits.ts';
 import { observe } from './support/contract/observe.ts';
+import { publish } from './support/contract/publish.ts';
 import { type Need, type Row, STREAMS } from './support/contract/row.ts';
 import { session } from './support/contract/session.ts';
 import { watch } from './support/contract/watch.ts';
@@ -24,6 +25,7 @@ const ROWS: readonly Row[] = [
   ...answer,
   ...session,
   ...whip,
+  ...publish,
   ...auth,
   ...cors,
   ...errors,

@@ -61,18 +61,20 @@ export function negotiateWatch(offer: Offer, facts: StreamFacts, options: WatchO
 }
 
 /**
- * Plans a publisher's session: H264 and Opus to receive, on every live audio and video line, or nothing at all.
+ * Plans a publisher's session: H264 and Opus to receive for the stream's `legs`, on every live audio and video line, or
+ * nothing at all.
  * `ssrc` of a line is what the offer announces for it, 0 when it does not say.
  *
  * Throws `unsupported-offer` for what cannot be accepted whole (RFC 9725 §4.4.2, §4.4.3).
  */
-export function negotiatePublish(offer: Offer): Plan {
+export function negotiatePublish(offer: Offer, legs: readonly LegKind[]): Plan {
   const outside = offer.lines
     .filter(isLiveMedia)
     .find(({ index }) => !offer.media.some((line) => line.index === index));
   if (outside) throw unsupported(`the m-line of mid ${outside.mid} is outside the first line's BUNDLE group`);
   if (offer.media.length === 0) throw unsupported('there is no audio or video to publish');
   const accepted = offer.media.map((line) => {
+    if (!legs.includes(line.kind)) throw unsupported(`this stream takes no ${line.kind}`);
     const found = isAcceptable(line) && (line.kind === 'video' ? publishVideo(line) : publishAudio(line));
     if (!found) throw unsupported(`the m-line of mid ${line.mid} offers no ${CODECS[line.kind]}`);
     return found;

@@ -11,7 +11,7 @@ export function createSource(spec: SourceSpec | Source): Source {
   if ('start' in spec) return spec;
   if (spec.rtp) return rtpSource(spec.rtp);
   if (spec.ffmpeg) return ffmpegSource(spec.ffmpeg);
-  if (spec.whip) return whipSource(spec.whip.legs);
+  if (spec.whip) return whipSource(spec.whip);
   if (spec.push) return pushSource(spec.push.legs);
   return clipSource();
 }

@@ -23,6 +23,8 @@ export interface Source {
   stop(): Promise<void>;
   /** For stats and logs, with secrets masked. */
   describe(): string;
+  /** A second WHIP publisher takes the place of the first, whatever that one does. */
+  readonly takeover?: boolean;
   /** For stats and metrics; absent when the engine knows everything. */
   report?(): SourceReport;
 }

@@ -8,7 +8,8 @@ import { ffmpegSchema } from './ffmpeg/spec.ts';
  * | --- | --- |
  * | `rtp:5004,5006` (0 = choose; `rtp:,5006` = audio alone) | `{ "rtp": { "video": 5004, "audio": 5006, "host": "127.0.0.1" } }` |
  * | `ffmpeg:INPUT` | `{ "ffmpeg": { "input": "INPUT", "video": "copy" } }`, and more (`ffmpeg/spec.ts`) |
- * | `whip`, `push` | `{ "whip": { "legs": ["video", "audio"] } }` |
+ * | `whip` | `{ "whip": { "legs": ["video", "audio"], "takeover": false } }` |
+ * | `push` | `{ "push": { "legs": ["video", "audio"] } }` |
  * | `clip` | `{ "clip": {} }` |
  */
 export const SOURCE_GRAMMAR =
@@ -40,11 +41,15 @@ const legs = z.strictObject({
     .default(['video', 'audio']),
 });
 
+const whip = legs.extend({
+  takeover: z.boolean('give true or false').default(false).describe('A second publisher replaces the first'),
+});
+
 export const sourceObject = z
   .strictObject({
     rtp: rtp.optional(),
     ffmpeg: ffmpegSchema.optional(),
-    whip: legs.optional(),
+    whip: whip.optional(),
     push: legs.optional(),
     clip: z.strictObject({}).optional(),
   })

@@ -30,7 +30,7 @@ export function exchange(
   let ssrc = 1000;
   const plan =
     role === 'publish'
-      ? negotiatePublish(parsed)
+      ? negotiatePublish(parsed, ['video', 'audio'])
       : negotiateWatch(parsed, stream, {
           complete: true,
           ssrc: () => ++ssrc,

@@ -1,0 +1,91 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { PUBLISH, SDP } from '../support/contract/client.ts';
+import { inTime, type World } from '../support/in-time.ts';
+
+const test = suite('sources in time');
+
+async function publish({ client, server }: World): Promise<{ status: number; session: string }> {
+  const before = new Set([...server.sessions].map(({ id }) => id));
+  const { status } = await client.send('POST', '/whip/pub', { headers: SDP, body: PUBLISH });
+  return { status, session: [...server.sessions].find(({ id }) => !before.has(id))?.id ?? '' };
+}
+
+const STREAMS = { streams: { live: 'clip', pub: 'whip', idle: 'rtp:0,0', frames: 'push' } } as const;
+
+test(
+  'a source that never delivers is starting, then stalled, and a viewer gets 409 with Retry-After',
+  inTime(STREAMS, async ({ clock, client, state }) => {
+    for (const [wait, expected] of [
+      [0, 'starting'],
+      [9_000, 'starting'],
+      [2_000, 'stalled'],
+      [3_600_000, 'stalled'],
+    ] as const) {
+      await clock.advance(wait);
+      for (const stream of ['pub', 'idle', 'frames']) {
+        assert.is(state(stream), expected, stream);
+        const reply = await client.send('POST', `/whep/${stream}`);
+        const seconds = Number(reply.headers.get('retry-after'));
+        assert.equal([reply.status, seconds >= 1 && seconds <= 10], [409, true], stream);
+      }
+    }
+  }),
+);
+
+test(
+  'a publisher that leaves does not take its viewers along, and the next one carries them on',
+  inTime(STREAMS, async (world) => {
+    const { clock, client, server, state } = world;
+    const first = await publish(world);
+    await client.watch('/whep/pub');
+    world.engine.emit(...[...server.sessions].map(({ id }) => ({ type: 'session-connected' as const, session: id })));
+    await client.send('DELETE', `/whip/pub/${first.session}`);
+    assert.is(state('pub'), 'stalled');
+    await clock.advance(9_000);
+    assert.is(server.streams.get('pub')?.viewers, 1);
+    const second = await publish(world);
+    assert.is(second.status, 201);
+    world.engine.emit({ type: 'session-connected', session: second.session });
+    assert.is(state('pub'), 'live');
+    await clock.advance(60_000);
+    assert.is(server.streams.get('pub')?.viewers, 1);
+  }),
+);
+
+test(
+  'after the grace time without a publisher its viewers are ended',
+  inTime(STREAMS, async (world) => {
+    const { clock, client, server, engine } = world;
+    const first = await publish(world);
+    await client.watch('/whep/pub');
+    engine.emit(...[...server.sessions].map(({ id }) => ({ type: 'session-connected' as const, session: id })));
+    await client.send('DELETE', `/whip/pub/${first.session}`);
+    await clock.advance(10_100);
+    assert.equal([server.streams.get('pub')?.viewers, server.streams.get('pub')?.state], [0, 'ended']);
+  }),
+);
+
+test(
+  'a second publisher is refused while the first sends, and let in when that one is gone',
+  inTime(STREAMS, async (world) => {
+    const { clock, engine, server } = world;
+    const first = await publish(world);
+    assert.is((await publish(world)).status, 409, 'the first is connecting');
+    engine.emit({ type: 'session-connected', session: first.session });
+    await clock.advance(5_000);
+    assert.is((await publish(world)).status, 409, 'the first sends');
+    engine.leg('pub', 'video', false);
+    assert.is((await publish(world)).status, 409, 'the first still sends sound');
+    engine.leg('pub', 'audio', false);
+    const second = await publish(world);
+    assert.is(second.status, 201, 'nothing comes any more');
+    assert.equal(
+      [...server.sessions].map(({ id }) => id),
+      [second.session],
+    );
+    assert.equal([...engine.peers.keys()], [second.session]);
+  }),
+);
+
+test.run();
