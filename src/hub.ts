@@ -1,11 +1,12 @@
 import { getLogger } from '@logtape/logtape';
-import type { EngineEvent, LegKind, MediaEngine, StreamFacts } from './engine/port.ts';
+import type { EngineEvent, MediaEngine, StreamFacts } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import { type Joined, Lifecycle } from './lifecycle.ts';
 import type { Metrics } from './metrics.ts';
 import type { Settings } from './options.ts';
+import { Publishing } from './publishing.ts';
 import { randomId, randomSsrc } from './random.ts';
-import { negotiatePublish, negotiateWatch, type Plan } from './sdp/negotiate.ts';
+import { negotiateWatch, type Plan } from './sdp/negotiate.ts';
 import { type Offer, parseOffer } from './sdp/offer.ts';
 import { type Ended, retrySoon, type Session, type SessionKind, SessionTable } from './sessions.ts';
 import { Observer, type Snapshot } from './snapshot.ts';
@@ -39,6 +40,7 @@ export class Hub {
   readonly #settings: Settings;
   readonly #metrics: Metrics;
   readonly #lifecycle: Lifecycle;
+  readonly #publishing: Publishing;
   readonly #observer: Observer;
   readonly #listeners = new Set<(notice: Notice) => void>();
   #closed: Promise<void> | undefined;
@@ -78,6 +80,13 @@ export class Hub {
         this.#tell({ type: 'session-ended', session: session.id });
         viewersChanged(session);
       },
+    });
+    this.#publishing = new Publishing({
+      engine,
+      streams: this.streams,
+      sessions: this.sessions,
+      lifecycle: this.#lifecycle,
+      silence: terms.silence,
     });
     this.#observer = new Observer(engine, this.streams, this.sessions);
     engine.onEvents((events) => {
@@ -126,24 +135,15 @@ export class Hub {
     return this.#lifecycle.join('viewer', stream, offer, plan, terms.signal);
   }
 
-  /** Throws `stream-not-found`, `publisher-conflict`. Gives the legs that may be published. */
-  admitPublisher(stream: string): readonly LegKind[] {
+  /** Throws `stream-not-found`, `publisher-conflict`. */
+  admitPublisher(stream: string): void {
     this.#requireOpen();
-    const { ingress } = this.streams.require(stream).source;
-    if (typeof ingress === 'function' || ingress.kind !== 'publisher') {
-      throw new Failure('publisher-conflict', 'webrtc: this stream takes no publisher');
-    }
-    if (!this.#replaceable(stream)) this.sessions.checkPublisher(stream);
-    return ingress.legs;
+    this.#publishing.admit(stream);
   }
 
-  /** Lets a publisher in; one that it replaces is ended. Rejects with the failures of `sdp/`, of `admitPublisher` and of the engine. */
   async publish(stream: string, sdp: string, signal: AbortSignal): Promise<Joined> {
-    const offer = parseOffer(sdp, 'publish');
-    const plan = negotiatePublish(offer, this.admitPublisher(stream));
-    const before = this.#replaceable(stream);
-    if (before) void this.#lifecycle.end(before, 'replaced');
-    return this.#lifecycle.join('publisher', stream, offer, plan, signal);
+    this.#requireOpen();
+    return this.#publishing.join(stream, sdp, signal);
   }
 
   /** A session, under its own stream and protocol alone. */
@@ -206,19 +206,6 @@ export class Hub {
       }
       throw error;
     }
-  }
-
-  /** The publisher that another may replace: any where the source says so, elsewhere one that sends nothing any more. */
-  #replaceable(stream: string): Session | undefined {
-    const publisher = this.sessions.publisherOf(stream);
-    const { takeover } = this.streams.require(stream).source;
-    return publisher && (takeover || this.#isGone(publisher)) ? publisher : undefined;
-  }
-
-  #isGone({ stream, connectedAt = Number.POSITIVE_INFINITY }: Session): boolean {
-    const { video, audio } = this.engine.facts(stream) ?? {};
-    const silent = !video?.active && !audio?.active;
-    return silent && performance.now() - connectedAt > this.#settings.silenceSeconds * 1000;
   }
 
   async #endAll(sessions: Session[], reason: Ended): Promise<void> {
