@@ -57,6 +57,7 @@ const packages = [
   { name: /^prom-client$/, only: /^src\/metrics\.ts$/ },
   { name: /^sdp-transform$/, only: /^src\/sdp\// },
   { name: /^srvx(\/|$)/, only: /^src\/serve\.ts$/ },
+  { name: /^@humanwhocodes\/momoa$/, only: /^src\/cli\/config-file\.ts$/ },
   { name: /^node-datachannel$/, only: /^src\/engine\/portable\// },
   { name: /^node:module$/, only: /^src\/engine\/addon\.ts$/ },
   { name: /\.node$/, only: /^src\/engine\/addon\.ts$/ },
