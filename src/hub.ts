@@ -6,6 +6,7 @@ import type { Metrics } from './metrics.ts';
 import type { Settings } from './options.ts';
 import { Publishing } from './publishing.ts';
 import { randomId, randomSsrc } from './random.ts';
+import { Refusals } from './refusals.ts';
 import { negotiateWatch, type Plan } from './sdp/negotiate.ts';
 import { type Offer, parseOffer } from './sdp/offer.ts';
 import { type Ended, retrySoon, type Session, type SessionKind, SessionTable } from './sessions.ts';
@@ -37,8 +38,8 @@ export class Hub {
   readonly streams: StreamTable;
   readonly sessions: SessionTable;
   readonly engine: MediaEngine;
-  readonly #settings: Settings;
   readonly #metrics: Metrics;
+  readonly #refusals: Refusals;
   readonly #lifecycle: Lifecycle;
   readonly #publishing: Publishing;
   readonly #observer: Observer;
@@ -47,9 +48,9 @@ export class Hub {
 
   constructor(engine: MediaEngine, settings: Settings, metrics: Metrics) {
     this.engine = engine;
-    this.#settings = settings;
     this.#metrics = metrics;
-    this.sessions = new SessionTable(settings, (option, stream) => this.#refused(option, stream));
+    this.#refusals = new Refusals(settings, metrics);
+    this.sessions = new SessionTable(settings, (option, stream) => this.#refusals.add(option, stream));
     const terms = {
       grace: settings.graceSeconds * 1000,
       silence: settings.silenceSeconds * 1000,
@@ -112,6 +113,7 @@ export class Hub {
   async removeStream(id: string): Promise<boolean> {
     if (!(await this.streams.remove(id))) return false;
     this.#observer.forget(id);
+    this.#refusals.forget(id);
     await this.#metrics.forget(id);
     log.info('stream {stream} removed', { stream: id });
     return true;
@@ -233,16 +235,6 @@ export class Hub {
       case 'log':
         engineLog[event.level]('{text}', { text: event.text });
     }
-  }
-
-  #refused(option: 'maxViewers' | 'maxViewersPerStream', stream: string): void {
-    const scope = option === 'maxViewers' ? 'global' : 'stream';
-    this.#metrics.count('whep_cap_rejections_total', { stream, scope });
-    log.warn('viewer refused: the option {option} ({limit}) is reached', {
-      option,
-      limit: this.#settings[option],
-      stream,
-    });
   }
 
   #requireOpen(): void {

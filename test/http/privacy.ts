@@ -2,6 +2,7 @@ import { configure, type LogRecord, reset } from '@logtape/logtape';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createServer } from '../../src/index.ts';
+import { Clock } from '../support/clock.ts';
 import { Client, FRAGMENT, PUBLISH, SDP } from '../support/contract/client.ts';
 import { fragment } from '../support/contract/session.ts';
 import { eventually } from '../support/eventually.ts';
@@ -63,6 +64,27 @@ test('a refusal by a cap is logged with the name of the option', async () => {
     records.some(({ level, properties }) => level === 'warning' && properties.option === 'maxViewersPerStream'),
     'there is a warning',
   );
+});
+
+test('a storm of refusals is one line a second, which tells of the others', async () => {
+  const clock = new Clock();
+  try {
+    const engine = new FakeEngine();
+    const server = await createServer({ engine, streams: { live: 'clip' }, maxViewersPerStream: 1 });
+    const client = new Client({ ...server, engine });
+    await client.watch();
+    records.length = 0;
+    for (let round = 0; round < 2; round++) {
+      for (let index = 0; index < 30; index++) await client.send('POST', '/whep/live');
+      await clock.advance(1001);
+    }
+    const told = records.filter(({ level }) => level === 'warning').map(({ properties }) => properties.unsaid);
+    assert.equal(told, [0, 29]);
+    assert.is(await client.metric('whep_cap_rejections_total{stream="live",scope="stream"}'), 60);
+    await server.close();
+  } finally {
+    clock.restore();
+  }
 });
 
 test('an unexpected exception is logged with its stack, under the id that the response carries', async () => {

@@ -63,7 +63,7 @@ test('200 clients that dribble their offers take no place, little memory, and no
       peak = Math.max(peak, residentBytes(server.child.pid) - before);
     }
     assert.equal([...new Set((await slow).map((line) => line.split(' ')[1]))], ['400']);
-    assert.ok(served >= 5, `${served} viewers were served meanwhile`);
+    assert.ok(served >= 3, `${served} viewers were served meanwhile`);
     // 200 whole bodies are 25 MiB.
     assert.ok(peak < 200 * MIB, `${(peak / MIB).toFixed(0)} MiB more at the peak`);
   });
