@@ -163,6 +163,8 @@ export interface EngineSnapshot {
   udpPorts: number;
   streams: StreamSnapshot[];
   shards: { viewers: number; queueDepth: number }[];
+  /** What this engine does not do, in words; absent when it does everything. */
+  limits?: readonly string[];
   histograms: {
     iceSeconds: HistogramSnapshot;
     dtlsSeconds: HistogramSnapshot;

@@ -45,6 +45,7 @@ export function statsOf(snapshot: Snapshot): Stats {
     active_publishers: publishers,
     udp_ports_in_use: engine.udpPorts,
     engine: engineKind,
+    limits: [...(engine.limits ?? [])],
     runtime: runtime(),
     uptime_seconds: uptimeSeconds,
     streams: Object.fromEntries(streams.map((stream) => [stream.id, streamStats(stream)])),

@@ -59,6 +59,7 @@ export const stats = z.object({
   active_publishers: count.describe('WHIP sessions'),
   udp_ports_in_use: count.describe('UDP sockets open for media, legs included'),
   engine: z.enum(['native', 'portable', 'fake']),
+  limits: z.array(z.string()).describe('What this engine does not do, in words; empty for the native one'),
   runtime: z.enum(['node', 'bun', 'deno']),
   uptime_seconds: z.number(),
   streams: z.record(z.string(), streamStats),

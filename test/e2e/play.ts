@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { Chromium, type Tab } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { BARS, sendRtp } from '../support/picture.ts';
-import { RUNTIMES } from '../support/runtimes.ts';
+import { ENGINES, RUNTIMES } from '../support/runtimes.ts';
 import { startServer } from '../support/server.ts';
 
 const test = suite('playing in Chromium');
@@ -27,14 +27,14 @@ async function showsNumberedBars(tab: Tab): Promise<void> {
   });
 }
 
-for (const runtime of RUNTIMES) {
-  test(`${runtime}: two tabs play what FFmpeg sends, and DELETE stops it`, async () => {
-    const server = await startServer(runtime, ['--stream', 'cam1=rtp:0,0']);
+for (const [engine, runtime] of ENGINES.flatMap((each) => RUNTIMES.map((runtime) => [each, runtime] as const))) {
+  test(`${runtime}, ${engine}: two tabs play what FFmpeg sends, and DELETE stops it`, async () => {
+    const server = await startServer(runtime, ['--engine', engine, '--stream', 'cam1=rtp:0,0']);
     const ports = server.announcement.streams.cam1;
     const ffmpeg = sendRtp(ports ?? {});
     try {
       assert.is(server.announcement.runtime, runtime);
-      assert.is(server.announcement.engine, 'native');
+      assert.is(server.announcement.engine, engine);
       await server.live();
       const tabs = await Promise.all([1, 2].map(() => browser.watch(`${server.url}/play/cam1`)));
       await server.viewers(2);

@@ -5,6 +5,9 @@ export type Runtime = 'node' | 'bun' | 'deno';
 
 export const RUNTIMES: readonly Runtime[] = ['node', 'bun', 'deno'];
 
+/** The engines that move media. */
+export const ENGINES = ['native', 'portable'] as const;
+
 /** Program and first arguments that run a JavaScript file, from any folder. Tests start in the checkout's. */
 export function commandOf(runtime: Runtime): [string, ...string[]] {
   switch (runtime) {

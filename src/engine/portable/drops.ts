@@ -1,0 +1,32 @@
+/** Why a datagram or a frame went no further; the names are those of the native engine. */
+export type DropReason =
+  | 'malformed'
+  | 'foreign-sender'
+  | 'payload-type'
+  | 'late'
+  | 'stray'
+  | 'lost'
+  | 'damaged'
+  | 'awaiting-keyframe'
+  | 'no-parameter-sets'
+  | 'oversized'
+  | 'not-opus'
+  | 'viewer-awaiting-keyframe';
+
+/** Counts by reason. */
+export class Drops {
+  readonly #counts = new Map<DropReason, number>();
+
+  add(reason: DropReason, count = 1): void {
+    this.#counts.set(reason, this.of(reason) + count);
+  }
+
+  of(reason: DropReason): number {
+    return this.#counts.get(reason) ?? 0;
+  }
+
+  /** Those that happened. */
+  snapshot(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+}

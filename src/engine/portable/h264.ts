@@ -1,0 +1,106 @@
+import { Buffer } from 'node:buffer';
+import { Bits, whole } from './bits.ts';
+import { MAX_PAYLOAD } from './rtp.ts';
+
+/** NAL unit types (ITU-T H.264 table 7-1, RFC 6184 §5.2). */
+export const NAL = { slice: 1, partition: 2, idr: 5, sps: 7, pps: 8, delimiter: 9, stapA: 24, fuA: 28 } as const;
+
+const START_CODE = Buffer.from([0, 0, 1]);
+
+/** What one RTP payload holds (RFC 6184 §5). */
+export type Unit =
+  /** A NAL unit, never empty. */
+  | { whole: Buffer }
+  /** A piece of one; `header` is the NAL unit's own first byte. */
+  | { header: number; start: boolean; end: boolean; data: Buffer };
+
+/** The units of a payload. `annex-b`: the bytes of a file. `malformed`: lengths or types that RFC 6184 does not have. */
+export function readUnits(payload: Buffer): Unit[] | 'annex-b' | 'malformed' {
+  const first = payload[0];
+  if (first === undefined) return 'malformed';
+  const type = first & 0x1f;
+  if (type >= 1 && type <= 23) return [{ whole: payload }];
+  if (type === NAL.stapA) return readAggregate(payload);
+  const fragment = payload[1];
+  if (type === NAL.fuA && fragment !== undefined) {
+    const header = (first & 0xe0) | (fragment & 0x1f);
+    return [{ header, start: (fragment & 0x80) !== 0, end: (fragment & 0x40) !== 0, data: payload.subarray(2) }];
+  }
+  return startsWithCode(payload) ? 'annex-b' : 'malformed';
+}
+
+function readAggregate(payload: Buffer): Unit[] | 'malformed' {
+  const units: Unit[] = [];
+  let at = 1;
+  while (at + 2 <= payload.length) {
+    const length = payload.readUInt16BE(at);
+    const end = at + 2 + length;
+    if (length === 0 || end > payload.length) return 'malformed';
+    units.push({ whole: payload.subarray(at + 2, end) });
+    at = end;
+  }
+  return at === payload.length && units.length > 0 ? units : 'malformed';
+}
+
+function startsWithCode(bytes: Buffer): boolean {
+  const at = bytes.subarray(0, 4).indexOf(START_CODE);
+  return at === 0 || (at === 1 && bytes[0] === 0);
+}
+
+/** A payload that `readUnits` takes, in pieces that fit. */
+export function splitPayload(payload: Buffer): Buffer[] {
+  if (payload.length <= MAX_PAYLOAD) return [payload];
+  const units = readUnits(payload);
+  return typeof units === 'string' ? [] : units.flatMap(splitUnit);
+}
+
+/** One NAL unit: whole where it fits, else as fragments of nearly equal size. */
+export function splitUnit(unit: Unit): Buffer[] {
+  if (!('whole' in unit)) return fragments(unit.header, unit.start, unit.end, unit.data);
+  const { whole } = unit;
+  return whole.length <= MAX_PAYLOAD ? [whole] : fragments(whole.readUInt8(0), true, true, whole.subarray(1));
+}
+
+function fragments(header: number, start: boolean, end: boolean, data: Buffer): Buffer[] {
+  const count = Math.max(1, Math.ceil(data.length / (MAX_PAYLOAD - 2)));
+  const size = Math.ceil(data.length / count);
+  return Array.from({ length: count }, (_, index) => {
+    const first = start && index === 0 ? 0x80 : 0;
+    const last = end && index === count - 1 ? 0x40 : 0;
+    const head = [(header & 0xe0) | NAL.fuA, first | last | (header & 0x1f)];
+    return Buffer.concat([Buffer.from(head), data.subarray(index * size, (index + 1) * size)]);
+  });
+}
+
+/** Several small NAL units as one aggregation packet where they fit (RFC 6184 §5.7.1). */
+export function aggregate(units: readonly Buffer[]): Buffer[] {
+  const size = units.reduce((sum, unit) => sum + 2 + unit.length, 1);
+  if (size > MAX_PAYLOAD) return units.flatMap((whole) => splitUnit({ whole }));
+  // The importance of an aggregate is the highest of its units (§5.3).
+  const importance = Math.max(...units.map((unit) => unit.readUInt8(0) & 0x60));
+  const parts = units.flatMap((unit) => [Buffer.from([unit.length >> 8, unit.length & 0xff]), unit]);
+  return [Buffer.concat([Buffer.from([importance | NAL.stapA]), ...parts])];
+}
+
+/** The NAL units of a byte stream with start codes (ITU-T H.264 annex B), empty ones left out. */
+export function annexB(stream: Buffer): Buffer[] {
+  const units: Buffer[] = [];
+  let start = stream.indexOf(START_CODE);
+  while (start >= 0) {
+    const next = stream.indexOf(START_CODE, start + 3);
+    let end = next < 0 ? stream.length : next;
+    while (end > start + 3 && stream[end - 1] === 0) end--;
+    if (end > start + 3) units.push(stream.subarray(start + 3, end));
+    start = next;
+  }
+  return units;
+}
+
+/** The start of a slice header (ITU-T H.264 §7.3.3), which follows the NAL unit's first byte. Undefined: too little. */
+export function readSlice(data: Buffer): { firstMacroblock: number; bidirectional: boolean } | undefined {
+  return whole(() => {
+    const bits = new Bits(data, 0);
+    const firstMacroblock = bits.unsigned();
+    return { firstMacroblock, bidirectional: bits.unsigned() % 5 === 1 };
+  });
+}

@@ -1,0 +1,81 @@
+import type { Socket } from 'node:dgram';
+import { Failure } from '../../errors.ts';
+import type { Ingress, LegKind, StreamPorts } from '../port.ts';
+import { parseClip, playClip } from './clip.ts';
+import type { Stream } from './stream.ts';
+import { closeSocket, openSocket } from './udp.ts';
+
+/** What feeds a stream. */
+export interface Input {
+  ports: StreamPorts;
+  /** UDP sockets that are open for it. */
+  sockets: number;
+  close(): Promise<void>;
+}
+
+export function legsOf(ingress: Ingress): LegKind[] {
+  switch (ingress.kind) {
+    case 'rtp':
+      return (['video', 'audio'] as const).filter((leg) => ingress[leg] !== undefined);
+    case 'clip':
+      return ['video', 'audio'];
+    case 'push':
+    case 'publisher':
+      return ingress.legs;
+  }
+}
+
+/** Opens the ingress. Rejects with `address-in-use`, or with `engine-unavailable` for a publisher. */
+export async function openIngress(ingress: Ingress, stream: Stream): Promise<Input> {
+  switch (ingress.kind) {
+    case 'rtp':
+      return openRtp(ingress, stream);
+    case 'clip': {
+      const stop = playClip(parseClip(ingress), ({ kind, data }, at) => push(stream, kind, data, at));
+      return { ports: {}, sockets: 0, close: async () => stop() };
+    }
+    case 'push':
+      return { ports: {}, sockets: 0, close: async () => {} };
+    case 'publisher':
+      throw new Failure(
+        'engine-unavailable',
+        'the portable engine takes no WHIP publishers: they need the native engine (--engine native)',
+      );
+  }
+}
+
+function push(stream: Stream, kind: LegKind, data: Buffer, at: number): void {
+  const leg = stream.leg(kind);
+  if (leg !== undefined) stream.push(leg, data, at, performance.now());
+}
+
+async function openRtp(ingress: Ingress & { kind: 'rtp' }, stream: Stream): Promise<Input> {
+  const sockets: Socket[] = [];
+  const ports: StreamPorts = {};
+  const close = async () => {
+    await Promise.all(sockets.map(closeSocket));
+  };
+  const open = async (kind: LegKind, port: number) => {
+    const socket = await openSocket(ingress.host, port, (datagram, from) => {
+      stream.handleDatagram(kind, datagram, from, performance.now());
+    });
+    sockets.push(socket);
+    return socket.address().port;
+  };
+  try {
+    for (const kind of legsOf(ingress)) {
+      const port = await open(kind, ingress[kind] ?? 0);
+      ports[kind] = port;
+      // RTCP comes to the port after RTP (RFC 3550 §11). Where that is the other leg's, its reports are told by SSRC.
+      if (port < 65_535) {
+        await open(kind, port + 1).catch((error: unknown) => {
+          if (!(error instanceof Failure)) throw error;
+        });
+      }
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { ports, sockets: sockets.length, close };
+}

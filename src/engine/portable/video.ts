@@ -1,0 +1,194 @@
+import type { Buffer } from 'node:buffer';
+import type { DropReason, Drops } from './drops.ts';
+import { NAL, readSlice, readUnits, splitPayload, splitUnit, type Unit } from './h264.ts';
+import type { RtpPacket } from './rtp.ts';
+import { ParameterSets } from './sets.ts';
+import type { Sps } from './sps.ts';
+
+/** An access unit larger than this is not a picture but an attack. Bytes. */
+const MAX_ACCESS_UNIT = 4 << 20;
+
+/** A picture that can be decoded by who has all before it, or by anybody when it is a keyframe. */
+export interface AccessUnit {
+  /** The source's. */
+  timestamp: number;
+  /** An IDR picture, with parameter sets before it. */
+  keyframe: boolean;
+  /** Holds B slices. */
+  bidirectional: boolean;
+  sps: Sps | undefined;
+  /** RTP payloads, each of at most `MAX_PAYLOAD` bytes. */
+  payloads: Buffer[];
+}
+
+interface Assembly {
+  timestamp: number;
+  payloads: Buffer[];
+  bytes: number;
+  damage: DropReason | undefined;
+  /** Packets are missing before it. */
+  afterGap: boolean;
+}
+
+/** From RTP payloads in order to access units: whole, and in an unbroken chain from an IDR picture. */
+export class Assembler {
+  readonly #drops: Drops;
+  readonly #out: (unit: AccessUnit) => void;
+  readonly #sets = new ParameterSets();
+  #current: Assembly | undefined;
+  #gap = false;
+  /** An IDR picture has come, and every access unit since. */
+  #chain = false;
+  /** Payloads with start codes came: the sender does not speak RFC 6184. */
+  annexB = false;
+
+  constructor(drops: Drops, out: (unit: AccessUnit) => void) {
+    this.#drops = drops;
+    this.#out = out;
+  }
+
+  push({ payload, timestamp, marker }: RtpPacket): void {
+    // A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1).
+    if (this.#current !== undefined && this.#current.timestamp !== timestamp) this.#finish();
+    this.#current ??= { timestamp, payloads: [], bytes: 0, damage: undefined, afterGap: this.#gap };
+    this.#gap = false;
+    this.#current.bytes += payload.length;
+    if (this.#current.bytes > MAX_ACCESS_UNIT) this.#current.damage = 'oversized';
+    else this.#current.payloads.push(payload);
+    if (marker) this.#finish();
+  }
+
+  /** A whole access unit from a program, as NAL units. */
+  pushAccessUnit(units: readonly Buffer[], timestamp: number): void {
+    this.#finish();
+    const wanted = units.filter((unit) => typeOf(unit) !== NAL.delimiter);
+    const payloads = wanted.flatMap((whole) => splitUnit({ whole }));
+    const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0);
+    const damage = bytes > MAX_ACCESS_UNIT ? 'oversized' : undefined;
+    this.#current = { timestamp, payloads, bytes, damage, afterGap: false };
+    this.#finish();
+  }
+
+  /** Packets are missing here. */
+  lost(): void {
+    if (this.#current === undefined) this.#gap = true;
+    else this.#current.damage = 'damaged';
+    this.#chain = false;
+  }
+
+  /** The source began anew. Parameter sets are kept until replaced. */
+  restart(): void {
+    this.#current = undefined;
+    this.#gap = false;
+    this.#chain = false;
+  }
+
+  #finish(): void {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current === undefined) return;
+    const result = this.#examine(current);
+    if (typeof result === 'string') {
+      this.#drops.add(result);
+      this.#chain = false;
+    } else if (result !== undefined) {
+      this.#chain = true;
+      this.#out(result);
+    }
+  }
+
+  /** Why it has to go; undefined when there is no picture in it, only parameter sets or such. */
+  #examine({ timestamp, payloads, damage, afterGap }: Assembly): AccessUnit | DropReason | undefined {
+    const scan = this.#scan(payloads);
+    if (damage !== undefined) return damage;
+    if (scan.damaged || (afterGap && !scan.beginsPicture)) return 'damaged';
+    if (!scan.picture) return undefined;
+    if (!scan.keyframe && !this.#chain) return 'awaiting-keyframe';
+    const inject = scan.keyframe && !scan.complete;
+    if (inject && !this.#sets.complete) return 'no-parameter-sets';
+    return {
+      timestamp,
+      keyframe: scan.keyframe,
+      bidirectional: scan.bidirectional,
+      sps: this.#sets.newest,
+      payloads: [...(inject ? this.#sets.payloads() : []), ...payloads.flatMap(splitPayload)],
+    };
+  }
+
+  #scan(payloads: readonly Buffer[]): Scan {
+    const scan = new Scan(this.#sets);
+    for (const payload of payloads) {
+      const units = readUnits(payload);
+      if (typeof units === 'string') {
+        this.#drops.add('malformed');
+        this.annexB ||= units === 'annex-b';
+        scan.broken = true;
+      } else units.forEach((unit) => void scan.unit(unit));
+    }
+    return scan;
+  }
+}
+
+/** What an access unit is made of. */
+class Scan {
+  readonly #sets: ParameterSets;
+  /** Type of the NAL unit whose fragments are coming. */
+  #open: number | undefined;
+  #sps = false;
+  #pps = false;
+  #seen = false;
+  broken = false;
+  picture = false;
+  keyframe = false;
+  bidirectional = false;
+  /** Its first unit can only stand at the beginning of an access unit. */
+  beginsPicture = false;
+
+  constructor(sets: ParameterSets) {
+    this.#sets = sets;
+  }
+
+  get damaged(): boolean {
+    return this.broken || this.#open !== undefined;
+  }
+
+  /** It brings its own parameter sets. */
+  get complete(): boolean {
+    return this.#sps && this.#pps;
+  }
+
+  unit(unit: Unit): void {
+    if ('whole' in unit) {
+      const type = typeOf(unit.whole);
+      this.broken ||= this.#open !== undefined;
+      this.#nal(type, unit.whole.subarray(1));
+      if (type === NAL.sps) this.#sps = this.#sets.keepSps(unit.whole) || this.#sps;
+      if (type === NAL.pps) this.#pps = this.#sets.keepPps(unit.whole) || this.#pps;
+      return;
+    }
+    const type = unit.header & 0x1f;
+    if (unit.start) {
+      this.broken ||= this.#open !== undefined;
+      this.#open = type;
+      this.#nal(type, unit.data);
+    }
+    this.broken ||= this.#open !== type;
+    if (unit.end) this.#open = undefined;
+  }
+
+  #nal(type: number, data: Buffer): void {
+    const slice = type === NAL.slice || type === NAL.partition || type === NAL.idr ? readSlice(data) : undefined;
+    if (!this.#seen) {
+      this.#seen = true;
+      this.beginsPicture = slice === undefined ? type >= 6 && type <= 9 : slice.firstMacroblock === 0;
+    }
+    // Types 1 to 5 carry the picture (ITU-T H.264 table 7-1).
+    this.picture ||= type >= NAL.slice && type <= NAL.idr;
+    this.keyframe ||= type === NAL.idr;
+    this.bidirectional ||= slice?.bidirectional ?? false;
+  }
+}
+
+function typeOf(unit: Buffer): number {
+  return unit.readUInt8(0) & 0x1f;
+}
