@@ -3,7 +3,7 @@ import { Failure } from '../../errors.ts';
 export type Library = typeof import('node-datachannel').default;
 export type PeerConnection = InstanceType<Library['PeerConnection']>;
 export type LibraryTrack = InstanceType<Library['Track']>;
-export type Listener = InstanceType<Library['IceUdpMuxListener']>;
+export type DataChannel = ReturnType<PeerConnection['createDataChannel']>;
 
 /** Loads node-datachannel, an optional dependency with one prebuilt binary for each platform. */
 export async function loadLibrary(): Promise<Library> {

@@ -36,24 +36,15 @@ export class Peer {
   #connected = false;
   #closing = false;
 
-  constructor(library: Library, mux: MuxPort, id: string, events: PeerEvents) {
+  constructor(mux: MuxPort, id: string, events: PeerEvents) {
     this.#events = events;
-    this.#connection = new library.PeerConnection(id, {
-      iceServers: [],
-      enableIceUdpMux: true,
-      portRangeBegin: mux.port,
-      portRangeEnd: mux.port,
-      ...(mux.host !== undefined && { bindAddress: mux.host }),
-      disableAutoNegotiation: true,
-      forceMediaTransport: true,
-    });
+    this.#connection = mux.connect(id, (state) => this.#stateChanged(state));
     this.#closed = new Promise((resolve) => {
       this.#partClosed = () => {
         this.#parts--;
         if (this.#parts === 0) resolve();
       };
     });
-    this.#connection.onStateChange((state) => this.#stateChanged(state));
   }
 
   /** Gives the local description. Rejects with `invalid-offer` or `engine-timeout`; close the peer then. */
@@ -64,18 +55,13 @@ export class Peer {
     } catch (cause) {
       throw new Failure('invalid-offer', 'the offer was refused', { cause });
     }
-    // In any other state the next call would end the process.
-    if (this.#connection.signalingState() !== 'have-remote-offer') {
-      throw new Failure('invalid-offer', 'the offer was refused');
-    }
-    this.#connection.setLocalDescription('answer');
     const deadline = performance.now() + GATHERING;
-    while (this.#connection.gatheringState() !== 'complete') {
+    while (!this.#closing && this.#connection.gatheringState() !== 'complete') {
       if (performance.now() > deadline) throw new Failure('engine-timeout', 'the answer took too long');
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    const description = this.#connection.localDescription();
-    if (description === null) throw new Failure('engine-failed', 'create peer: closed meanwhile');
+    const description = this.#closing ? null : this.#connection.localDescription();
+    if (description === null) throw new Failure('closing', 'closing');
     return description.sdp;
   }
 

@@ -46,7 +46,7 @@ export class Viewer {
     this.#spec = spec;
     this.#stream = stream;
     this.#parts = parts;
-    this.#peer = new Peer(parts.library, parts.mux, spec.id, {
+    this.#peer = new Peer(parts.mux, spec.id, {
       connected: () => {
         this.#connected = true;
         parts.connected(spec.id);

@@ -32,6 +32,7 @@ export const whip: Row[] = [
   },
   {
     name: 'WHIP: another type is 415, an empty or unreadable offer 400',
+    needs: 'publish',
     run: async (client) => {
       const typed = await client.send('POST', '/whip/pub', { headers: { 'Content-Type': 'text/plain' }, body: 'x' });
       assert.equal([typed.status, typed.headers.get('accept-post')], [415, 'application/sdp']);
@@ -42,6 +43,7 @@ export const whip: Row[] = [
   },
   {
     name: 'WHIP: an offer that would be taken in part only is 422',
+    needs: 'publish',
     run: async (client) => {
       const video = PUBLISH.slice(PUBLISH.indexOf('m=video'));
       const second = edited(PUBLISH, 'a=group', 'a=group:BUNDLE 0 1 2') + edited(video, 'a=mid', 'a=mid:2');
