@@ -14,26 +14,39 @@ require_node() {
     fail "node $(node --version) is too old: $cure"
 }
 
-require_cargo() {
+find_cargo() {
   command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
-  command -v cargo >/dev/null || fail 'cargo is missing: install Rust (https://rustup.rs), then run this again'
+  command -v cargo >/dev/null
 }
 
-# install_packages COMMAND=PACKAGE...: the Debian packages of the commands that are not there. `libclang` is a library.
-install_packages() {
+require_cargo() {
+  find_cargo || fail 'cargo is missing: install Rust (https://rustup.rs), then run this again'
+}
+
+# missing_packages COMMAND=PACKAGE...: the Debian packages of the commands that are not there. `libclang` is a library.
+missing_packages() {
   local pair missing=()
   for pair in "$@"; do
     has "${pair%%=*}" || [[ " ${missing[*]-} " == *" ${pair#*=} "* ]] || missing+=("${pair#*=}")
   done
+  echo "${missing[*]-}"
+}
+
+may_install() {
+  [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null
+}
+
+# install_packages COMMAND=PACKAGE...
+install_packages() {
+  local missing log
+  read -ra missing <<<"$(missing_packages "$@")"
   if [ ${#missing[@]} -eq 0 ]; then
     echo 'packages: skipped, all are there'
     return
   fi
-  if [ "$(id -u)" != 0 ] || [ ! -e /etc/debian_version ] || ! command -v apt-get >/dev/null; then
+  may_install ||
     fail "packages are missing: install ${missing[*]} (Debian: sudo apt-get install ${missing[*]}), then run this again"
-  fi
   echo "packages: installing ${missing[*]}"
-  local log
   log=$(mktemp)
   if ! { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
     tail -n 15 "$log" >&2
@@ -41,6 +54,14 @@ install_packages() {
     fail "apt-get could not install ${missing[*]}: see above"
   fi
   rm -f "$log"
+}
+
+# Why the native engine cannot be built here; nothing when it can.
+no_compiler() {
+  local missing
+  find_cargo || { echo 'cargo is missing (https://rustup.rs)'; return; }
+  missing=$(missing_packages "${compiler_packages[@]}")
+  [ -z "$missing" ] || may_install || echo "packages are missing ($missing)"
 }
 
 has() {
@@ -68,5 +89,6 @@ install_modules() {
 }
 
 export DEBIAN_FRONTEND=noninteractive
-build_packages=(cmake=cmake make=make g++=g++ perl=perl pkg-config=pkg-config libclang=libclang-dev ffmpeg=ffmpeg ffprobe=ffmpeg)
+compiler_packages=(cmake=cmake make=make g++=g++ perl=perl pkg-config=pkg-config libclang=libclang-dev)
+media_packages=(ffmpeg=ffmpeg ffprobe=ffmpeg)
 test_packages=(chromium=chromium nft=nftables ip=iproute2 systemd-analyze=systemd)

@@ -15,7 +15,9 @@ export async function doctorCommand(args: readonly string[]): Promise<number> {
   const configuration = configure(args, 'doctor', [{ name: 'json', bare: true }]);
   const { settings } = configuration;
   const [network, ffmpeg] = await Promise.all([networkChecks(configuration), ffmpegChecks(settings)]);
-  const checks = [...network, ...kernelChecks(), fileLimit(settings.maxViewers), ...ffmpeg];
+  // A process holds one engine: both are made of the same library.
+  const kernel = settings.engine === 'portable' ? [] : kernelChecks();
+  const checks = [...network, ...kernel, fileLimit(settings.maxViewers), ...ffmpeg];
   const verdict = worst(checks);
   process.stdout.write(configuration.has('json') ? `${JSON.stringify({ verdict, checks })}\n` : report(checks));
   return verdict === 'problem' ? 1 : 0;

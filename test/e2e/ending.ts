@@ -6,10 +6,11 @@ import { Child } from '../support/child.ts';
 import { eventually } from '../support/eventually.ts';
 import { withPrograms } from '../support/fake-programs.ts';
 import { descendants, processes } from '../support/process.ts';
-import { RUNTIMES, type Runtime } from '../support/runtimes.ts';
+import { ENGINES, RUNTIMES, type Runtime } from '../support/runtimes.ts';
 import { serveCommand, startServer } from '../support/server.ts';
 
 const test = suite('start and end of the process');
+const NO_ADDON = { FETCH_WHEP_ADDON: '/nowhere/x.node' };
 const ffmpegPicture = 'ffmpeg:lavfi:testsrc2=size=320x180:rate=30';
 
 /** Runs `serve`, which has to end by itself with one line that matches `why`. */
@@ -24,11 +25,13 @@ async function fails(runtime: Runtime, args: string[], code: number, why: RegExp
 }
 
 for (const runtime of RUNTIMES) {
-  test(`${runtime}: the process ends by itself after close()`, async () => {
-    const child = new Child(runtime, 'test/support/programs/close.mjs');
-    assert.equal(await child.ending(), { code: 0, signal: null });
-    assert.is(child.stdout, 'closed after 200\n');
-  });
+  for (const engine of ENGINES) {
+    test(`${runtime}, ${engine}: the process ends by itself after close()`, async () => {
+      const child = new Child(runtime, 'test/support/programs/close.mjs', [engine]);
+      assert.equal(await child.ending(), { code: 0, signal: null });
+      assert.is(child.stdout, `closed ${engine} after 200, 201\n`);
+    });
+  }
 
   test(`${runtime}: SIGTERM and SIGINT end the server and its FFmpeg, with exit code 0`, async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -72,9 +75,7 @@ for (const runtime of RUNTIMES) {
   });
 
   test(`${runtime}: a missing addon is explained`, async () => {
-    await fails(runtime, [], 1, /native engine cannot be loaded .*scripts\/start/, {
-      FETCH_WHEP_ADDON: '/nowhere/x.node',
-    });
+    await fails(runtime, ['--engine', 'native'], 1, /native engine cannot be loaded .*scripts\/start/, NO_ADDON);
   });
 
   test(`${runtime}: a missing FFmpeg is explained`, async () => {

@@ -180,4 +180,13 @@ test('without the addon a line says what to install, on every runtime', async ()
   }
 });
 
+test('without the addon the portable engine serves, on every runtime', async () => {
+  for (const runtime of RUNTIMES) {
+    const server = await serve(runtime);
+    assert.is(server.announcement.engine, 'portable');
+    await server.live();
+    assert.equal(await server.stop(), { code: 0, signal: null });
+  }
+});
+
 test.run();

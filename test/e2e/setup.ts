@@ -46,8 +46,8 @@ async function runs(
   return result;
 }
 
-async function saysOneLine(programs: Record<string, string>, line: RegExp): Promise<void> {
-  const { code, stdout, stderr } = await runs('scripts/start', programs);
+async function saysOneLine(programs: Record<string, string>, line: RegExp, args: string[] = []): Promise<void> {
+  const { code, stdout, stderr } = await runs('scripts/start', programs, args);
   assert.is(code, 1);
   assert.is(stdout, '');
   const said = stderr.trimEnd().split('\n');
@@ -62,35 +62,70 @@ test('without Node, or with an old one, a line says which to install', async () 
   await saysOneLine({ ...basics, ...user, ...old }, /^start: node v18\.0\.0 is too old: install Node 20\.11/);
 });
 
-test('an ordinary user is told which packages to install', async () => {
-  const { cmake, ffprobe, ...rest } = all;
-  assert.ok(cmake && ffprobe);
-  await saysOneLine({ ...basics, ...user, ...node, ...rest }, /^start: packages are missing: install cmake ffmpeg /);
+test('whoever wants the native engine is told which packages to install, and how to get Rust', async () => {
+  const { cmake, perl, ...rest } = all;
+  assert.ok(cmake && perl);
+  const native = ['--engine', 'native'];
+  const packages = /^start: packages are missing: install cmake perl /;
+  await saysOneLine({ ...basics, ...user, ...node, ...rest }, packages, native);
+  const rust = /^start: cargo is missing: install Rust \(https:\/\/rustup\.rs\)/;
+  await saysOneLine({ ...basics, ...user, ...node, ...all }, rust, native);
+  await saysOneLine({ ...basics, ...user, ...node, ...all }, rust, ['--engine=native']);
 });
 
 test('root on Debian gets just the missing packages installed', async () => {
   const apt = `echo "$DEBIAN_FRONTEND $*" >>"$(dirname "$0")/apt"`;
-  const { cmake, perl, ...rest } = all;
-  assert.ok(cmake && perl);
-  const result = await runs('scripts/start', { ...basics, ...root, ...node, ...rest, 'apt-get': apt });
-  assert.is(result.apt, 'noninteractive update\nnoninteractive install -y --no-install-recommends cmake perl\n');
-  assert.match(result.stderr, /^packages: installing cmake perl$/m);
+  const { cmake, ffprobe, ...rest } = all;
+  assert.ok(cmake && ffprobe);
+  const programs = { ...basics, ...root, ...node, ...rest, 'apt-get': apt, cargo: 'exit 1' };
+  const result = await runs('scripts/start', programs, ['--help']);
+  assert.is(result.apt, 'noninteractive update\nnoninteractive install -y --no-install-recommends cmake ffmpeg\n');
+  assert.match(result.stderr, /^packages: installing cmake ffmpeg$/m);
 });
 
 test('a package that cannot be installed ends the set-up with what apt-get said', async () => {
   const apt = 'echo "E: Unable to locate package cmake" >&2; exit 100';
   const { cmake, ...rest } = all;
   assert.ok(cmake);
-  const result = await runs('scripts/start', { ...basics, ...root, ...node, ...rest, 'apt-get': apt });
+  const programs = { ...basics, ...root, ...node, ...rest, 'apt-get': apt, cargo: 'exit 1' };
+  const result = await runs('scripts/start', programs);
   assert.is(result.code, 1);
   assert.match(result.stderr, /Unable to locate package cmake\nstart: apt-get could not install cmake: see above\n$/);
 });
 
-test('without Rust a line says how to get it', async () => {
-  await saysOneLine(
-    { ...basics, ...user, ...node, ...all },
-    /^start: cargo is missing: install Rust \(https:\/\/rustup\.rs\)/,
+/** Runs to the help text, with one line that says which engine there will not be. */
+async function goesOn(programs: Record<string, string>, line: RegExp): Promise<void> {
+  const { code, stdout, stderr, apt } = await runs('scripts/start', programs, ['--help']);
+  assert.is(code, 0, stderr);
+  assert.match(stdout, /^Usage: fetch-whep serve/);
+  assert.is(apt, '');
+  const said = stderr.split('\n').filter((each) => each.startsWith('native engine: '));
+  assert.is(said.length, 1, stderr);
+  assert.match(said[0] ?? '', line);
+  assert.not.match(stderr, /^(packages|addon): /m);
+}
+
+test('Node alone will do, and a line says what is missed', async () => {
+  const missed = 'without it the portable one serves: some tens of viewers, no WHIP$';
+  await goesOn(
+    { ...basics, ...user, ...node },
+    new RegExp(`not built, cargo is missing \\(https://rustup\\.rs\\); ${missed}`),
   );
+  const { cmake, ...rest } = all;
+  assert.ok(cmake);
+  const built = { ...basics, ...user, ...node, ...rest, cargo: 'exit 1' };
+  await goesOn(built, new RegExp(`not built, packages are missing \\(cmake\\); ${missed}`));
+  const apt = `echo "$*" >>"$(dirname "$0")/apt"`;
+  await goesOn({ ...basics, ...root, ...node, 'apt-get': apt }, new RegExp(`not built, cargo is missing .*${missed}`));
+});
+
+test('--engine portable needs neither compiler nor word', async () => {
+  const { code, stderr } = await runs('scripts/start', { ...basics, ...user, ...node }, [
+    '--engine=portable',
+    '--help',
+  ]);
+  assert.is(code, 0, stderr);
+  assert.not.match(stderr, /^(packages|addon|native engine): /m);
 });
 
 test('tests that cannot run have failed', async () => {

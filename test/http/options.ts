@@ -118,10 +118,6 @@ test('a server that cannot start leaves nothing running', async () => {
   assert.equal([engine.closed, engine.streams.has('bad'), stopped], [true, false, 1]);
 });
 
-test('the portable engine is refused in one line', async () => {
-  assert.is(await codeOf(createServer({ engine: 'portable' })), 'engine-unavailable');
-});
-
 test('streams are added, looked at, listed and removed while the server runs', async () => {
   const engine = new FakeEngine();
   const server = await createServer({ engine });

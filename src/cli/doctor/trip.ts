@@ -21,6 +21,10 @@ export interface Trip {
 
 /** A real viewer on this machine: WHEP, ICE, DTLS and media from the server's own engine, by an HTTP port of its own. */
 export async function roundTrip(server: Server, mediaHost: string | undefined): Promise<Trip> {
+  if (server.snapshot().engine === 'portable') {
+    // A process holds one engine: both are made of the same library.
+    return { check: warning(NAME, 'not made: the viewer is part of the native engine', '--engine native'), answer: '' };
+  }
   let load: Load;
   try {
     load = openLoad(mediaHost !== undefined && isIPv6(mediaHost) ? '::1' : undefined);

@@ -5,6 +5,7 @@ import type {
   EngineSnapshot,
   LegKind,
   MediaEngine,
+  SessionTotals,
   StreamFacts,
   StreamPorts,
   StreamSpec,
@@ -63,7 +64,7 @@ class PortableEngine implements MediaEngine {
   readonly #streams = new Map<string, Entry>();
   readonly #viewers = new Map<string, Viewer>();
   /** Peers whose end is under way. */
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #leaving = new Set<Promise<SessionTotals>>();
   #events: EngineEvent[] = [];
   #listener: ((events: EngineEvent[]) => void) | undefined;
   readonly #timer: NodeJS.Timeout;
@@ -145,13 +146,13 @@ class PortableEngine implements MediaEngine {
     return this.#viewers.get(session)?.addCandidate(mid, candidate) ?? false;
   }
 
-  async removeSession(session: string): Promise<void> {
+  async removeSession(session: string): Promise<SessionTotals | undefined> {
     const viewer = this.#viewers.get(session);
-    if (viewer === undefined) return;
+    if (viewer === undefined) return undefined;
     this.#viewers.delete(session);
     const left = viewer.close().finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
-    await left;
+    return left;
   }
 
   snapshot(): EngineSnapshot {

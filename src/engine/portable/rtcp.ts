@@ -4,7 +4,17 @@ import type { Ntp } from './time.ts';
 /** What is understood of RTCP (RFC 3550 §6, RFC 4585, RFC 5104); the rest is passed over. */
 export type Report =
   | { type: 'sender'; ssrc: number; ntp: Ntp; timestamp: number }
-  | { type: 'reception'; ssrc: number; fractionLost: number; jitter: number; lastReport: number; delay: number }
+  | {
+      type: 'reception';
+      ssrc: number;
+      /** 0 to 1, since the report before. */
+      fractionLost: number;
+      /** Packets since the beginning. */
+      lost: number;
+      jitter: number;
+      lastReport: number;
+      delay: number;
+    }
   | { type: 'bye'; ssrcs: number[] }
   | { type: 'nack'; ssrc: number; sequences: number[] }
   /** PLI or FIR. */
@@ -59,6 +69,8 @@ function readReceptions(blocks: Buffer, count: number): Report[] {
       type: 'reception',
       ssrc: block.readUInt32BE(0),
       fractionLost: block.readUInt8(4) / 256,
+      // Signed: negative after duplicates.
+      lost: Math.max(0, block.readIntBE(5, 3)),
       jitter: block.readUInt32BE(12),
       lastReport: block.readUInt32BE(16),
       delay: block.readUInt32BE(20),

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import type { EndReason, LegKind, Transport, ViewerSnapshot, ViewerSpec } from '../port.ts';
+import type { EndReason, LegKind, SessionTotals, Transport, ViewerSnapshot, ViewerSpec } from '../port.ts';
 import type { Frame } from './frame.ts';
 import type { Histograms } from './histogram.ts';
 import type { Library } from './library.ts';
@@ -40,6 +40,7 @@ export class Viewer {
   #rtt: number | undefined;
   #loss: number | undefined;
   #jitter: number | undefined;
+  readonly #lost = new Map<LegKind, number>();
   #rtcp = { second: 0, packets: 0 };
 
   constructor(spec: ViewerSpec, stream: Stream, parts: ViewerParts) {
@@ -112,11 +113,14 @@ export class Viewer {
     };
   }
 
-  /** Resolves when nothing of it is left. */
-  close(): Promise<void> {
+  /** Resolves when nothing of it is left, with what it was sent. */
+  async close(): Promise<SessionTotals> {
     this.#over = true;
     this.#stream.viewers.delete(this);
-    return this.#peer.close();
+    await this.#peer.close();
+    const lost = [...this.#lost.values()].reduce((sum, packets) => sum + packets, 0);
+    const lossRatio = Math.min(1, lost / Math.max(1, this.#packets));
+    return { packets: this.#packets, bytes: this.#bytes, ...(this.#loss !== undefined && { lossRatio }) };
   }
 
   #state(): ViewerSnapshot['state'] {
@@ -166,6 +170,7 @@ export class Viewer {
   /** Loss, jitter, and the round trip from the echoed sender report (RFC 3550 §6.4.1). */
   #learn(kind: LegKind, report: Report & { type: 'reception' }, now: number): void {
     this.#loss = report.fractionLost;
+    this.#lost.set(kind, report.lost);
     this.#jitter = report.jitter / TICKS[kind] / 1000;
     this.#parts.histograms.lossRatio.observe(report.fractionLost);
     if (report.lastReport === 0) return;
