@@ -21,6 +21,16 @@ const rooms = [
     never: /^(?!src\/errors\.ts$)/,
     why: 'the port is plain data and depends on nothing',
   },
+  {
+    of: /^src\/engine\/portable\//,
+    never: /^src\/(?!engine\/(portable\/|port\.ts)|errors\.ts)/,
+    why: 'the portable engine knows its port and the errors',
+  },
+  {
+    of: /^src\/engine\/(?!open\.ts|portable\/)/,
+    never: /^src\/engine\/portable\//,
+    why: 'a process holds one engine: only open.ts chooses the portable one',
+  },
   { of: /^src\/sdp\//, never: /^src\/(?!sdp\/|engine\/port\.ts|errors\.ts)/, why: 'sdp/ is pure policy' },
   {
     of: /^src\/sources\//,
