@@ -34,8 +34,6 @@ const PATIENCE: Readonly<Record<RTCPeerConnectionState, number>> = {
   failed: 0,
   closed: 0,
 };
-/** How long not even an answer to a connectivity check may come after a sleep of the page. Milliseconds. */
-const WAKING = 4000;
 /** Silence that a viewer is told of, and how long sound waits for a picture. Milliseconds. */
 const STALL = 2500;
 
@@ -56,10 +54,8 @@ export class Attempt {
   #over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #media = new Counter();
-  readonly #network = new Counter();
-  /** `performance.now()` of the moments. */
+  /** `Date.now()`. */
   #connected: number | undefined;
-  #woken: number | undefined;
   #stopWaiting = () => {};
 
   constructor(element: HTMLMediaElement, endpoint: URL, options: PlayOptions, listener: Listener) {
@@ -85,11 +81,6 @@ export class Attempt {
     if (this.#session === undefined) return;
     fetch(this.#session, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
     this.#session = undefined;
-  }
-
-  /** The page has slept, or the network was away: is the connection still there? */
-  doubt(): void {
-    this.#woken = performance.now();
   }
 
   #end(cause: Cause, reason: string, retryAfter: string | null = null): void {
@@ -196,50 +187,55 @@ export class Attempt {
   async #watch(): Promise<void> {
     const received = await this.#received();
     if (this.#over) return;
-    const now = performance.now();
     const state = this.connection.connectionState;
-    const silence = this.#media.silence(received.media, now);
-    const alive = this.#network.silence(received.media + received.responses, now);
-    if (silence > PATIENCE[state] || Math.min(alive, now - (this.#woken ?? now)) > WAKING) {
+    const silence = this.#media.silence(received.all);
+    if (silence > PATIENCE[state]) {
       this.#end('lost', 'nothing arrives');
       return;
     }
-    if (alive === 0) this.#woken = undefined;
-    if (state === 'connected') this.#judge(silence, received.audio, now);
+    if (state === 'connected') this.#judge(silence, received.audio > 0);
     this.#timer = setTimeout(() => void this.#watch(), 1000);
   }
 
-  #judge(silence: number, audio: number, now: number): void {
-    this.#connected ??= now;
+  #judge(silence: number, audio: boolean): void {
+    this.#connected ??= Date.now();
+    const pictureless = this.#legs === undefined && audio && Date.now() - this.#connected > STALL;
     if (silence > STALL && !this.#stalled) {
       this.#stalled = true;
       this.#listener.stalled();
-    } else if (silence === 0 && (this.#stalled || (!this.#legs && audio > 0 && now - this.#connected > STALL))) {
-      this.#plays(this.#legs ?? { video: false, audio: audio > 0 });
+    } else if (silence === 0 && (this.#stalled || pictureless)) {
+      this.#plays(this.#legs ?? { video: false, audio });
     }
   }
 
-  async #received(): Promise<{ media: number; audio: number; responses: number }> {
-    const sums = { media: 0, audio: 0, responses: 0 };
+  /** Bytes of media so far. */
+  async #received(): Promise<{ all: number; audio: number }> {
+    const sums = { all: 0, audio: 0 };
     for (const report of (await this.connection.getStats()).values()) {
-      if (report.type === 'candidate-pair') sums.responses += report.responsesReceived ?? 0;
       if (report.type !== 'inbound-rtp') continue;
-      sums.media += report.bytesReceived;
+      sums.all += report.bytesReceived;
       if (report.kind === 'audio') sums.audio += report.bytesReceived;
     }
     return sums;
   }
 }
 
-/** How long a counter has stood still. */
+/** Looks are a second apart; one this late means that the machine has slept. Milliseconds. */
+const SLEEP = 8000;
+
+/** How long a counter has stood still; by the clock on the wall, which goes on while the machine sleeps. */
 class Counter {
   #count = 0;
-  #grown = performance.now();
+  #grown = Date.now();
+  #looked = Date.now();
 
-  /** Milliseconds; 0 when it has grown since the call before. */
-  silence(count: number, now: number): number {
-    if (count > this.#count) this.#grown = now;
+  /** Milliseconds; 0 when it has grown since the look before, and on waking up: then the next look will tell. */
+  silence(count: number): number {
+    const now = Date.now();
+    const slept = now - this.#looked > SLEEP;
+    if (count > this.#count && !slept) this.#grown = now;
     this.#count = count;
-    return now - this.#grown;
+    this.#looked = now;
+    return slept ? 0 : now - this.#grown;
   }
 }

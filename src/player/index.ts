@@ -136,11 +136,10 @@ class Playback implements Player {
     this.#report({ phase: 'waiting', cause, reason, seconds: retry.seconds });
   }
 
-  /** The tab is looked at again, or the network is back: what was true before may not be any more. */
+  /** The tab is looked at again, or the network is back: no reason to wait, unless the server gave one. */
   #wake(): void {
-    if (document.visibilityState === 'hidden') return;
-    this.#attempt?.doubt();
-    if (this.#state.phase !== 'waiting' || performance.now() < this.#notBefore) return;
+    const asked = performance.now() < this.#notBefore;
+    if (document.visibilityState === 'hidden' || this.#state.phase !== 'waiting' || asked) return;
     this.#failures = 0;
     this.#connect();
   }
