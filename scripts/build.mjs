@@ -19,7 +19,7 @@ const configuration = [
   'scripts/build.mjs',
 ];
 
-/** npm dependencies stay imports; our own code becomes one readable file per entry. */
+/** npm dependencies stay imports; our own code becomes a few readable files. */
 const bundling = {
   absWorkingDir: root,
   bundle: true,
@@ -33,25 +33,18 @@ const bundling = {
 
 const entries = { index: 'src/index.ts', serve: 'src/serve.ts', cli: 'src/cli/main.ts' };
 
-/** An entry imports another as a file of its own: there is one copy of each class. */
-const entriesApart = {
-  name: 'entries-apart',
-  setup(build) {
-    build.onResolve({ filter: /^(\.\.?\/)+(index|serve)\.ts$/ }, ({ path, importer, kind }) => {
-      const name = join(dirname(importer), path)
-        .slice(root.length + 1)
-        .replaceAll('\\', '/');
-      const entry = Object.keys(entries).find((key) => entries[key] === name);
-      return kind === 'entry-point' || entry === undefined ? undefined : { path: `./${entry}.js`, external: true };
-    });
-  },
-};
-
 export function buildPackage() {
   const outputs = Object.keys(entries).flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]);
   return whenChanged({ name: 'package', inputs: [...configuration, ...filesBelow('src')], outputs }, async () => {
     for (const path of filesBelow('dist')) if (!path.endsWith('.node')) rmSync(join(root, path));
-    await esbuild.build({ ...bundling, entryPoints: entries, outdir: 'dist', plugins: [entriesApart] });
+    // What entries share is a file of its own: there is one copy of each class, and an engine is loaded when it is asked for.
+    await esbuild.build({
+      ...bundling,
+      entryPoints: entries,
+      outdir: 'dist',
+      splitting: true,
+      chunkNames: 'shared-[hash]',
+    });
     await buildPlayer();
     cpSync(join(root, 'src/sources/clip'), join(root, 'dist/clip'), { recursive: true });
     succeeded('tsc', await run('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { cwd: root }));
