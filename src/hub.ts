@@ -59,6 +59,7 @@ export class Hub {
         age: settings.cacheSeconds * 1000,
         instantStart: settings.instantStart,
       },
+      burst: settings.burstBytes,
     };
     this.streams = new StreamTable(engine, terms, {
       flowing: (stream, flows) => this.#tell({ type: flows ? 'active' : 'inactive', stream }),

@@ -88,6 +88,11 @@ export interface ServerOptions {
   instantStart?: boolean | undefined;
   cacheBytes?: number | undefined;
   cacheSeconds?: number | undefined;
+  /**
+   * Bytes that may leave at once for one viewer, 64000 by default: what the queue of a home router takes. Large keyframes
+   * and retransmissions beyond them are spread over time; `Infinity` or `'none'` lifts the limit.
+   */
+  burstBytes?: number | 'none' | undefined;
   /** How long a client may take to send a request body. Seconds, 10 by default. */
   bodyTimeoutSeconds?: number | undefined;
   /** Metrics of the process (CPU, memory, event loop) beside our own. True by default. */
@@ -198,6 +203,7 @@ const schema = z
     instantStart: z.boolean('give true or false').default(true),
     cacheBytes: count.default(8 << 20),
     cacheSeconds: seconds.default(10),
+    burstBytes: z.union([count, endless, none], `${COUNT}, or none`).default(64_000),
     bodyTimeoutSeconds: seconds.min(0.1, SECONDS).default(10),
     processMetrics: z.boolean('give true or false').default(true),
   })

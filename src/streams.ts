@@ -48,6 +48,8 @@ export interface StreamTerms {
   grace: number;
   silence: number;
   cache: CacheSpec;
+  /** Bytes; see `StreamSpec`. */
+  burst: number;
 }
 
 /** A stream that has delivered nothing for this long is not about to start any more. Milliseconds. */
@@ -191,7 +193,8 @@ export class StreamTable {
   async #open(entry: Entry): Promise<void> {
     const { id, source } = entry;
     const ingress = typeof source.ingress === 'function' ? await source.ingress() : source.ingress;
-    entry.ports = await this.#engine.addStream({ id, ingress, silence: this.#terms.silence, cache: this.#terms.cache });
+    const { silence, cache, burst } = this.#terms;
+    entry.ports = await this.#engine.addStream({ id, ingress, silence, cache, burst });
     try {
       await source.start(id, entry.ports);
     } catch (error) {

@@ -25,6 +25,8 @@ export interface StreamSpec {
   silence: number;
   /** What is kept of each leg for viewers that join or miss packets. */
   cache: CacheSpec;
+  /** Bytes that may leave at once for one viewer; what exceeds them is paced. `Infinity`: no limit. */
+  burst: number;
 }
 
 export interface CacheSpec {
@@ -110,8 +112,13 @@ export interface VideoFacts {
   profileLevelId?: string;
   width?: number;
   height?: number;
-  /** Frames per second, measured. */
+  /** Frames per second, measured, and as the SPS says (ITU-T H.264 annex E). */
   framesPerSecond?: number;
+  nominalFramesPerSecond?: number;
+  /** Pictures that may be shown later than they are decoded, as the SPS says; absent when it does not. */
+  reorderFrames?: number;
+  /** Times that the SPS changed while the stream went on. */
+  spsChanges?: number;
   /** Frames from one IDR to the next, and the same in seconds. */
   gopFrames?: number;
   gopSeconds?: number;
@@ -119,12 +126,20 @@ export interface VideoFacts {
   bFrames: boolean;
   /** Seconds since the last IDR. */
   keyframeAge?: number;
+  /** Packets of the source that never came. */
+  lost?: number;
 }
 
 export interface AudioFacts {
   active: boolean;
   /** From the TOC byte (RFC 6716 §3.1). */
   channels?: 1 | 2;
+  /** Time stamps go in steps of AAC frames: the sound is no Opus, and is dropped. */
+  notOpus?: boolean;
+  /** Packets whose time stamp is not where the one before ended (RFC 7587 §4.2), by more than jitter. */
+  timestampBreaks?: number;
+  /** Packets of the source that never came. */
+  lost?: number;
 }
 
 /** Monotonic counters of one leg since the stream was added. */

@@ -5,6 +5,7 @@ import * as z from 'zod';
 const count = z.int().min(0);
 const state = z.enum(['starting', 'live', 'stalled', 'ended']);
 const sourceKind = z.enum(['rtp', 'ffmpeg', 'whip', 'whep', 'clip', 'push']);
+const lost = count.optional().describe('Packets that got lost between encoder and server');
 const byReason = z.record(z.string(), count).describe('Packets by reason');
 
 const video = z.object({
@@ -14,14 +15,24 @@ const video = z.object({
   level: z.string().optional(),
   width: count.optional(),
   height: count.optional(),
-  frames_per_second: z.number().optional(),
+  frames_per_second: z.number().optional().describe('Measured'),
+  nominal_frames_per_second: z.number().optional().describe('As the SPS says'),
+  reorder_frames: count.optional().describe('Pictures that may be shown later than decoded, as the SPS says'),
+  sps_changes: count.optional().describe('Times that the SPS changed while the stream went on'),
   gop_frames: count.optional(),
   gop_seconds: z.number().optional(),
   b_frames: z.boolean().describe('B-frames were seen: WebRTC cannot reorder them'),
   keyframe_age_seconds: z.number().optional(),
+  lost,
 });
 
-const audio = z.object({ active: z.boolean(), channels: z.union([z.literal(1), z.literal(2)]).optional() });
+const audio = z.object({
+  active: z.boolean(),
+  channels: z.union([z.literal(1), z.literal(2)]).optional(),
+  not_opus: z.boolean().optional().describe('It is AAC, and dropped'),
+  timestamp_breaks: count.optional().describe('Packets that did not begin where the one before ended'),
+  lost,
+});
 const directions = z.object({ in: count, out: count });
 
 const ffmpeg = z.object({

@@ -57,6 +57,8 @@ pub struct StreamObject {
     pub ingress: IngressObject,
     /// What is kept for viewers that join or miss packets.
     pub cache: CacheObject,
+    /// Bytes that leave at once for one viewer; infinite for no limit.
+    pub burst: f64,
 }
 
 /// How much of a stream is kept.
@@ -97,7 +99,9 @@ impl From<StreamObject> for Result<StreamConfig, EngineError> {
         let CacheObject { bytes, age, instant_start } = spec.cache;
         let limits =
             Limits { bytes: bytes.max(0.0) as usize, age: Duration::from_millis(age.max(0.0) as u64), instant_start };
-        Ok(StreamConfig { id: spec.id, ingress: ingress(spec.ingress)?, silence, limits })
+        // Infinity becomes the largest number there is.
+        let burst = spec.burst.max(0.0) as usize;
+        Ok(StreamConfig { id: spec.id, ingress: ingress(spec.ingress)?, silence, limits, burst })
     }
 }
 
@@ -229,6 +233,12 @@ pub struct VideoObject {
     pub height: Option<u32>,
     /// Measured.
     pub frames_per_second: Option<f64>,
+    /// As the SPS says.
+    pub nominal_frames_per_second: Option<f64>,
+    /// As the SPS says.
+    pub reorder_frames: Option<u32>,
+    /// Times that the SPS changed.
+    pub sps_changes: u32,
     /// From IDR picture to IDR picture.
     pub gop_frames: Option<f64>,
     /// The same in seconds.
@@ -237,6 +247,8 @@ pub struct VideoObject {
     pub b_frames: bool,
     /// Seconds since the last IDR picture.
     pub keyframe_age: Option<f64>,
+    /// Packets of the source that never came.
+    pub lost: f64,
 }
 
 /// What is known of an audio leg.
@@ -246,6 +258,12 @@ pub struct AudioObject {
     pub active: bool,
     /// 1 or 2.
     pub channels: Option<u8>,
+    /// What comes is AAC.
+    pub not_opus: bool,
+    /// Packets that did not begin where the one before ended.
+    pub timestamp_breaks: f64,
+    /// Packets of the source that never came.
+    pub lost: f64,
 }
 
 impl From<StreamFacts> for FactsObject {
@@ -262,17 +280,22 @@ impl From<VideoFacts> for VideoObject {
             width: facts.width,
             height: facts.height,
             frames_per_second: facts.frames_per_second,
+            nominal_frames_per_second: facts.nominal_frames_per_second,
+            reorder_frames: facts.reorder_frames,
+            sps_changes: facts.sps_changes,
             gop_frames: facts.gop_frames.map(|frames| frames as f64),
             gop_seconds: facts.gop_seconds,
             b_frames: facts.b_frames,
             keyframe_age: facts.keyframe_age,
+            lost: facts.lost as f64,
         }
     }
 }
 
 impl From<AudioFacts> for AudioObject {
     fn from(facts: AudioFacts) -> Self {
-        Self { active: facts.active, channels: facts.channels }
+        let AudioFacts { active, channels, not_opus, timestamp_breaks, lost } = facts;
+        Self { active, channels, not_opus, timestamp_breaks: timestamp_breaks as f64, lost: lost as f64 }
     }
 }
 

@@ -38,6 +38,7 @@ fn viewers(count: u32) -> Vec<Track> {
             timestamp_offset: ssrc,
             retransmission: None,
             extensions: ExtensionIds::default(),
+            burst: usize::MAX,
             wall: WallClock::new(Duration::from_secs(1)),
         })
     };
@@ -98,13 +99,15 @@ fn repair(criterion: &mut Criterion) {
     let mut now = Time::from_millis(120 * 33);
     let (mut found, mut asked) = (0, 0);
     let mut ask = || {
+        let before = found;
         // A request in ten milliseconds, each for another packet: nothing is refused as a repetition or as too much.
         now = now + Duration::from_millis(10);
         asked += 1;
         let sequence = sequences[asked * 7 % sequences.len()];
         track.nack(&[sequence], Duration::from_millis(5), now, &history, &mut |packet| {
             found += usize::from(u16::from_be_bytes([packet.header[2], packet.header[3]]) == sequence);
-        })
+        });
+        found - before
     };
     assert_eq!(ask(), 1, "the packet is found");
     criterion.bench_function("answer a NACK of one packet", |bencher| bencher.iter(&mut ask));

@@ -24,7 +24,7 @@ pub trait Cache {
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of payload.
+    /// Bytes, of payload nearly all.
     pub bytes: usize,
     /// Age of the oldest frame.
     pub age: Duration,
@@ -37,6 +37,9 @@ impl Default for Limits {
         Self { bytes: 8 << 20, age: Duration::from_secs(10), instant_start: true }
     }
 }
+
+/// What a frame takes besides its payload: many tiny ones are no way around the limit.
+const FRAME_OVERHEAD: usize = 256;
 
 /// A leg's newest frames; the last one is always kept.
 #[derive(Debug)]
@@ -68,14 +71,19 @@ impl History {
         if frame.keyframe {
             self.keyframe = Some(frame.number);
         }
-        self.bytes += frame.payloads.total();
+        self.bytes += size(&frame);
         let newest = frame.received;
         self.frames.push_back(frame);
         while self.frames.len() > 1 && self.bytes > self.limits.bytes
             || self.frames.front().is_some_and(|oldest| newest.since(oldest.received) > self.limits.age)
         {
-            self.bytes -= self.frames.pop_front().map_or(0, |oldest| oldest.payloads.total());
+            self.bytes -= self.frames.pop_front().map_or(0, |oldest| size(&oldest));
         }
+    }
+
+    /// What is kept, as the limit counts it.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     fn oldest(&self) -> Option<u64> {
@@ -85,6 +93,10 @@ impl History {
     fn arrival(&self, time: Time) -> f64 {
         ticks(time.since(Time::default()), self.rate) as f64
     }
+}
+
+fn size(frame: &Frame) -> usize {
+    frame.payloads.total() + FRAME_OVERHEAD
 }
 
 impl Cache for History {
@@ -157,7 +169,7 @@ mod tests {
 
     #[test]
     fn is_bounded_in_bytes_and_age_and_keeps_the_last_frame() {
-        let mut history = history(2_500, 10_000);
+        let mut history = history(3_000, 10_000);
         (0..10).for_each(|number| history.push(frame(number, 10, number == 0, number)));
         assert_eq!(history.frame(7).map(|_| ()), None);
         assert_eq!(history.frame(8).map(|frame| frame.number), Some(8));
@@ -168,6 +180,13 @@ mod tests {
         history.push(frame(11, 1, false, 20_000));
         assert_eq!(history.frame(10).map(|_| ()), None);
         assert_eq!(history.frame(11).map(|frame| frame.number), Some(11));
+    }
+
+    #[test]
+    fn tiny_frames_are_bounded_as_well() {
+        let mut history = history(1 << 20, 10_000);
+        (0..100_000).for_each(|number| history.push(frame(number, 0, number == 0, 0)));
+        assert!(history.frames.len() <= 4_096, "{} frames", history.frames.len());
     }
 
     #[test]

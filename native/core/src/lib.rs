@@ -18,6 +18,8 @@ pub mod history;
 pub mod leg;
 pub mod media;
 pub mod order;
+pub mod pacer;
+pub mod pursuit;
 pub mod repair;
 pub mod rtcp;
 pub mod rtp;

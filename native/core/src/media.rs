@@ -41,6 +41,10 @@ pub struct Facts {
     pub not_opus: bool,
     /// The parameter set changed while the stream went on.
     pub sps_changes: u32,
+    /// Its profile did, which players that have joined cannot follow.
+    pub profile_changed: bool,
+    /// Opus packets that did not begin where the one before ended.
+    pub timestamp_breaks: u64,
 }
 
 impl Media {
@@ -141,8 +145,11 @@ struct Sound {
     aac_steps: u32,
 }
 
-/// An AAC frame lasts 1024 samples (ISO 14496-3 §4.5.1.1); no Opus packet does.
+/// An AAC frame lasts 1024 samples (ISO 14496-3 §4.5.1.1), and a packet may hold several; no Opus packet lasts that.
 const AAC_STEP: u32 = 1_024;
+
+/// Opus packets last multiples of this: 2.5 ms (RFC 6716 §2.1.4).
+const OPUS_STEP: u32 = 120;
 
 /// So many in a row are no accident.
 const AAC_EVIDENCE: u32 = 10;
@@ -167,8 +174,12 @@ impl Output {
     }
 
     fn picture(&mut self, unit: AccessUnit, now: Time, out: &mut impl FnMut(Frame, bool)) {
-        if self.facts.sps.is_some() && self.facts.sps != unit.sps {
+        if let (Some(before), Some(after)) = (self.facts.sps, unit.sps)
+            && before != after
+        {
             self.facts.sps_changes += 1;
+            // profile_idc and its constraints; the level may change at will.
+            self.facts.profile_changed |= before.profile_level_id[..2] != after.profile_level_id[..2];
         }
         self.facts.sps = unit.sps;
         self.facts.bidirectional |= unit.bidirectional;
@@ -202,7 +213,9 @@ impl Output {
         self.facts.channels = Some(toc.channels);
         let (natural, jumped) = self.timeline.map(timestamp, now);
         // Browsers hear jitter of time stamps; packets that follow each other take theirs from the one before.
-        let continued = self.sound.next.filter(|next| !jumped && next.abs_diff(natural) <= SOUND_JITTER);
+        let expected = self.sound.next.filter(|_| !jumped);
+        let continued = expected.filter(|next| next.abs_diff(natural) <= SOUND_JITTER);
+        self.facts.timestamp_breaks += u64::from(expected.is_some() && continued.is_none());
         let timestamp = continued.unwrap_or(natural);
         self.sound.next = Some(timestamp + u64::from(toc.duration));
         let mut payloads = Payloads::with_capacity(packet.len());
@@ -213,7 +226,8 @@ impl Output {
     fn watch_for_aac(&mut self, timestamp: u32) {
         let before = self.sound.timestamp.replace(timestamp);
         let step = before.map(|before| timestamp.wrapping_sub(before));
-        self.sound.aac_steps = if step == Some(AAC_STEP) { self.sound.aac_steps + 1 } else { 0 };
+        let aac = step.is_some_and(|step| step > 0 && step % AAC_STEP == 0 && step % OPUS_STEP != 0);
+        self.sound.aac_steps = if aac { self.sound.aac_steps + 1 } else { 0 };
         self.facts.not_opus = self.sound.aac_steps >= AAC_EVIDENCE;
     }
 

@@ -15,11 +15,22 @@ const SHARE: f64 = 0.5;
 /// What may be spent at once: half a second of a stream of 2 Mbit/s.
 const MAX_CREDIT: f64 = 128_000.0;
 
-/// Sequence numbers remembered as just repaired.
+/// Sequence numbers remembered as just repaired, and packets that may wait.
 const REMEMBERED: usize = 256;
 
 /// A repair is on its way for at least this long.
 const MIN_ROUND_TRIP: Duration = Duration::from_millis(10);
+
+/// A packet that is to be sent again.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// As it was sent.
+    pub sequence: u16,
+    /// The leg's number of it.
+    pub packet: u64,
+    /// Of its time stamp, as it was sent.
+    pub shift: i64,
+}
 
 /// Repairs of one track.
 #[derive(Debug)]
@@ -28,13 +39,14 @@ pub struct Repair {
     next_sequence: u16,
     credit: f64,
     recent: VecDeque<(u16, Time)>,
+    waiting: VecDeque<Wanted>,
 }
 
 impl Repair {
     /// `stream`: where repaired packets go, when not among the others.
     pub fn new(stream: Option<Retransmission>) -> Self {
         let next_sequence = stream.map_or(0, |stream| stream.first_sequence);
-        Self { stream, next_sequence, credit: MAX_CREDIT / 2.0, recent: VecDeque::new() }
+        Self { stream, next_sequence, credit: MAX_CREDIT / 2.0, recent: VecDeque::new(), waiting: VecDeque::new() }
     }
 
     /// Bytes were sent.
@@ -51,20 +63,34 @@ impl Repair {
         enough
     }
 
-    /// False when the number was repaired less than a round trip ago.
-    pub fn due(&mut self, sequence: u16, round_trip: Duration, now: Time) -> bool {
+    /// Takes a packet into the queue, unless it was asked for less than a round trip ago.
+    pub fn request(&mut self, wanted: Wanted, round_trip: Duration, now: Time) {
         let wait = round_trip.max(MIN_ROUND_TRIP);
         while self.recent.front().is_some_and(|(_, at)| now.since(*at) >= wait) {
             self.recent.pop_front();
         }
-        if self.recent.iter().any(|(other, _)| *other == sequence) {
-            return false;
+        let known = self.recent.iter().any(|(other, _)| *other == wanted.sequence);
+        // A full memory could not tell what was repaired just now: the rest is asked for again.
+        if known || self.recent.len() == REMEMBERED || self.waiting.len() == REMEMBERED {
+            return;
         }
-        if self.recent.len() == REMEMBERED {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((sequence, now));
-        true
+        self.recent.push_back((wanted.sequence, now));
+        self.waiting.push_back(wanted);
+    }
+
+    /// The oldest packet that waits.
+    pub fn next(&mut self) -> Option<Wanted> {
+        self.waiting.pop_front()
+    }
+
+    /// Packets wait.
+    pub fn is_pending(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Nothing that waits is of use any more.
+    pub fn give_up(&mut self) {
+        self.waiting.clear();
     }
 
     /// The packet as it goes out again; `header` is that of its first time.
@@ -75,13 +101,14 @@ impl Repair {
         mut header: [u8; HEADER],
         sequence: u16,
     ) -> Outgoing<'a> {
-        let Some(stream) = self.stream else {
-            return Outgoing { frame, index, header, extension: None, original: None };
-        };
-        header[1] = header[1] & 0x80 | stream.payload_type;
-        header[2..4].copy_from_slice(&self.next_sequence.to_be_bytes());
-        header[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
-        self.next_sequence = self.next_sequence.wrapping_add(1);
-        Outgoing { frame, index, header, extension: None, original: Some(sequence) }
+        let mut original = None;
+        if let Some(stream) = self.stream {
+            header[1] = header[1] & 0x80 | stream.payload_type;
+            header[2..4].copy_from_slice(&self.next_sequence.to_be_bytes());
+            header[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
+            self.next_sequence = self.next_sequence.wrapping_add(1);
+            original = Some(sequence);
+        }
+        Outgoing { frame, index, header, extension: None, original, again: true }
     }
 }

@@ -13,7 +13,7 @@ pub struct Sps {
     pub height: u32,
     /// Frames that may be shown later than they are decoded; absent when not said.
     pub reorder_frames: Option<u32>,
-    /// num_units_in_tick and time_scale; a frame lasts two ticks. Absent when not said.
+    /// num_units_in_tick and time_scale. Absent when not said.
     pub timing: Option<(u32, u32)>,
 }
 
@@ -86,6 +86,11 @@ impl Sps {
             reorder_frames,
             timing,
         })
+    }
+
+    /// Pictures per second, where the set says so: a frame lasts two ticks (§E.2.1, num_units_in_tick).
+    pub fn frames_per_second(&self) -> Option<f64> {
+        self.timing.map(|(units, scale)| f64::from(scale) / (2.0 * f64::from(units)))
     }
 
     /// The id that picture parameter sets refer to.
@@ -189,7 +194,7 @@ mod tests {
         let sps = Sps::parse(BASELINE_720P).expect("valid");
         assert_eq!(sps.profile_level_id, [0x42, 0xc0, 0x1f]);
         assert_eq!((sps.width, sps.height), (1280, 720));
-        assert_eq!(sps.timing, Some((1, 60)));
+        assert_eq!((sps.timing, sps.frames_per_second()), (Some((1, 60)), Some(30.0)));
         assert_eq!(sps.reorder_frames, Some(0));
     }
 

@@ -9,29 +9,16 @@ use std::time::Duration;
 use crate::extension::{self, Extension, ExtensionIds};
 use crate::frame::{ClockPoint, Frame, Kind};
 use crate::history::Cache;
-use crate::repair::Repair;
-use crate::rtcp::SenderReport;
+use crate::pacer::Pacer;
+use crate::pursuit::Pursuit;
+use crate::repair::{Repair, Wanted};
+use crate::rtcp::{Reception, SenderReport};
 use crate::rtp::{HEADER, write_header};
 use crate::sent::Sent;
-use crate::time::{Time, WallClock, nanos};
+use crate::time::{Time, WallClock};
 
 /// A sender report is due this often (RFC 3550 §6.2 allows less; browsers sync the faster the more often).
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The most that leaves at once for one viewer: what the queue of a home router takes.
-pub const MAX_BURST: usize = 64_000;
-
-/// Between two bursts of one large frame: 64 Mbit/s.
-const BURST_INTERVAL: Duration = Duration::from_millis(8);
-
-/// Between two frames of a catch-up, however rare they are.
-const MAX_PAUSE: Duration = Duration::from_millis(16);
-
-/// A viewer behind gets this many frames in the time of one.
-const CATCH_UP_SPEED: u32 = 20;
-
-/// On a link that loses packets meanwhile the speed is halved down to this.
-const MIN_CATCH_UP_SPEED: u32 = 4;
 
 /// A viewer that asks for a keyframe more often gets one of the cache no more often than this.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
@@ -53,6 +40,8 @@ pub struct TrackConfig {
     pub retransmission: Option<Retransmission>,
     /// As negotiated.
     pub extensions: ExtensionIds,
+    /// Bytes that may leave at once; `usize::MAX` for no limit.
+    pub burst: usize,
     /// For capture times.
     pub wall: WallClock,
 }
@@ -81,6 +70,8 @@ pub struct Outgoing<'a> {
     pub extension: Option<Extension>,
     /// The original sequence number, which goes before the payload of an RFC 4588 packet.
     pub original: Option<u16>,
+    /// It was sent before.
+    pub again: bool,
 }
 
 impl Outgoing<'_> {
@@ -118,13 +109,14 @@ pub struct Track {
     floor: Option<u64>,
     /// The highest time stamp given.
     highest: Option<u64>,
-    speed: u32,
+    pacer: Pacer,
+    pursuit: Pursuit,
     refreshed: Option<Time>,
     started: bool,
     next_extension: Option<Time>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum State {
     Waiting,
     /// The number of the next frame.
@@ -133,9 +125,11 @@ enum State {
 }
 
 /// Where a viewer stands that is behind.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Cursor {
     frame: u64,
+    /// Kept while its packets leave, whatever the cache forgets meanwhile.
+    under_way: Option<Arc<Frame>>,
     packet: usize,
     due: Time,
     /// Frames get the time at which they are sent, so that the viewer does not believe to be late for good.
@@ -160,7 +154,8 @@ impl Track {
             next_report: None,
             floor: None,
             highest: None,
-            speed: CATCH_UP_SPEED,
+            pacer: Pacer::new(config.burst),
+            pursuit: Pursuit::default(),
             refreshed: None,
             started: false,
             next_extension: None,
@@ -200,9 +195,10 @@ impl Track {
                 return Outcome::AwaitingKeyframe;
             }
         }
-        if frame.payloads.total() > MAX_BURST {
+        if !self.pacer.takes(frame.payloads.total(), now) {
             let (frame, timestamp) = (frame.number, frame.timestamp);
-            let cursor = Cursor { frame, packet: 0, due: now, catching_up: false, timestamp, before: None };
+            let cursor =
+                Cursor { frame, under_way: None, packet: 0, due: now, catching_up: false, timestamp, before: None };
             self.state = State::Behind(cursor);
             return Outcome::Queued;
         }
@@ -215,20 +211,24 @@ impl Track {
 
     /// When `poll` has something to do.
     pub fn deadline(&self) -> Option<Time> {
-        match self.state {
+        let behind = match &self.state {
             State::Behind(cursor) => Some(cursor.due),
             _ => None,
-        }
+        };
+        let repair = self.repair.is_pending().then(|| self.pacer.opens());
+        behind.into_iter().chain(repair).min()
     }
 
-    /// Sends what is due to a viewer that is behind.
+    /// Sends what is due: repairs first, then the frames that a viewer behind has not had.
     pub fn poll(&mut self, now: Time, cache: &impl Cache, out: &mut impl FnMut(Outgoing<'_>)) {
-        let mut budget = MAX_BURST;
-        while let State::Behind(cursor) = self.state
+        self.send_repairs(now, cache, out);
+        while let State::Behind(cursor) = &self.state
             && cursor.due <= now
         {
-            self.state = match cache.frame(cursor.frame) {
-                Some(frame) => State::Behind(self.advance(cursor, &frame, &mut budget, now, cache, out)),
+            let cursor = cursor.clone();
+            let frame = cursor.under_way.clone().or_else(|| cache.frame(cursor.frame));
+            self.state = match frame {
+                Some(frame) => State::Behind(self.advance(cursor, frame, now, cache, out)),
                 // Nothing newer: caught up. Forgotten meanwhile: the next keyframe will do.
                 None if self.ahead_of(cursor.frame, cache) => State::Live(cursor.frame),
                 None => State::Waiting,
@@ -236,7 +236,7 @@ impl Track {
         }
     }
 
-    /// Sends again what the viewer says it lacks (RFC 4585 §6.2.1); gives how many packets.
+    /// Sends again what the viewer says it lacks (RFC 4585 §6.2.1): at once what one burst takes, the rest by `poll`.
     pub fn nack(
         &mut self,
         sequences: &[u16],
@@ -244,28 +244,19 @@ impl Track {
         now: Time,
         cache: &impl Cache,
         out: &mut impl FnMut(Outgoing<'_>),
-    ) -> usize {
-        if matches!(self.state, State::Behind(_)) {
-            self.speed = (self.speed / 2).max(MIN_CATCH_UP_SPEED);
-        }
-        let mut count = 0;
+    ) {
+        self.pursuit.loss(round_trip, now);
         for &sequence in sequences {
-            let Some((packet, shift)) = self.sent.find(sequence) else { continue };
-            let Some((frame, index)) = cache.packet(packet) else { continue };
-            if !self.repair.due(sequence, round_trip, now) {
-                continue;
+            if let Some((packet, shift)) = self.sent.find(sequence) {
+                self.repair.request(Wanted { sequence, packet, shift }, round_trip, now);
             }
-            if !self.repair.spend(frame.payloads.payload(index).len()) {
-                // More loss than repairing is worth: what follows would not arrive either.
-                self.state = State::Waiting;
-                break;
-            }
-            let timestamp = frame.timestamp.saturating_add_signed(shift);
-            let header = self.header(&frame, index, sequence, timestamp);
-            out(self.repair.wrap(&frame, index, header, sequence));
-            count += 1;
         }
-        count
+        self.send_repairs(now, cache, out);
+    }
+
+    /// The viewer reports how the stream arrives; `round_trip`, where it can be told.
+    pub fn reception(&mut self, reception: &Reception, round_trip: Option<Duration>, now: Time) {
+        self.pursuit.reception(reception.fraction_lost, round_trip, now);
     }
 
     /// The viewer cannot go on without a keyframe (PLI, FIR). True when the cache could help.
@@ -298,25 +289,49 @@ impl Track {
 
     fn rewind(&mut self, now: Time, cache: &impl Cache) -> bool {
         let Some(frame) = cache.keyframe() else { return false };
-        self.speed = CATCH_UP_SPEED;
         self.clock = cache.clock();
         self.floor = self.highest;
-        self.state =
-            State::Behind(Cursor { frame, packet: 0, due: now, catching_up: true, timestamp: 0, before: None });
+        self.state = State::Behind(Cursor {
+            frame,
+            under_way: None,
+            packet: 0,
+            due: now,
+            catching_up: true,
+            timestamp: 0,
+            before: None,
+        });
         true
     }
 
-    /// Sends one burst of a frame from the cache; gives where that leaves the viewer.
+    fn send_repairs(&mut self, now: Time, cache: &impl Cache, out: &mut impl FnMut(Outgoing<'_>)) {
+        while self.repair.is_pending() && self.pacer.is_open(now) {
+            let Some(Wanted { sequence, packet, shift }) = self.repair.next() else { return };
+            let Some((frame, index)) = cache.packet(packet) else { continue };
+            let size = frame.payloads.payload(index).len();
+            if !self.repair.spend(size) {
+                // More loss than repairing is worth: what follows would not arrive either.
+                self.repair.give_up();
+                if let State::Live(_) = self.state {
+                    self.state = State::Waiting;
+                }
+                return;
+            }
+            self.pacer.spend(size);
+            let header = self.header(&frame, index, sequence, frame.timestamp.saturating_add_signed(shift));
+            out(self.repair.wrap(&frame, index, header, sequence));
+        }
+    }
+
+    /// Sends of a frame from the cache what may leave now; gives where that leaves the viewer.
     fn advance(
         &mut self,
         mut cursor: Cursor,
-        frame: &Arc<Frame>,
-        budget: &mut usize,
+        frame: Arc<Frame>,
         now: Time,
         cache: &impl Cache,
         out: &mut impl FnMut(Outgoing<'_>),
     ) -> Cursor {
-        if cursor.packet == 0 {
+        if cursor.packet == 0 && self.pacer.is_open(now) {
             let natural = frame.timestamp;
             let wanted = if cursor.catching_up { cache.live_timestamp(now).unwrap_or(natural) } else { natural };
             cursor.timestamp = self.above_floor(wanted);
@@ -325,25 +340,19 @@ impl Track {
             }
             self.clock = cache.clock();
         }
-        while cursor.packet < frame.payloads.len() && *budget > 0 {
-            *budget = budget.saturating_sub(frame.payloads.payload(cursor.packet).len());
-            self.send(frame, cursor.packet, cursor.timestamp, now, out);
+        while cursor.packet < frame.payloads.len() {
+            if !self.pacer.is_open(now) {
+                let under_way = (cursor.packet > 0).then_some(frame);
+                return Cursor { due: self.pacer.opens(), under_way, ..cursor };
+            }
+            self.send(&frame, cursor.packet, cursor.timestamp, now, out);
             cursor.packet += 1;
         }
-        if cursor.packet < frame.payloads.len() {
-            cursor.due = now + BURST_INTERVAL;
-            return cursor;
-        }
-        let step = cursor.before.map_or(0, |before| frame.timestamp.saturating_sub(before));
-        let pace = Duration::from_nanos(nanos(step, self.config.kind.rate()) / u64::from(self.speed));
+        let ticks = cursor.before.map_or(0, |before| frame.timestamp.saturating_sub(before));
         // The last frame in the cache needs no pause: the next one will be live.
         let last = cache.frame(frame.number + 1).is_none();
-        let due = match *budget {
-            _ if last => now,
-            0 => now + BURST_INTERVAL,
-            _ => now + pace.min(MAX_PAUSE),
-        };
-        Cursor { frame: frame.number + 1, packet: 0, due, before: Some(frame.timestamp), ..cursor }
+        let due = if last { now } else { now + self.pursuit.pause(ticks, self.config.kind) };
+        Cursor { frame: frame.number + 1, under_way: None, packet: 0, due, before: Some(frame.timestamp), ..cursor }
     }
 
     /// The frame is yet to come, rather than gone.
@@ -369,6 +378,7 @@ impl Track {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(size as u32);
         self.repair.earn(size);
+        self.pacer.spend(size);
         self.started = true;
         self.highest = self.highest.max(Some(timestamp));
         let mut header = self.header(frame, index, sequence, timestamp);
@@ -376,7 +386,7 @@ impl Track {
         if extension.is_some() {
             header[0] |= extension::PRESENT;
         }
-        out(Outgoing { frame, index, header, extension, original: None });
+        out(Outgoing { frame, index, header, extension, original: None, again: false });
     }
 
     /// Once a second, with a frame's first packet: receivers interpolate.

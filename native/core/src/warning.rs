@@ -18,6 +18,8 @@ pub enum Warning {
     NoKeyframe,
     /// What a program pushes is no H264.
     NotH264,
+    /// Players were promised another profile.
+    ProfileChanged,
     /// The audio leg carries AAC.
     NotOpus,
     /// Datagrams get lost on the way here.
@@ -39,6 +41,7 @@ impl Warning {
             Self::NoParameterSets => "no-parameter-sets",
             Self::NoKeyframe => "no-keyframe",
             Self::NotH264 => "not-h264",
+            Self::ProfileChanged => "profile-changed",
             Self::NotOpus => "not-opus",
             Self::Loss => "loss",
         }
@@ -62,6 +65,10 @@ impl Warning {
             Self::NotH264 => {
                 "pushed video is dropped: it is neither Annex B nor AVCC with lengths of four bytes that add up; push whole \
                  H264 access units"
+            }
+            Self::ProfileChanged => {
+                "the video's H264 profile changed while viewers watched, and some players cannot follow; keep one, such \
+                 as -profile:v baseline"
             }
             Self::NotOpus => {
                 "the audio is AAC, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: \
@@ -91,6 +98,7 @@ pub fn of_video(
         (Warning::NoParameterSets, no_sets),
         (Warning::NotH264, facts.not_h264),
         (Warning::NoKeyframe, no_keyframe && !annex_b && !no_sets),
+        (Warning::ProfileChanged, facts.profile_changed),
         (Warning::Loss, counters.count(DropReason::Lost) >= LOST_PACKETS),
     ]
     .into_iter()

@@ -521,3 +521,104 @@ fn a_stream_without_keyframes_or_parameter_sets_or_with_loss_is_warned_of_once()
     });
     assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::Loss)]);
 }
+
+/// Another SPS: 1280x720, baseline or, by its profile byte, main.
+fn larger_sps(profile: u8) -> Vec<u8> {
+    let mut sps = vec![
+        0x67, 0x42, 0xc0, 0x1f, 0xd9, 0x00, 0x50, 0x05, 0xbb, 0x01, 0x6a, 0x02, 0x02, 0x02, 0x80, 0x00, 0x00, 0x03,
+        0x00, 0x80, 0x00, 0x00, 0x1e, 0x47, 0x8c, 0x19, 0x24,
+    ];
+    sps[1] = profile;
+    sps
+}
+
+#[test]
+fn the_truth_about_the_video_is_told_and_a_change_of_size_or_profile_is_seen() {
+    let (mut encoder, mut bench) = (Encoder::new(30), Bench::new());
+    run(&mut encoder, &mut bench, 70, |datagrams| datagrams);
+    let facts = |bench: &Bench| bench.source.facts(Kind::Video).expect("a video leg").1;
+    let known = facts(&bench);
+    let sps = known.sps.expect("an SPS came");
+    assert_eq!((sps.width, sps.height, sps.frames_per_second()), (640, 360, Some(30.0)));
+    assert_eq!(sps.reorder_frames, Some(0));
+    assert!(known.frame_ticks.is_some_and(|ticks| (ticks - 3_000.0).abs() < 1.0));
+    assert_eq!((known.gop, known.sps_changes, known.profile_changed), (Some((30, 90_000)), 0, false));
+    bench.notices();
+    let mut change = |sps: Vec<u8>| {
+        while encoder.frame_number() % encoder.gop != 0 {
+            let unit = encoder.next_unit();
+            encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        }
+        let mut unit = encoder.next_unit();
+        unit[0] = sps;
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        bench.pass(FRAME);
+        (facts(&bench), bench.notices())
+    };
+    let (known, notices) = change(larger_sps(0x42));
+    assert_eq!(known.sps.map(|sps| sps.width), Some(1280));
+    assert_eq!((known.sps_changes, known.profile_changed), (1, false));
+    assert_eq!(notices, [], "another size hurts nobody");
+    let (known, notices) = change(larger_sps(0x4d));
+    assert_eq!((known.sps_changes, known.profile_changed), (2, true));
+    assert_eq!(notices, [Notice::Warning(Warning::ProfileChanged)]);
+    let (_, notices) = change(larger_sps(0x42));
+    assert_eq!(notices, [], "said once");
+}
+
+#[test]
+fn aac_with_several_frames_in_a_packet_is_recognised_and_no_opus_is_mistaken_for_it() {
+    let mut bench = Bench::new();
+    for number in 0..20u32 {
+        bench.audio(&sound(number as u16, number * 4_096));
+        bench.pass(Duration::from_micros(85_333));
+    }
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus)]);
+    for step in [120, 240, 480, 960, 1_920, 2_880, 5_760, 15_360] {
+        let mut bench = Bench::new();
+        for number in 0..20u32 {
+            bench.audio(&sound(number as u16, number * step));
+            bench.pass(Duration::from_millis(20));
+        }
+        assert_eq!(bench.notices(), [Notice::Active(Kind::Audio)], "a step of {step}");
+    }
+}
+
+#[test]
+fn breaks_in_the_time_stamps_of_sound_are_counted() {
+    let mut bench = Bench::new();
+    for number in 0..100u32 {
+        // Half a second is missing after each 25th packet.
+        bench.audio(&sound(number as u16, number * 960 + number / 25 * 24_000));
+        bench.pass(Duration::from_millis(20));
+    }
+    let (_, facts) = bench.source.facts(Kind::Audio).expect("an audio leg");
+    assert_eq!((facts.timestamp_breaks, facts.channels, facts.not_opus), (3, Some(2), false));
+}
+
+#[test]
+fn one_leg_that_dies_leaves_the_other_playing() {
+    let (mut encoder, mut bench) = (Encoder::new(31), Bench::new());
+    let mut number = 0;
+    let mut play = |bench: &mut Bench, picture: bool, frames: u32| {
+        for _ in 0..frames {
+            if picture {
+                let unit = encoder.next_unit();
+                encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+            }
+            bench.audio(&sound(number as u16, number * 1_600));
+            number += 1;
+            bench.pass(FRAME);
+        }
+        let frames = bench.frames();
+        let of = |kind| frames.iter().filter(|frame| frame.kind == kind).count() as u32;
+        (of(Kind::Video), of(Kind::Audio))
+    };
+    assert_eq!(play(&mut bench, true, 30), (30, 30));
+    assert_eq!(play(&mut bench, false, 90), (0, 90));
+    let expected =
+        [Notice::Active(Kind::Video), Notice::Active(Kind::Audio), Notice::Inactive(Kind::Video, Ending::Silent)];
+    assert_eq!(bench.notices(), expected);
+    assert_eq!(play(&mut bench, true, 30), (30, 30), "and it may come back");
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+}

@@ -2,187 +2,23 @@
 
 #[path = "support/receiver.rs"]
 mod receiver;
+#[path = "support/session.rs"]
+mod session;
 mod support;
+#[path = "support/wire.rs"]
+mod wire;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use core_media::extension::{Extension, ExtensionIds};
+use core_media::extension::ExtensionIds;
 use core_media::frame::Kind;
 use core_media::history::{History, Limits};
+use core_media::pacer::DEFAULT_BURST;
 use core_media::rtp::RtpPacket;
 use core_media::time::{Time, WallClock};
-use core_media::track::{MAX_BURST, Outcome, Outgoing, Retransmission, Track, TrackConfig};
-use receiver::{FIRST_SEQUENCE, PAYLOAD_TYPE, RTX_PAYLOAD_TYPE, RTX_SSRC, Receiver, SSRC};
-use support::{Bench, Encoder, Random};
-
-const FRAME: Duration = Duration::from_micros(33_333);
-const STEP: Duration = Duration::from_millis(1);
-
-/// What the line between server and viewer does.
-#[derive(Clone, Copy)]
-struct Line {
-    loss_percent: u64,
-    delay: Duration,
-    /// Added at random, up to this.
-    jitter: Duration,
-    retransmission: bool,
-}
-
-const CLEAN: Line = Line { loss_percent: 0, delay: Duration::ZERO, jitter: Duration::ZERO, retransmission: true };
-
-struct Session {
-    bench: Bench,
-    encoder: Encoder,
-    history: History,
-    track: Track,
-    receiver: Receiver,
-    random: Random,
-    line: Line,
-    /// On the way, by arrival.
-    forth: BTreeMap<(Time, u64), Vec<u8>>,
-    back: BTreeMap<(Time, u64), Request>,
-    count: u64,
-    next_frame: Time,
-    /// Bytes that left in one call, at most.
-    largest_burst: usize,
-    sent_bytes: usize,
-    repairs: usize,
-}
-
-enum Request {
-    Nack(Vec<u16>),
-    Keyframe,
-}
-
-fn track(retransmission: bool) -> Track {
-    let retransmission = retransmission.then_some(Retransmission {
-        payload_type: RTX_PAYLOAD_TYPE,
-        ssrc: RTX_SSRC,
-        first_sequence: 65_530,
-    });
-    Track::new(TrackConfig {
-        kind: Kind::Video,
-        payload_type: PAYLOAD_TYPE,
-        ssrc: SSRC,
-        first_sequence: FIRST_SEQUENCE,
-        timestamp_offset: 0xffff_0000,
-        retransmission,
-        extensions: ExtensionIds::default(),
-        wall: WallClock::new(Duration::from_secs(1_000)),
-    })
-}
-
-/// The packet's bytes, as a shard puts them together.
-fn bytes(packet: &Outgoing<'_>) -> Vec<u8> {
-    let extension = packet.extension.as_ref().map_or(&[][..], Extension::as_bytes);
-    let original = packet.original.map(u16::to_be_bytes);
-    packet.header.iter().chain(extension).chain(original.iter().flatten()).chain(packet.payload()).copied().collect()
-}
-
-impl Session {
-    fn new(seed: u64, gop: u64, line: Line) -> Self {
-        let mut encoder = Encoder::new(seed);
-        encoder.gop = gop;
-        let bench = Bench::new();
-        let next_frame = bench.now;
-        Self {
-            bench,
-            encoder,
-            history: History::new(Kind::Video, Limits::default()),
-            track: track(line.retransmission),
-            receiver: Receiver::default(),
-            random: Random::new(seed + 1_000),
-            line,
-            forth: BTreeMap::new(),
-            back: BTreeMap::new(),
-            count: 0,
-            next_frame,
-            largest_burst: 0,
-            sent_bytes: 0,
-            repairs: 0,
-        }
-    }
-
-    fn now(&self) -> Time {
-        self.bench.now
-    }
-
-    fn join(&mut self) {
-        let now = self.now();
-        self.track.open(now, &self.history);
-    }
-
-    /// Runs the stream, the viewer and the line between them.
-    fn run(&mut self, duration: Duration, watching: bool) {
-        let end = self.now() + duration;
-        while self.now() < end {
-            let now = self.now();
-            if now >= self.next_frame {
-                self.next_frame = self.next_frame + FRAME;
-                let unit = self.encoder.next_unit();
-                self.encoder.packetize(&unit).iter().for_each(|datagram| self.bench.video(datagram));
-            }
-            let frames = self.bench.frames();
-            let mut out = Vec::new();
-            for frame in frames {
-                self.history.push(frame.clone());
-                if watching {
-                    self.track.live(&frame, now, &mut |packet| out.push(bytes(&packet)));
-                }
-            }
-            if watching {
-                self.track.poll(now, &self.history, &mut |packet| out.push(bytes(&packet)));
-            }
-            self.largest_burst = self.largest_burst.max(out.iter().map(Vec::len).sum());
-            out.into_iter().for_each(|packet| self.launch(packet));
-            self.deliver(now);
-            self.bench.pass(STEP);
-        }
-    }
-
-    fn launch(&mut self, packet: Vec<u8>) {
-        self.sent_bytes += packet.len();
-        if self.random.chance(self.line.loss_percent) {
-            return;
-        }
-        let jitter = self.random.below(self.line.jitter.as_nanos() as u64 + 1);
-        let at = self.now() + self.line.delay + Duration::from_nanos(jitter);
-        self.count += 1;
-        self.forth.insert((at, self.count), packet);
-    }
-
-    fn deliver(&mut self, now: Time) {
-        while let Some(entry) = self.forth.first_entry().filter(|entry| entry.key().0 <= now) {
-            let packet = entry.remove();
-            self.receiver.packet(&packet, now);
-        }
-        let round_trip = self.line.delay * 2 + Duration::from_millis(5);
-        let missing = self.receiver.missing(round_trip, now);
-        let at = now + self.line.delay;
-        if !missing.is_empty() && !self.random.chance(self.line.loss_percent) {
-            self.count += 1;
-            self.back.insert((at, self.count), Request::Nack(missing));
-        }
-        if self.receiver.stuck() {
-            self.count += 1;
-            self.back.insert((at, self.count), Request::Keyframe);
-        }
-        while let Some(entry) = self.back.first_entry().filter(|entry| entry.key().0 <= now) {
-            let mut out = Vec::new();
-            match entry.remove() {
-                Request::Nack(sequences) => {
-                    let collect = &mut |packet: Outgoing<'_>| out.push(bytes(&packet));
-                    self.repairs += self.track.nack(&sequences, self.line.delay * 2, now, &self.history, collect);
-                }
-                Request::Keyframe => {
-                    self.track.refresh(now, &self.history);
-                }
-            }
-            out.into_iter().for_each(|packet| self.launch(packet));
-        }
-    }
-}
+use core_media::track::{Outcome, Outgoing, Track, TrackConfig};
+use receiver::{PAYLOAD_TYPE, SSRC};
+use session::{CLEAN, FRAME, Line, Session, bytes, track};
 
 #[test]
 fn a_viewer_that_joins_in_mid_gop_sees_a_picture_at_once_and_the_live_edge_soon() {
@@ -199,7 +35,7 @@ fn a_viewer_that_joins_in_mid_gop_sees_a_picture_at_once_and_the_live_edge_soon(
             "seed {seed}: first picture after {:?}",
             at.since(joined)
         );
-        let newest = session.encoder.frame_number() - 1;
+        let newest = session.newest();
         assert_eq!(session.receiver.decoded.last().map(|(number, _)| *number), Some(newest), "seed {seed}");
         // Every frame of the GOP so far at 20 times its pace, and those that came meanwhile.
         let behind = Duration::from_millis(2_000) / 20 + Duration::from_millis(40);
@@ -209,7 +45,7 @@ fn a_viewer_that_joins_in_mid_gop_sees_a_picture_at_once_and_the_live_edge_soon(
         });
         let (_, at) = session.receiver.decoded[caught_up.expect("caught up")];
         assert!(at.since(joined) <= behind, "seed {seed}: live after {:?}", at.since(joined));
-        assert!(session.largest_burst <= MAX_BURST + 1_300, "seed {seed}: a burst of {}", session.largest_burst);
+        assert!(session.largest_burst <= DEFAULT_BURST + 1_300, "seed {seed}: a burst of {}", session.largest_burst);
     }
 }
 
@@ -249,8 +85,8 @@ fn sequence_numbers_are_contiguous_at_any_join_moment_on_a_clean_line() {
         session.join();
         session.run(Duration::from_millis(1_000), true);
         assert!(session.receiver.missing(Duration::ZERO, session.now()).is_empty(), "seed {seed}: a gap");
-        assert_eq!(session.repairs, 0);
-        let newest = session.encoder.frame_number() - 1;
+        assert_eq!(session.wire.repairs, 0);
+        let newest = session.newest();
         assert_eq!(session.receiver.decoded.last().map(|(number, _)| *number), Some(newest));
     }
 }
@@ -260,7 +96,7 @@ fn loss_is_repaired_within_round_trips() {
     for (loss_percent, retransmission) in [(5, true), (10, true), (5, false)] {
         for seed in 0..5 {
             let delay = Duration::from_millis(20);
-            let line = Line { loss_percent, delay, jitter: Duration::from_millis(3), retransmission };
+            let line = Line { loss_percent, delay, jitter: Duration::from_millis(3), retransmission, bottleneck: None };
             let mut session = Session::new(seed, 60, line);
             session.run(Duration::from_millis(2_700), false);
             session.join();
@@ -285,7 +121,11 @@ fn a_packet_is_not_repeated_within_a_round_trip() {
     let now = session.now();
     let wanted = [65_001, 65_001, 65_002];
     let trip = Duration::from_millis(50);
-    let mut nack = |after: Duration| session.track.nack(&wanted, trip, now + after, &session.history, &mut |_| {});
+    let mut nack = |after: Duration| {
+        let mut count = 0;
+        session.track.nack(&wanted, trip, now + after, &session.history, &mut |_| count += 1);
+        count
+    };
     assert_eq!(nack(Duration::ZERO), 2);
     assert_eq!(nack(Duration::from_millis(49)), 0);
     assert_eq!(nack(Duration::from_millis(50)), 2);
@@ -314,6 +154,63 @@ fn repairs_have_a_budget_and_beyond_it_the_next_keyframe_is_awaited() {
 }
 
 #[test]
+fn on_a_slow_line_the_pace_comes_down_until_the_line_can_take_it() {
+    // A stream of about 1 Mbit/s through 3 Mbit/s, with a queue of 40 kB: twenty times the stream would overflow it.
+    for seed in 0..10 {
+        let delay = Duration::from_millis(20);
+        let line = Line { delay, bottleneck: Some((375, 40_000)), ..CLEAN };
+        let mut session = Session::new(seed, 300, line);
+        session.run(Duration::from_millis(8_000), false);
+        let joined = session.now();
+        session.join();
+        session.run(Duration::from_secs(8), true);
+        let behind = session.newest() - session.receiver.decoded[session.receiver.decoded.len() - 1].0;
+        assert!(behind <= 4, "seed {seed}: {behind} frames behind");
+        let first = session.receiver.decoded[0].1.since(joined);
+        assert!(first < Duration::from_millis(500), "seed {seed}: first picture after {first:?}");
+        let (overflowed, packets) = (session.overflowed, session.wire.packets);
+        assert!(overflowed * 3 < packets, "seed {seed}: {overflowed} of {packets} packets did not get through");
+        assert!(session.receiver.keyframe_requests <= 2, "seed {seed}");
+    }
+}
+
+#[test]
+fn repairs_of_many_packets_are_spread_over_time() {
+    let mut session = Session::new(12, 60, CLEAN);
+    session.encoder.size = 40_000;
+    session.run(Duration::from_millis(100), false);
+    session.track = track(true, 16_000);
+    session.join();
+    session.run(Duration::from_millis(1_900), true);
+    let now = session.now();
+    let (before, lost) = (session.wire.repairs, session.wire.packets as u16 - 90);
+    let wanted: Vec<u16> = (0..80).map(|back| 65_000u16.wrapping_add(lost).wrapping_add(back)).collect();
+    let mut at_once = 0;
+    let wire = &mut session.wire;
+    session.track.nack(&wanted, Duration::from_millis(40), now, &session.history, &mut |packet| {
+        wire.take(&packet);
+        at_once += packet.payload().len();
+    });
+    assert!(at_once <= 16_000 + 1_200, "{at_once} bytes at once");
+    session.largest_burst = 0;
+    session.run(Duration::from_millis(300), true);
+    assert_eq!(session.wire.repairs - before, 80, "all are sent in the end");
+    assert!(session.largest_burst <= 2 * 16_000 + 2_600, "a burst of {}", session.largest_burst);
+}
+
+#[test]
+fn without_pacing_a_large_keyframe_leaves_at_once() {
+    let mut session = Session::new(5, 30, CLEAN);
+    session.encoder.size = 100_000;
+    session.track = track(true, usize::MAX);
+    session.run(Duration::from_millis(40), false);
+    session.join();
+    session.run(Duration::from_millis(2_500), true);
+    assert!(session.largest_burst > 2 * DEFAULT_BURST, "a burst of {}", session.largest_burst);
+    assert_eq!(session.receiver.decoded.last().map(|(number, _)| *number), Some(session.newest()));
+}
+
+#[test]
 fn requests_for_what_was_never_sent_are_ignored() {
     let mut session = Session::new(3, 60, CLEAN);
     session.run(Duration::from_millis(500), false);
@@ -321,7 +218,7 @@ fn requests_for_what_was_never_sent_are_ignored() {
     session.run(Duration::from_millis(100), true);
     let now = session.now();
     let all: Vec<u16> = (0..64_900).collect();
-    assert_eq!(session.track.nack(&all, Duration::ZERO, now, &session.history, &mut |_| panic!("not sent")), 0);
+    session.track.nack(&all, Duration::ZERO, now, &session.history, &mut |_| panic!("not sent"));
 }
 
 #[test]
@@ -341,7 +238,7 @@ fn a_keyframe_request_is_answered_from_the_cache_but_not_too_often() {
     assert!(session.track.refresh(now, &session.history), "answered a moment ago");
     session.run(Duration::from_millis(40), true);
     assert!(session.sent_bytes - sent < 40_000, "nothing but live frames");
-    let newest = session.encoder.frame_number() - 1;
+    let newest = session.newest();
     assert_eq!(session.receiver.decoded.last().map(|(number, _)| *number), Some(newest));
 }
 
@@ -353,8 +250,8 @@ fn a_large_keyframe_leaves_in_several_bursts() {
     session.join();
     session.run(Duration::from_millis(2_500), true);
     // The rest of a large frame and a small live one may fall together.
-    assert!(session.largest_burst <= 2 * MAX_BURST + 2_600, "a burst of {}", session.largest_burst);
-    let newest = session.encoder.frame_number() - 1;
+    assert!(session.largest_burst <= 2 * DEFAULT_BURST + 2_600, "a burst of {}", session.largest_burst);
+    let newest = session.newest();
     let (last, _) = session.receiver.decoded[session.receiver.decoded.len() - 1];
     assert!(newest - last <= 2, "frame {last} of {newest}");
     let count = session.receiver.decoded.len() as u64;
@@ -387,6 +284,7 @@ fn capture_times_and_the_wish_for_low_delay_are_told_once_a_second() {
         timestamp_offset: 0,
         retransmission: None,
         extensions: ExtensionIds { absolute_capture_time: Some(3), playout_delay: Some(14) },
+        burst: DEFAULT_BURST,
         wall,
     });
     let mut told = Vec::new();

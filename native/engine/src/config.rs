@@ -29,6 +29,8 @@ pub struct StreamConfig {
     pub silence: Duration,
     /// How much of it is kept for viewers that join or miss packets.
     pub limits: Limits,
+    /// Bytes that leave at once for one viewer; `usize::MAX` for no limit.
+    pub burst: usize,
 }
 
 /// Where media comes from.

@@ -108,7 +108,8 @@ impl Engine {
         let key = self.keys.fetch_add(1, Relaxed);
         let publisher = published.then(|| self.ingest.handle());
         let shards = self.shards.len();
-        let stream = Arc::new(Stream::new(key, config.id.clone(), legs, config.limits, publisher, shards));
+        let stream =
+            Arc::new(Stream::new(key, config.id.clone(), legs, config.limits, config.burst, publisher, shards));
         let counters = |kind| stream.leg(kind).map(|leg| leg.input.clone());
         let make = if published { Source::published } else { Source::new };
         let source = make(counters(Kind::Video), counters(Kind::Audio), config.silence);
@@ -290,7 +291,7 @@ impl Engine {
         let media = Media::Viewer(key, mailbox.clone());
         let (session, description) = self.answer(config, shard, Server::Shard(shard, key), media)?;
         let lines = config.media.iter().enumerate();
-        let tracks = lines.map(|(index, line)| self.track(key, &session.peer, index, line)).collect();
+        let tracks = lines.map(|(index, line)| self.track(key, stream, &session.peer, index, line)).collect();
         let cname = config.media.first().map(|line| line.cname.clone()).unwrap_or_default();
         let viewer = ShardViewer { key, stream: stream.clone(), state: session.state.clone(), cname, tracks };
         mailbox.control(Control::Add(Box::new(viewer)));
@@ -333,7 +334,7 @@ impl Engine {
         Ok((Session { stream: config.stream.clone(), server, state, peer, _place: place }, description))
     }
 
-    fn track(&self, key: ViewerKey, peer: &Peer, index: usize, line: &MediaLine) -> ShardTrack {
+    fn track(&self, key: ViewerKey, stream: &Stream, peer: &Peer, index: usize, line: &MediaLine) -> ShardTrack {
         // Keyed by the system's randomness: not for secrets, but nobody can guess where numbers begin.
         let random = self.random.hash_one((key, index));
         let track = Track::new(TrackConfig {
@@ -348,6 +349,7 @@ impl Engine {
                 first_sequence: (random >> 16) as u16,
             }),
             extensions: line.extensions,
+            burst: stream.burst,
             wall: self.clock.wall(),
         });
         ShardTrack { id: peer.track(index), track, open: false }

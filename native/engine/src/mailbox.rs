@@ -149,8 +149,15 @@ mod tests {
     #[test]
     fn a_full_lane_refuses_whole_frames_and_leaves_the_other_lane_alone() {
         let mailbox = Mailbox::default();
-        let stream =
-            Arc::new(Stream::new(0, "s".into(), Legs { video: true, audio: true }, Limits::default(), None, 1));
+        let stream = Arc::new(Stream::new(
+            0,
+            "s".into(),
+            Legs { video: true, audio: true },
+            Limits::default(),
+            usize::MAX,
+            None,
+            1,
+        ));
         let frames = [frame(Kind::Video, 4_000), frame(Kind::Video, 97), frame(Kind::Video, 96), frame(Kind::Audio, 1)];
         assert_eq!(mailbox.deliver(&stream, &frames), [(Kind::Video, 97), (Kind::Audio, 0)]);
         assert_eq!(mailbox.depth(), 4_097);
@@ -163,8 +170,15 @@ mod tests {
     #[test]
     fn an_empty_lane_takes_a_frame_of_any_size() {
         let mailbox = Mailbox::default();
-        let stream =
-            Arc::new(Stream::new(0, "s".into(), Legs { video: true, audio: true }, Limits::default(), None, 1));
+        let stream = Arc::new(Stream::new(
+            0,
+            "s".into(),
+            Legs { video: true, audio: true },
+            Limits::default(),
+            usize::MAX,
+            None,
+            1,
+        ));
         assert_eq!(mailbox.deliver(&stream, &[frame(Kind::Video, 5_000)])[0].1, 0);
         assert_eq!(mailbox.deliver(&stream, &[frame(Kind::Video, 1)])[0].1, 1);
     }

@@ -94,23 +94,26 @@ impl SessionState {
     }
 
     /// Takes over a receiver's report: loss, jitter, and the round trip from the echoed sender report (RFC 3550 §6.4.1).
-    pub fn learn(&self, kind: Kind, reception: &Reception, clock: Clock, histograms: &Histograms) {
+    /// Gives the round trip.
+    pub fn learn(&self, kind: Kind, reception: &Reception, clock: Clock, histograms: &Histograms) -> Option<Duration> {
         let loss = f32::from(reception.fraction_lost) / 256.0;
         self.loss.store(loss.to_bits(), Relaxed);
         self.lost[kind as usize].store(reception.lost, Relaxed);
         self.jitter.store((reception.jitter as f32 / kind.rate() as f32).to_bits(), Relaxed);
         histograms.loss.observe(f64::from(loss));
         if reception.last_report == 0 {
-            return;
+            return None;
         }
         let now = clock.wall().ntp(clock.now()).middle();
         let trip = now.wrapping_sub(reception.last_report).wrapping_sub(reception.delay) as i32;
         // A report that claims to answer the future, or a minute ago, says nothing.
-        if (0..60 << 16).contains(&trip) {
-            let seconds = trip as f32 / 65_536.0;
-            self.rtt.store(seconds.to_bits(), Relaxed);
-            histograms.rtt.observe(f64::from(seconds));
+        if !(0..60 << 16).contains(&trip) {
+            return None;
         }
+        let seconds = trip as f32 / 65_536.0;
+        self.rtt.store(seconds.to_bits(), Relaxed);
+        histograms.rtt.observe(f64::from(seconds));
+        Some(Duration::from_secs_f32(seconds))
     }
 
     pub fn reception(&self) -> (Option<f64>, Option<f64>, Option<f64>) {

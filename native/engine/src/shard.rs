@@ -251,9 +251,10 @@ impl Worker {
             Rtcp::Nack { ssrc, sequences } => viewer.repair(ssrc, &sequences, now, burst, scratch),
             Rtcp::Pli { ssrc } | Rtcp::Fir { ssrc, .. } => viewer.refresh(ssrc, now),
             Rtcp::Reception(reception) => {
-                if let Some((track, _)) = viewer.track(reception.ssrc) {
-                    let kind = track.track.kind();
-                    viewer.state.learn(kind, &reception, clock, histograms);
+                let state = viewer.state.clone();
+                if let Some((ShardTrack { track, .. }, _)) = viewer.track(reception.ssrc) {
+                    let round_trip = state.learn(track.kind(), &reception, clock, histograms);
+                    track.reception(&reception, round_trip, now);
                 }
             }
             _ => {}
@@ -283,12 +284,15 @@ impl Worker {
 struct Tally {
     packets: u64,
     bytes: u64,
+    /// Of those, packets that were sent before.
+    again: u64,
 }
 
 impl Tally {
-    fn add(&mut self, bytes: usize) {
+    fn add(&mut self, bytes: usize, again: bool) {
         self.packets += 1;
         self.bytes += bytes as u64;
+        self.again += u64::from(again);
     }
 }
 
@@ -324,7 +328,7 @@ impl ShardViewer {
                 None => scratch.in_place(packet.index, packet.header),
                 Some(_) => scratch.assemble(&packet),
             };
-            tally.add(packet.len());
+            tally.add(packet.len(), false);
             burst.send(*id, packet);
         });
         if track.report(now, &self.cname, &mut scratch.report) {
@@ -347,15 +351,17 @@ impl ShardViewer {
             let Some(leg) = self.stream.leg(track.kind()) else { continue };
             let mut tally = Tally::default();
             track.poll(now, leg, &mut |packet| {
-                let packet = scratch.assemble(&packet);
-                tally.add(packet.len());
-                burst.send(*id, packet);
+                let bytes = scratch.assemble(&packet);
+                tally.add(bytes.len(), packet.again);
+                burst.send(*id, bytes);
             });
             if track.report(now, &self.cname, &mut scratch.report) {
                 burst.send(*id, &scratch.report);
             }
             leg.count(tally);
+            self.stream.retransmissions.fetch_add(tally.again, Relaxed);
             self.state.carried(tally.packets, tally.bytes);
+            self.state.retransmissions.fetch_add(tally.again, Relaxed);
         }
     }
 
@@ -366,15 +372,15 @@ impl ShardViewer {
         let Some((ShardTrack { id, track, .. }, leg)) = self.track(ssrc) else { return };
         let id = *id;
         let mut tally = Tally::default();
-        let count = track.nack(sequences, round_trip, now, leg, &mut |packet| {
-            let packet = scratch.assemble(&packet);
-            tally.add(packet.len());
-            burst.send(id, packet);
+        track.nack(sequences, round_trip, now, leg, &mut |packet| {
+            let bytes = scratch.assemble(&packet);
+            tally.add(bytes.len(), packet.again);
+            burst.send(id, bytes);
         });
         leg.count(tally);
-        stream.retransmissions.fetch_add(count as u64, Relaxed);
+        stream.retransmissions.fetch_add(tally.again, Relaxed);
         self.state.carried(tally.packets, tally.bytes);
-        self.state.retransmissions.fetch_add(count as u64, Relaxed);
+        self.state.retransmissions.fetch_add(tally.again, Relaxed);
     }
 
     fn refresh(&mut self, ssrc: u32, now: Time) {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use core_media::counters::LegCounters;
+use core_media::counters::{DropReason, LegCounters};
 use core_media::frame::{ClockPoint, Frame, Kind};
 use core_media::history::{Cache, History, Limits};
 use core_media::media::Facts;
@@ -23,6 +23,8 @@ pub struct Stream {
     pub id: String,
     pub video: Option<Arc<LegState>>,
     pub audio: Option<Arc<LegState>>,
+    /// Bytes that leave at once for one viewer.
+    pub burst: usize,
     /// Viewers of this stream on each shard.
     pub audience: Vec<AtomicUsize>,
     pub nacks: AtomicU64,
@@ -75,6 +77,7 @@ impl Stream {
         id: String,
         legs: Legs,
         limits: Limits,
+        burst: usize,
         publisher: Option<SourceHandle>,
         shards: usize,
     ) -> Self {
@@ -84,6 +87,7 @@ impl Stream {
             id,
             video: legs.video.then(|| leg(Kind::Video)),
             audio: legs.audio.then(|| leg(Kind::Audio)),
+            burst,
             audience: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
             nacks: AtomicU64::new(0),
             retransmissions: AtomicU64::new(0),
@@ -124,14 +128,9 @@ impl Stream {
     }
 
     pub fn facts(&self, now: Time) -> StreamFacts {
-        let known = |leg: &Arc<LegState>| *leg.known.lock().unwrap_or_else(PoisonError::into_inner);
         StreamFacts {
-            video: self.video.as_ref().map(known).map(|known| VideoFacts::new(known, now)),
-            audio: self
-                .audio
-                .as_ref()
-                .map(known)
-                .map(|Known { active, facts }| AudioFacts { active, channels: facts.channels }),
+            video: self.video.as_deref().map(|leg| VideoFacts::new(leg, now)),
+            audio: self.audio.as_deref().map(AudioFacts::new),
         }
     }
 }
@@ -148,6 +147,15 @@ impl LegState {
 
     pub fn remember(&self, frame: Arc<Frame>) {
         self.history.write().unwrap_or_else(PoisonError::into_inner).push(frame);
+    }
+
+    fn known(&self) -> Known {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Packets of the source that never came.
+    fn lost(&self) -> u64 {
+        self.input.count(DropReason::Lost)
     }
 
     fn look<T>(&self, look: impl FnOnce(&History) -> T) -> T {
@@ -200,6 +208,12 @@ pub struct VideoFacts {
     pub height: Option<u32>,
     /// Measured.
     pub frames_per_second: Option<f64>,
+    /// As the SPS says.
+    pub nominal_frames_per_second: Option<f64>,
+    /// Pictures that may be shown later than they are decoded, as the SPS says.
+    pub reorder_frames: Option<u32>,
+    /// Times that the SPS changed while the stream went on.
+    pub sps_changes: u32,
     /// From IDR picture to IDR picture.
     pub gop_frames: Option<u64>,
     /// The same in seconds.
@@ -208,6 +222,8 @@ pub struct VideoFacts {
     pub b_frames: bool,
     /// Seconds since the last IDR picture.
     pub keyframe_age: Option<f64>,
+    /// Packets of the source that never came.
+    pub lost: u64,
 }
 
 /// Of an audio leg.
@@ -217,10 +233,25 @@ pub struct AudioFacts {
     pub active: bool,
     /// 1 or 2, once a packet has come.
     pub channels: Option<u8>,
+    /// What comes is AAC, and dropped.
+    pub not_opus: bool,
+    /// Packets that did not begin where the one before ended.
+    pub timestamp_breaks: u64,
+    /// Packets of the source that never came.
+    pub lost: u64,
+}
+
+impl AudioFacts {
+    fn new(leg: &LegState) -> Self {
+        let Known { active, facts } = leg.known();
+        let Facts { channels, not_opus, timestamp_breaks, .. } = facts;
+        Self { active, channels, not_opus, timestamp_breaks, lost: leg.lost() }
+    }
 }
 
 impl VideoFacts {
-    fn new(Known { active, facts }: Known, now: Time) -> Self {
+    fn new(leg: &LegState, now: Time) -> Self {
+        let Known { active, facts } = leg.known();
         let rate = Kind::Video.rate();
         let sps = facts.sps;
         Self {
@@ -232,10 +263,14 @@ impl VideoFacts {
             width: sps.map(|sps| sps.width),
             height: sps.map(|sps| sps.height),
             frames_per_second: facts.frame_ticks.map(|ticks| f64::from(rate) / ticks),
+            nominal_frames_per_second: sps.and_then(|sps| sps.frames_per_second()),
+            reorder_frames: sps.and_then(|sps| sps.reorder_frames),
+            sps_changes: facts.sps_changes,
             gop_frames: facts.gop.map(|(frames, _)| frames),
             gop_seconds: facts.gop.map(|(_, ticks)| nanos(ticks, rate) as f64 / 1e9),
             b_frames: facts.bidirectional,
             keyframe_age: facts.keyframe.map(|at| now.since(at).as_secs_f64()),
+            lost: leg.lost(),
         }
     }
 }

@@ -58,6 +58,8 @@ pub struct Encoder {
     pub repeat_sets: bool,
     pub payload: usize,
     frame: u64,
+    /// The number of its first frame.
+    first: u64,
     random: Random,
 }
 
@@ -72,6 +74,7 @@ impl Encoder {
             repeat_sets: true,
             payload: 1_460,
             frame: 0,
+            first: 0,
             random: Random::new(seed),
         }
     }
@@ -80,17 +83,22 @@ impl Encoder {
         self.frame
     }
 
+    /// One that takes over from another: its first frame, an IDR picture, has this number.
+    pub fn continue_from(&mut self, number: u64) {
+        (self.first, self.frame) = (number, number);
+    }
+
     /// The next access unit as NAL units: slices whose bytes tell the frame.
     pub fn next_unit(&mut self) -> Vec<Vec<u8>> {
         let number = self.frame;
         self.frame += 1;
-        let idr = number.is_multiple_of(self.gop);
+        let idr = (number - self.first).is_multiple_of(self.gop);
         let mut slice = vec![if idr { 0x65 } else { 0x41 }, if idr { 0x88 } else { 0x9a }];
         slice.extend_from_slice(&number.to_be_bytes());
         let size = self.size / 2 + self.random.below(self.size as u64) as usize * if idr { 4 } else { 1 };
         slice.extend(self.random.bytes(size));
         let mut unit = Vec::new();
-        if idr && (self.repeat_sets || number == 0) {
+        if idr && (self.repeat_sets || number == self.first) {
             unit.extend([SPS.to_vec(), PPS.to_vec()]);
         }
         unit.push(slice);

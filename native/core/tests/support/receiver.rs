@@ -37,6 +37,8 @@ pub struct Receiver {
     last_frame: Option<u64>,
     last_timestamp: Option<u32>,
     needs_keyframe: bool,
+    /// Packets that arrived the first time they were sent.
+    arrived: u64,
     /// Frame number and moment, as they became decodable.
     pub decoded: Vec<(u64, Time)>,
     pub repaired: usize,
@@ -48,7 +50,10 @@ impl Receiver {
     pub fn packet(&mut self, bytes: &[u8], now: Time) {
         let packet = RtpPacket::parse(bytes).expect("viewers get valid packets");
         let (sequence, payload) = match (packet.ssrc, packet.payload_type) {
-            (SSRC, PAYLOAD_TYPE) => (packet.sequence, packet.payload),
+            (SSRC, PAYLOAD_TYPE) => {
+                self.arrived += 1;
+                (packet.sequence, packet.payload)
+            }
             (RTX_SSRC, RTX_PAYLOAD_TYPE) => {
                 self.repaired += 1;
                 (u16::from_be_bytes([packet.payload[0], packet.payload[1]]), &packet.payload[2..])
@@ -85,6 +90,13 @@ impl Receiver {
         wanted
     }
 
+    /// Packets that should have arrived by now, and those that did.
+    pub fn arrivals(&self) -> (u64, u64) {
+        let first = (1 << 20) + u64::from(FIRST_SEQUENCE);
+        let expected = self.highest.map_or(0, |highest| highest + 1 - first);
+        (expected.max(self.arrived), self.arrived)
+    }
+
     /// True when only a keyframe helps.
     pub fn stuck(&mut self) -> bool {
         let given_up = self.requested.values().any(|(count, _)| *count >= MAX_REQUESTS);
@@ -113,16 +125,10 @@ impl Receiver {
     }
 
     fn whole_frame(&self, start: u64) -> Option<Vec<Stored>> {
-        let mut frame = Vec::new();
-        for number in start.. {
-            let packet = self.packets.get(&number)?.clone();
-            let marker = packet.marker;
-            frame.push(packet);
-            if marker {
-                return Some(frame);
-            }
-        }
-        None
+        let end = (start..).find(|number| self.packets.get(number).is_none_or(|packet| packet.marker))?;
+        self.packets
+            .contains_key(&end)
+            .then(|| self.packets.range(start..=end).map(|(_, packet)| packet.clone()).collect())
     }
 
     fn skip_to_keyframe(&mut self, after: u64) -> bool {

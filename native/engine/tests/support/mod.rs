@@ -10,6 +10,7 @@ use core_media::extension::ExtensionIds;
 use core_media::frame::Kind;
 use core_media::h264::Payloads;
 use core_media::history::Limits;
+use core_media::pacer::DEFAULT_BURST;
 use core_media::rtp::{RtpPacket, is_rtcp};
 use engine::{Engine, EngineConfig, EngineError, Ingress, MediaLine, SessionConfig, StreamConfig};
 use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
@@ -52,7 +53,8 @@ pub struct Picture {
 impl<'a> Programme<'a> {
     pub fn new(engine: &'a Engine, id: &'static str) -> Self {
         let ingress = Ingress::Push { video: true, audio: true };
-        let config = StreamConfig { id: id.into(), ingress, silence: DEADLINE, limits: Limits::default() };
+        let limits = Limits::default();
+        let config = StreamConfig { id: id.into(), ingress, silence: DEADLINE, limits, burst: DEFAULT_BURST };
         engine.add_stream(config).expect("a new stream");
         Self { engine, id, start: Instant::now(), pictures: Vec::new(), sounds: Vec::new() }
     }
