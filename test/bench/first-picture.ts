@@ -11,18 +11,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Chromium } from '../support/chromium.ts';
+import { type Join, joinOnce } from '../support/join.ts';
 import { numberedBars, sendRtp } from '../support/picture.ts';
 import type { Runtime } from '../support/runtimes.ts';
 import { startServer } from '../support/server.ts';
-
-interface Join {
-  answered: number;
-  pictured: number;
-  live: number;
-  freezes: number;
-  keyframeRequests: number;
-  lost: number;
-}
 
 const { values } = parseArgs({
   options: {
@@ -33,13 +25,14 @@ const { values } = parseArgs({
   },
 });
 
+const size = { width: 1280, height: 720 };
 const config = join(tmpdir(), `first-picture-${process.pid}.json`);
 writeFileSync(
   config,
   JSON.stringify({ streams: { cam1: 'rtp:0,0' }, instantStart: !values['no-cache'], maxViewersPerStream: 100 }),
 );
 const server = await startServer(values.runtime as Runtime, ['--config', config]);
-const ffmpeg = sendRtp(server.announcement.streams.cam1 ?? {}, numberedBars({ width: 1280, height: 720 }), [
+const ffmpeg = sendRtp(server.announcement.streams.cam1 ?? {}, numberedBars(size), [
   ...['-g', values.gop, '-b:v', '2M', '-maxrate', '2M', '-bufsize', '2M'],
 ]);
 const browser = await Chromium.launch();
@@ -50,7 +43,7 @@ try {
   const joins: Join[] = [];
   for (let count = 0; count < Number(values.joins); count += 1) {
     await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 2000));
-    joins.push(await tab.page.evaluate(joinOnce));
+    joins.push(await joinOnce(tab.page, size));
     process.stderr.write('.');
   }
   process.stderr.write('\n');
@@ -77,64 +70,4 @@ try {
   ffmpeg.kill('SIGKILL');
   await browser.close();
   await server.stop();
-}
-
-/** Runs in the page, beside the player that watches already. */
-async function joinOnce(): Promise<Join> {
-  const reference = document.querySelector('video');
-  if (reference === null) throw new Error('no player');
-  const video = document.createElement('video');
-  Object.assign(video, { muted: true, autoplay: true, playsInline: true });
-  document.body.append(video);
-  const canvas = new OffscreenCanvas(1280, 80);
-  const context = canvas.getContext('2d', { willReadFrequently: true });
-  if (context === null) throw new Error('no canvas');
-  const number = (element: HTMLVideoElement) => {
-    context.drawImage(element, 0, 640, 1280, 80, 0, 0, 1280, 80);
-    const { data } = context.getImageData(0, 20, 1280, 1);
-    return [...Array(16).keys()].reduce((sum, bit) => sum * 2 + ((data[(bit * 80 + 40) * 4] ?? 0) > 128 ? 1 : 0), 0);
-  };
-  const peer = new RTCPeerConnection();
-  const stream = new MediaStream();
-  peer.ontrack = ({ track }) => stream.addTrack(track);
-  video.srcObject = stream;
-  peer.addTransceiver('video', { direction: 'recvonly' });
-  peer.addTransceiver('audio', { direction: 'recvonly' });
-  await peer.setLocalDescription();
-  const start = performance.now();
-  const response = await fetch('/whep/cam1', {
-    method: 'POST',
-    headers: { 'content-type': 'application/sdp' },
-    body: peer.localDescription?.sdp ?? '',
-  });
-  const answered = performance.now() - start;
-  const sdp = await response.text();
-  if (response.status !== 201) throw new Error(`${response.status} ${sdp}`);
-  let pictured = 0;
-  const edge = new Promise<number>((resolve, reject) => {
-    setTimeout(() => reject(new Error('never at the live edge')), 20_000);
-    const look = () => {
-      pictured ||= performance.now() - start;
-      const behind = (number(reference) - number(video) + 65_536) % 65_536;
-      if (behind <= 3 || behind > 60_000) resolve(performance.now() - start);
-      else video.requestVideoFrameCallback(look);
-    };
-    video.requestVideoFrameCallback(look);
-  });
-  await peer.setRemoteDescription({ type: 'answer', sdp });
-  const live = await edge;
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const reports = [...(await peer.getStats()).values()];
-  const inbound = reports.find((each) => each.type === 'inbound-rtp' && each.kind === 'video');
-  peer.close();
-  video.remove();
-  await fetch(response.headers.get('location') ?? '', { method: 'DELETE' });
-  return {
-    answered,
-    pictured,
-    live,
-    freezes: inbound?.freezeCount ?? 0,
-    keyframeRequests: inbound?.pliCount ?? 0,
-    lost: inbound?.packetsLost ?? 0,
-  };
 }
