@@ -35,7 +35,7 @@ async function watchAndListen(seconds: number): Promise<{ flashes: number[]; bee
   let watching = true;
   const look = (_: number, { expectedDisplayTime }: VideoFrameCallbackMetadata) => {
     context.drawImage(video, video.videoWidth / 2, video.videoHeight / 3, 1, 1, 0, 0, 1, 1);
-    const lit = (context.getImageData(0, 0, 1, 1).data[0] ?? 0) > 200;
+    const lit = Math.min(...context.getImageData(0, 0, 1, 1).data) > 180;
     if (lit && !bright) flashes.push(expectedDisplayTime);
     bright = lit;
     if (watching) video.requestVideoFrameCallback(look);

@@ -241,6 +241,10 @@ impl Output {
         now: Time,
         out: &mut impl FnMut(Frame, bool),
     ) -> u64 {
+        // A program may push two frames within a tick; players would take them for one. B-frames go back by more than 1 ms.
+        let millisecond = u64::from(self.kind.rate() / 1_000);
+        let same = self.last.filter(|last| last.checked_sub(timestamp).is_some_and(|back| back < millisecond));
+        let timestamp = same.map_or(timestamp, |last| last + 1);
         let step = self.last.replace(timestamp).and_then(|last| timestamp.checked_sub(last));
         if let Some(step) = step.filter(|&step| !jumped && step > 0) {
             let mean = self.facts.frame_ticks.get_or_insert(step as f64);

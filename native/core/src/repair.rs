@@ -79,7 +79,7 @@ impl Repair {
     }
 
     /// The oldest packet that waits.
-    pub fn next(&mut self) -> Option<Wanted> {
+    pub fn take(&mut self) -> Option<Wanted> {
         self.waiting.pop_front()
     }
 

@@ -305,7 +305,7 @@ impl Track {
 
     fn send_repairs(&mut self, now: Time, cache: &impl Cache, out: &mut impl FnMut(Outgoing<'_>)) {
         while self.repair.is_pending() && self.pacer.is_open(now) {
-            let Some(Wanted { sequence, packet, shift }) = self.repair.next() else { return };
+            let Some(Wanted { sequence, packet, shift }) = self.repair.take() else { return };
             let Some((frame, index)) = cache.packet(packet) else { continue };
             let size = frame.payloads.payload(index).len();
             if !self.repair.spend(size) {

@@ -622,3 +622,15 @@ fn one_leg_that_dies_leaves_the_other_playing() {
     assert_eq!(play(&mut bench, true, 30), (30, 30), "and it may come back");
     assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
 }
+
+#[test]
+fn pictures_pushed_within_one_tick_stay_two() {
+    let mut bench = Bench::new();
+    let picture = [&[0, 0, 0, 1][..], SPS, &[0, 0, 0, 1], PPS, &[0, 0, 0, 1, 0x65, 0x88, 1, 2, 3]].concat();
+    for micros in [0u64, 5, 33_333, 33_333, 33_333] {
+        let capture = Duration::from_micros(micros);
+        bench.source.push(Kind::Video, &picture, capture, bench.now, &mut bench.output);
+    }
+    let stamps: Vec<u64> = bench.frames().iter().map(|frame| frame.timestamp).collect();
+    assert!(stamps.windows(2).all(|pair| pair[0] < pair[1]), "{stamps:?}");
+}
