@@ -72,11 +72,14 @@ fn owned(units: &[&[u8]]) -> Vec<Vec<u8>> {
     units.iter().map(|unit| unit.to_vec()).collect()
 }
 
+/// A name, the units pushed, and those that come out.
+type Arrangement<'a> = (&'a str, Vec<&'a [u8]>, Vec<&'a [u8]>);
+
 #[test]
 fn every_framing_of_every_arrangement_gives_the_same_packets() {
     let large: Vec<u8> = [&[0x65, 0x88][..], &vec![0x5a; 5_000]].concat();
     let second: &[u8] = &[0x65, 0x40, 9, 9];
-    let arrangements: [(&str, Vec<&[u8]>, Vec<&[u8]>); 5] = [
+    let arrangements: [Arrangement<'_>; 5] = [
         ("plain", vec![SPS, PPS, IDR], vec![SPS, PPS, IDR]),
         ("delimiter and supplement", vec![DELIMITER, SPS, PPS, SUPPLEMENT, IDR], vec![SPS, PPS, SUPPLEMENT, IDR]),
         ("several slices", vec![SPS, PPS, IDR, second], vec![SPS, PPS, IDR, second]),
