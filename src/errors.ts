@@ -50,6 +50,8 @@ export interface FailureFacts {
   retryAfter?: number;
   /** The codecs the stream carries and the offer lacks, in this order. */
   missing?: ('H264' | 'Opus')[];
+  /** What the statistics of the stream should say of it, each with its cure. */
+  warnings?: string[];
   cause?: unknown;
 }
 

@@ -203,6 +203,7 @@ export class Hub {
       return plan;
     } catch (error) {
       if (error instanceof Failure) {
+        for (const warning of error.facts.warnings ?? []) this.streams.warn(stream, warning);
         for (const codec of error.facts.missing ?? []) {
           this.#metrics.count('whep_codec_mismatches_total', { stream, kind: codec.toLowerCase() });
         }

@@ -1,17 +1,15 @@
 import type { Format } from './formats.ts';
 
-/** The profiles that WebRTC endpoints name, from the least demanding to the most (H.264 Annex A). */
-const PROFILES = [
-  'Constrained Baseline',
-  'Baseline',
-  'Extended',
-  'Main',
-  'Constrained High',
-  'Progressive High',
-  'High',
-  'High 4:4:4 Predictive',
-] as const;
-type Profile = (typeof PROFILES)[number];
+/** The profiles that WebRTC endpoints name (H.264 Annex A). */
+type Profile =
+  | 'Constrained Baseline'
+  | 'Baseline'
+  | 'Extended'
+  | 'Main'
+  | 'Constrained High'
+  | 'Progressive High'
+  | 'High'
+  | 'High 4:4:4 Predictive';
 
 /**
  * RFC 6184 §8.1 table 5, with the two High subsets of later H.264: profile_idc, mask and value of profile-iop, the first
@@ -31,15 +29,22 @@ const SIGNATURES: readonly [idc: number, mask: number, iop: number, profile: Pro
   [0xf4, 0x00, 0x00, 'High 4:4:4 Predictive'],
 ];
 
-/** Decoders that a stream of the profile is safe with besides its own kind, the nearest first (H.264 §A.2). */
+/** What decodes whatever is constrained baseline, the nearest first. */
+const ANY: Profile[] = ['Main', 'Constrained High', 'Progressive High', 'High', 'High 4:4:4 Predictive'];
+
+/**
+ * Decoders that a stream of the profile is safe with besides its own kind (H.264 §A.2): the supersets, the nearest first,
+ * then those that lack only what no live stream has. Encoders that say baseline use none of its slice tools (FMO, ASO);
+ * and B slices and fields, which the narrower High profiles lack, are of no use over WebRTC.
+ */
 const DECODERS: Record<Profile, Profile[]> = {
-  'Constrained Baseline': ['Baseline', 'Main', 'Constrained High', 'Progressive High', 'High', 'Extended'],
-  Baseline: ['Extended'],
+  'Constrained Baseline': ['Baseline', ...ANY, 'Extended'],
+  Baseline: ['Extended', 'Constrained Baseline', ...ANY],
   Extended: [],
-  Main: ['High', 'High 4:4:4 Predictive'],
+  Main: ['High', 'High 4:4:4 Predictive', 'Progressive High', 'Constrained High'],
   'Constrained High': ['Progressive High', 'High', 'High 4:4:4 Predictive'],
-  'Progressive High': ['High', 'High 4:4:4 Predictive'],
-  High: ['High 4:4:4 Predictive'],
+  'Progressive High': ['High', 'High 4:4:4 Predictive', 'Constrained High'],
+  High: ['High 4:4:4 Predictive', 'Progressive High', 'Constrained High'],
   'High 4:4:4 Predictive': [],
 };
 
@@ -52,31 +57,25 @@ export interface H264Choice {
   format: Format;
   /** As offered, or inferred. */
   profileLevelId: string;
-  /** When the choice is not exact; names the cure. */
-  warning?: string;
 }
 
 /**
  * The offered format to send a stream with: packetization-mode 1 (an absent one means 0) and the stream's profile, or
- * the nearest that decodes it, or the nearest at all. The level never counts (RFC 6184 §8.2.2). Undefined when no
- * H264 is offered that could carry it.
+ * the nearest that decodes it. The level never counts (RFC 6184 §8.2.2). No choice when nothing of that kind is offered;
+ * a warning when the choice is not exact or the stream's profile is what stands in the way.
  */
-export function chooseH264(formats: Format[], profileLevelId: string): H264Choice | undefined {
+export function chooseH264(formats: Format[], profileLevelId: string): { choice?: H264Choice; warning?: string } {
   const wanted = profileOf(profileLevelId);
   const offered = offeredH264(formats);
-  const [first] = offered;
-  if (!first) return undefined;
+  if (offered.length === 0) return {};
   const exact = offered.find(({ profile }) => profile === wanted);
-  if (exact) return exact;
+  if (exact) return { choice: exact };
   const decoder = nearest(offered, DECODERS[wanted]);
   const names = [...new Set(offered.map(({ profile }) => profile))].join(', ');
-  if (decoder) {
-    const warning = `the stream is H264 ${wanted}, a viewer offers ${names}: sent as ${decoder.profile}, which decodes it`;
-    return { ...decoder, warning };
-  }
-  const related = nearest(offered, relatives(wanted)) ?? first;
-  const warning = `the stream is H264 ${wanted}, a viewer offers only ${names} and may see nothing: encode with -profile:v baseline`;
-  return { ...related, warning };
+  const facts = `the stream is H264 ${wanted}, a viewer offers ${names}`;
+  return decoder
+    ? { choice: decoder, warning: `${facts}: sent as ${decoder.profile}, which decodes it` }
+    : { warning: `${facts}, which does not decode it: encode with -profile:v baseline` };
 }
 
 /** For a stream that a publisher will send: the profile that most viewers decode, else what it prefers itself. */
@@ -114,10 +113,4 @@ export function profileOf(profileLevelId: string): Profile {
 
 function nearest<T extends { profile: Profile }>(offered: T[], profiles: Profile[]): T | undefined {
   return profiles.flatMap((profile) => offered.filter((each) => each.profile === profile)).at(0);
-}
-
-/** Less demanding profiles first, going down, then the others. */
-function relatives(profile: Profile): Profile[] {
-  const at = PROFILES.indexOf(profile);
-  return [...PROFILES.slice(0, at).reverse(), ...PROFILES.slice(at)];
 }

@@ -56,7 +56,7 @@ export function negotiateWatch(offer: Offer, facts: StreamFacts, options: WatchO
   }
   const carried = (['video', 'audio'] as const).filter((kind) => facts[kind]);
   const missing = carried.filter((kind) => !accepted.some(({ media }) => media.kind === kind));
-  if (accepted.length === 0 || (options.complete && missing.length > 0)) throw mismatch(missing);
+  if (accepted.length === 0 || (options.complete && missing.length > 0)) throw mismatch(missing, warnings);
   return planOf(offer, accepted, warnings);
 }
 
@@ -103,9 +103,9 @@ function watchVideo(
   warnings: string[],
 ): Accepted | undefined {
   const formats = formatsOf(line);
-  const choice = chooseH264(formats, facts.video?.profileLevelId ?? ASSUMED);
+  const { choice, warning } = chooseH264(formats, facts.video?.profileLevelId ?? ASSUMED);
+  if (warning) warnings.push(warning);
   if (!choice) return undefined;
-  if (choice.warning) warnings.push(choice.warning);
   const rtx = rtxOf(formats, choice.format);
   return acceptLine(line, {
     ...h264(choice),
@@ -146,10 +146,14 @@ function h264(choice: H264Choice) {
   return { format: choice.format, codec: 'H264' as const, config: h264Config(choice) };
 }
 
-function mismatch(missing: LegKind[]): Failure {
+function mismatch(missing: LegKind[], warnings: string[]): Failure {
   const names = missing.map((kind) => CODECS[kind]);
   const message = `webrtc: codec mismatch -- offer is missing: ${names.join(', ')}`;
-  return new Failure('codec-mismatch', message, { missing: names });
+  // Without video missing they tell how it would have been sent.
+  return new Failure('codec-mismatch', message, {
+    missing: names,
+    warnings: missing.includes('video') ? warnings : [],
+  });
 }
 
 function planOf(offer: Offer, accepted: Accepted[], warnings: string[]): Plan {

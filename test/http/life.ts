@@ -107,11 +107,8 @@ for (const hook of ['authorize', 'iceServers'] as const) {
 
 test(
   'warnings that viewers cause are kept once each, and only the first eight',
-  inTime({}, async ({ engine, client }) => {
-    const entry = engine.streams.get('live');
-    if (entry?.facts.video === undefined) throw new Error('there is no stream');
-    entry.facts = { ...entry.facts, video: { ...entry.facts.video, profileLevelId: '640028' } };
-    const profiles = ['42001f', '42e01f', '4d001f', '58001f', '640c1f', '64081f', 'f4001f'];
+  inTime({}, async ({ client }) => {
+    const profiles = ['42001f', '64001f', '4d001f', '58001f', '640c1f', '64081f', 'f4001f'];
     for (const [at, profile] of profiles.entries()) {
       for (const more of profiles.slice(at + 1)) {
         const fmtp = (id: string) => `packetization-mode=1;profile-level-id=${id}`;

@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Failure } from '../../src/errors.ts';
 import { edit, exchange, failureOf, STREAM } from '../support/exchange.ts';
 import { offerOf } from '../support/offers.ts';
 
@@ -23,6 +24,16 @@ function chosen(profileLevelId: string | undefined, ...configs: string[]) {
   return { type: plan.media[0]?.payloadType, fmtp, warning: plan.warnings.join() };
 }
 
+/** Whether a format fits a stream without a word about it. */
+function isExact(stream: string, config: string): boolean {
+  try {
+    return chosen(stream, config).warning === '';
+  } catch (error) {
+    if (error instanceof Failure) return false;
+    throw error;
+  }
+}
+
 const mode1 = (profileLevelId: string) => `packetization-mode=1;profile-level-id=${profileLevelId}`;
 
 // RFC 6184 §8.1 table 5: several bytes mean one profile. The level is never compared (§8.2.2).
@@ -43,7 +54,7 @@ const equal: [stream: string, offered: string, name: string][] = [
 for (const [stream, offered, name] of equal) {
   test(`${stream} is ${offered}: ${name}`, () => {
     const others = ['42e01f', '42001f', '4d001f', '64001f', '64081f', '640c1f', 'f4001f', '58001f'].map(mode1);
-    const different = others.filter((each) => chosen(stream, each).warning !== '');
+    const different = others.filter((each) => !isExact(stream, each));
     const { type, fmtp, warning } = chosen(stream, ...different, mode1(offered));
     assert.is(type, 96 + different.length);
     assert.is(fmtp, `packetization-mode=1;profile-level-id=${offered}`);
@@ -78,13 +89,30 @@ test('no exact fit: the nearest profile that decodes the stream, and a warning',
   assert.match(warning, 'sent as High, which decodes it');
 });
 
-test('nothing decodes the stream: the nearest, and the cure', () => {
-  const high = chosen('640028', mode1('42e01f'), mode1('4d001f'), mode1('42001f'));
-  assert.is(high.type, 97);
-  assert.match(high.warning, 'the stream is H264 High, a viewer offers only Constrained Baseline, Main, Baseline');
-  assert.match(high.warning, '-profile:v baseline');
+test('what is safe without being a superset: baseline as encoders mean it, High without B-frames and fields', () => {
   assert.is(chosen('42001f', mode1('64001f'), mode1('42e01f')).type, 97);
-  assert.is(chosen('58001f', mode1('f4001f')).type, 96);
+  assert.is(chosen('640028', mode1('42e01f'), mode1('640c1f')).type, 97);
+  assert.is(chosen('4d001f', mode1('42e01f'), mode1('640c1f')).type, 97);
+  assert.is(chosen('640028', mode1('640c1f'), mode1('f4001f')).type, 97, 'a superset first');
+});
+
+test('nothing decodes the stream: a mismatch, and the cure for who runs the server', () => {
+  const { code, message, facts } = failureOf(() => chosen('640028', mode1('42e01f'), mode1('4d001f'), mode1('42001f')));
+  assert.equal([code, message], ['codec-mismatch', 'webrtc: codec mismatch -- offer is missing: H264']);
+  const [warning = '', ...more] = facts.warnings ?? [];
+  assert.match(
+    warning,
+    'the stream is H264 High, a viewer offers Constrained Baseline, Main, Baseline, which does not',
+  );
+  assert.match(warning, '-profile:v baseline');
+  assert.equal(more, []);
+  for (const [stream, offered] of [
+    ['58001f', 'f4001f'],
+    ['f4001f', '64001f'],
+    ['4d001f', '42001f'],
+  ] as const) {
+    assert.is(failureOf(() => chosen(stream, mode1(offered))).code, 'codec-mismatch', stream);
+  }
 });
 
 test('bits that the table wants to be 0 change nothing', () => {

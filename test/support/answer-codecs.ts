@@ -99,6 +99,15 @@ export function checkH264({ o, a }: Pair, stream: StreamFacts, role: string, rul
     );
   });
   rule('S18', fitting.length === 0 || fitting[0] === format, `${a.head}: ${fitting[0]} has the stream's profile`);
+  const decodes = family(profile(level ?? '42000a')) >= family(wanted);
+  rule('S18', decodes, `${a.head}: a decoder of ${level} does not play ${wanted}`);
+}
+
+/** What a decoder of one profile can do that one of a lower number cannot. */
+function family(name: string): number {
+  if (name === '244') return 3;
+  if (name.startsWith('64 ')) return 2;
+  return name === '77' ? 1 : 0;
 }
 
 /** RFC 6184 §8.1 table 5, as far as browsers go. */

@@ -148,4 +148,24 @@ export const answer: Row[] = [
       }
     },
   },
+  ...(['classic', 'draft'] as const).map(
+    (conformance): Row => ({
+      name: `11: ${conformance}: H264 that does not decode the stream's profile is as good as none, and the statistics name the cure`,
+      needs: 'script',
+      options: { conformance },
+      run: async (client) => {
+        const entry = client.engine.streams.get('live');
+        if (entry === undefined || LIVE.video === undefined) throw new Error('there is no stream');
+        entry.facts = { ...LIVE, video: { ...LIVE.video, profileLevelId: '640028' } };
+        const body = WATCH.replaceAll(/profile-level-id=\w+/g, 'profile-level-id=42e01f');
+        const reply = await client.send('POST', '/whep/live', { headers: SDP, body });
+        const refused = [406, 'webrtc: codec mismatch -- offer is missing: H264'];
+        if (conformance === 'classic') assert.equal([reply.status, reply.text], refused);
+        else assert.match(reply.text, /^m=video 0 /m);
+        const [warning = ''] = (await client.stats()).streams.live?.warnings ?? [];
+        assert.match(warning, 'the stream is H264 High, a viewer offers Constrained Baseline');
+        assert.match(warning, '-profile:v baseline');
+      },
+    }),
+  ),
 ];
