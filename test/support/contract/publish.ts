@@ -19,6 +19,7 @@ function fragment(ufrag = UFRAG, pwd = PWD): string {
 export const publish: Row[] = [
   {
     name: 'WHIP: an offer that receives or does nothing is 400 (I3)',
+    needs: 'publish',
     run: async (client) => {
       for (const direction of ['recvonly', 'inactive']) {
         const reply = await post(client, '/whip/pub', PUBLISH.replaceAll('a=sendonly', `a=${direction}`));

@@ -15,6 +15,7 @@ export const whip: Row[] = [
   },
   {
     name: 'WHIP: checks come in the order of the contract',
+    needs: 'publish',
     options: { token: 'secret-token' },
     run: async (client) => {
       const headers = { Authorization: 'Bearer secret-token' };
