@@ -85,12 +85,13 @@ export class Lifecycle {
     }
     const seconds = Math.round(performance.now() - session.since) / 1000;
     this.#parts.ended(session);
+    let totals: SessionTotals | undefined;
     try {
-      const totals = await this.#inTurn(session, () => engine.removeSession(session.id));
-      logEnd(session, reason, seconds, totals);
+      totals = await this.#inTurn(session, () => engine.removeSession(session.id));
     } catch (error) {
       log.error('{session} could not be ended in the engine: {error}', { ...logged(session), error });
     }
+    logEnd(session, reason, seconds, totals);
   }
 
   /** A stream's publishers come and go one after the other: the engine feeds a stream from one at a time. */

@@ -49,8 +49,8 @@ export function configure(args: readonly string[], command = 'serve', more: read
   const streams = { ...streamsOf(file, nameOf), ...streamsOf(flags, nameOf) };
   const parsed = own.safeParse({ ...(token && { token }), ...file, ...flags, streams });
   if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new UsageError(`${nameOf(issue?.path.join('.') ?? '')}: ${issue?.message}`);
+    const lines = parsed.error.issues.map(({ path, message }) => `${nameOf(path.join('.'))}: ${message}`);
+    throw new UsageError(lines.join('\n'));
   }
   const { host, port, tlsCert, tlsKey, logLevel, logFormat, ...rest } = parsed.data;
   // Without a word about streams there is something to see.
@@ -61,7 +61,7 @@ export function configure(args: readonly string[], command = 'serve', more: read
     port,
     logLevel,
     logFormat,
-    tls: tls(tlsCert, tlsKey),
+    tls: tls(tlsCert, tlsKey, nameOf),
     server,
     settings: checked(nameOf, () => parseOptions(server)),
     file: path,
@@ -131,10 +131,15 @@ function streamsIn({ streams }: Record<string, unknown>): object {
   return typeof streams === 'object' && streams !== null ? streams : {};
 }
 
-function tls(cert: string | undefined, key: string | undefined): { cert: string; key: string } | undefined {
+function tls(
+  cert: string | undefined,
+  key: string | undefined,
+  nameOf: (path: string) => string,
+): Configuration['tls'] {
   if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined) throw new UsageError('--tls-cert and --tls-key go together: give both');
-  readText(cert, '--tls-cert');
-  readText(key, '--tls-key');
+  if (cert === undefined) throw new UsageError(`${nameOf('tlsKey')}: give the certificate as well (--tls-cert)`);
+  if (key === undefined) throw new UsageError(`${nameOf('tlsCert')}: give the key as well (--tls-key)`);
+  readText(cert, nameOf('tlsCert'));
+  readText(key, nameOf('tlsKey'));
   return { cert, key };
 }

@@ -8,6 +8,8 @@ interface Flag extends Option {
   read?: (text: string) => unknown;
   /** Given more than once it makes a list. */
   repeatable?: boolean;
+  /** Of `serve` alone; the others are for `doctor` too. */
+  serveOnly?: boolean;
   /** Its name in the config file and in `createServer`, where it is not the flag's own in camel case. */
   key?: string;
 }
@@ -47,7 +49,12 @@ export const FLAGS: readonly Flag[] = [
     value: 'FILE',
     help: 'options as JSON, named in camel case; the command line wins; SIGHUP reloads',
   },
-  { name: 'print-config', bare: true, help: 'print the configuration that results, without secrets, and end' },
+  {
+    name: 'print-config',
+    bare: true,
+    serveOnly: true,
+    help: 'print the configuration that results, without secrets, and end',
+  },
 ];
 
 export function keyOf({ name, key }: Flag): string {
@@ -57,8 +64,9 @@ export function keyOf({ name, key }: Flag): string {
 /** Values by key, as a config file would hold them. Throws a `UsageError`. */
 export function parseFlags(args: readonly string[], command: string, more: readonly Option[]): Record<string, unknown> {
   const found: Record<string, unknown> = {};
-  const given = readArguments(args, [...FLAGS, ...more], command);
-  for (const flag of FLAGS) {
+  const flags = FLAGS.filter(({ serveOnly }) => !serveOnly || command === 'serve');
+  const given = readArguments(args, [...flags, ...more], command);
+  for (const flag of flags) {
     const texts = given.get(flag.name);
     if (texts === undefined) continue;
     const values = texts.map(flag.read ?? ((text: string) => text));

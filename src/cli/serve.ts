@@ -84,7 +84,8 @@ function announce(server: Server, { url }: Listener, base: string): void {
     const legs = Object.entries(ports).map(([leg, port]) => `, ${leg} on UDP port ${port}`);
     return `  ${reached}${base}/play/${id}  (${source}${legs.join('')})`;
   });
-  process.stdout.write([`Listening on ${url}${base} (${engine} engine, ${runtime}). Play:`, ...lines, ''].join('\n'));
+  const what = lines.length > 0 ? 'Play:' : 'There is no stream yet.';
+  process.stdout.write([`Listening on ${url}${base} (${engine} engine, ${runtime}). ${what}`, ...lines, ''].join('\n'));
 }
 
 function help(): string {

@@ -44,6 +44,7 @@ const wrongArguments: [args: string[], message: string | RegExp][] = [
   [['--port', '--host'], '--port: its value is missing: see fetch-whep serve --help'],
   [['--print-config=yes'], '--print-config: takes no value: see fetch-whep serve --help'],
   [['--port', 'http'], '--port: give a TCP port from 0 to 65535'],
+  [['--port', 'x', '--log-level', 'x'], /^--port: give a TCP port .*\n--log-level: give trace, /],
   [['--port', '65536'], '--port: give a TCP port from 0 to 65535'],
   [['--host', ''], '--host: give an address of this machine'],
   [['--media-host', 'localhost'], '--media-host: give an IP address of this machine'],
@@ -63,7 +64,8 @@ const wrongArguments: [args: string[], message: string | RegExp][] = [
   [['--base-path', 'live'], '--base-path: give an absolute path such as /live'],
   [['--ice-server', 'example.org'], /^--ice-server: give a URI such as stun:host:3478 /],
   [['--token', 'two words'], '--token: a secret is one or more printable ASCII characters without spaces'],
-  [['--tls-cert', 'x.pem'], '--tls-cert and --tls-key go together: give both'],
+  [['--tls-cert', 'x.pem'], '--tls-cert: give the key as well (--tls-key)'],
+  [['--tls-key', 'x.pem'], '--tls-key: give the certificate as well (--tls-cert)'],
   [['--tls-cert', '/nowhere/c.pem', '--tls-key', 'k.pem'], '--tls-cert /nowhere/c.pem: cannot be read (ENOENT)'],
   [['--config', '/nowhere/c.json'], '--config /nowhere/c.json: cannot be read (ENOENT)'],
 ];
@@ -101,6 +103,7 @@ const wrongFiles: [content: unknown, message: string][] = [
     'c.json: streams.cam1.rtp.video: give a UDP port from 0 to 65535 (0 lets the system choose)',
   ],
   [{ turn: { url: 'turn:x', urls: 'turn:x', secret: 's' } }, 'c.json: turn.url: no such option; did you mean urls?'],
+  [{ tlsCert: '/nowhere/c.pem', tlsKey: 'k.pem' }, 'c.json: tlsCert /nowhere/c.pem: cannot be read (ENOENT)'],
   [{ port: 'x' }, 'c.json: port: give a TCP port from 0 to 65535'],
   [
     { maxViewers: 0, shards: 0 },

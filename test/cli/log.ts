@@ -14,8 +14,7 @@ async function watched(args: string[], use: (server: RunningServer, load: Load) 
   const load = openLoad();
   try {
     await server.live();
-    const joining = { url: `${server.url}/whep/demo`, viewers: 1, over: 0, group: 0, trickles: true };
-    assert.equal((await load.join(joining)).failures, []);
+    assert.equal((await load.join(joining(server))).failures, []);
     // Sound alone has 50 packets a second: by then there was a report of the first second.
     await eventually('two seconds of media', () => load.sample(0).packets >= 200);
     await load.leave(0);
@@ -27,8 +26,13 @@ async function watched(args: string[], use: (server: RunningServer, load: Load) 
   }
 }
 
+function joining({ url }: RunningServer): Parameters<Load['join']>[0] {
+  return { url: `${url}/whep/demo`, viewers: 1, over: 0, group: 0, trickles: true };
+}
+
 test('a line for the start of a session and one for its end, with reason, duration, bytes and loss', async () => {
-  await watched([], async ({ child }) => {
+  await watched([], async (server, load) => {
+    const { child } = server;
     await eventually('the end', () => / left demo/.test(child.stderr));
     const [start = '', end = ''] = child.stderr
       .split('\n')
@@ -38,6 +42,14 @@ test('a line for the start of a session and one for its end, with reason, durati
     const [, seconds, bytes] =
       / viewer [\w-]{8} left demo: left after ([\d.]+) s, (\d+) bytes, 0\.00 % lost$/.exec(end) ?? [];
     assert.ok(Number(seconds) > 1 && Number(bytes) > 10_000, end);
+    assert.equal((await load.join(joining(server))).failures, []);
+    server.child.kill('SIGTERM');
+    await server.child.ending();
+    assert.match(
+      server.child.stderr,
+      / left demo: server-closing after /,
+      'the last line is out before the process ends',
+    );
   });
 });
 

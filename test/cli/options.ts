@@ -80,6 +80,7 @@ test('addresses, ports, limits, tokens and the contract are those of the command
 test('without options: loopback, eight viewers of a stream, no /api, the classic contract', async () => {
   await withServer([], async (server) => {
     const { announcement, url } = server;
+    assert.not.match(server.child.stderr, /WRN|ERR/);
     assert.match(url, /^http:\/\/127\.0\.0\.1:/);
     assert.is(announcement.engine, 'native');
     await server.live();

@@ -68,6 +68,25 @@ fn a_peer_that_goes_ends_its_session_and_no_other() {
 }
 
 #[test]
+fn what_a_session_carried_is_told_once_at_its_end() {
+    let engine = start(1);
+    let mut programme = Programme::new(&engine, "cam");
+    let viewer = Viewer::join(&engine, "cam");
+    programme.picture(true, 9_000);
+    programme.sound_for(std::slice::from_ref(&viewer));
+    programme.sound();
+    viewer.wait_for_last(&programme);
+    viewer.wait_for_last_sound(&programme);
+    let packets = viewer.log.state().packets.clone();
+    let totals = engine.remove_session(&viewer.id).expect("a session");
+    // A header has 12 bytes (RFC 3550 §5.1); this viewer sends no reports.
+    let bytes: usize = packets.iter().map(|packet| packet.payload.len() + 12).sum();
+    assert_eq!((totals.packets, totals.bytes), (packets.len() as u64, bytes as u64));
+    assert_eq!(totals.loss, None);
+    assert_eq!(engine.remove_session(&viewer.id), None);
+}
+
+#[test]
 fn closing_ends_everything() {
     let engine = start(2);
     let mut programme = Programme::new(&engine, "cam");
