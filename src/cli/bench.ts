@@ -34,15 +34,23 @@ async function run<Row extends { failures: number }>(
   counts: readonly number[],
   options: BenchOptions,
 ): Promise<number> {
-  const rows: Row[] = [];
+  const engines = [options.engine, ...(options.compare ? [options.compare] : [])];
+  const rows: (Row & { engine: string | undefined })[] = [];
   for (const viewers of options.viewers ?? counts) {
-    const row = await measure(viewers, options, (text) => {
-      process.stderr.write(`bench: ${viewers} viewers: ${text}\n`);
-    });
-    rows.push(row);
-    if (options.json) process.stdout.write(`${JSON.stringify(row)}\n`);
+    for (const engine of engines) {
+      const row = await measure(viewers, { ...options, engine }, (text) => {
+        const who = options.compare ? `${viewers} viewers, ${engine}` : `${viewers} viewers`;
+        process.stderr.write(`bench: ${who}: ${text}\n`);
+      });
+      // What serves somebody else's URL is not known.
+      rows.push({ ...row, engine: options.url === undefined ? engine : undefined });
+      if (options.json) process.stdout.write(`${JSON.stringify(rows.at(-1))}\n`);
+    }
   }
-  if (!options.json) process.stdout.write(`${table(columns, rows)}Times are in milliseconds.\n`);
+  const shown: Column<(typeof rows)[number]>[] = options.compare
+    ? [['engine', ({ engine }) => engine], ...columns]
+    : [...columns];
+  if (!options.json) process.stdout.write(`${table(shown, rows)}Times are in milliseconds.\n`);
   return rows.some((row) => row.failures > 0) ? 1 : 0;
 }
 

@@ -23,8 +23,9 @@ const wrong: [args: string[], line: RegExp][] = [
   [['join', '--runtime', 'rhino'], /--runtime: give node, bun or deno/],
   [
     ['churn', '--url', 'http://127.0.0.1/whep/cam1', '--shards', '2'],
-    /--shards and --runtime are for a server of our own/,
+    /--shards, --runtime and --compare are for a server of our own/,
   ],
+  [['fanout', '--compare', 'steam'], /--compare: give portable/],
 ];
 
 for (const [args, line] of wrong) {
@@ -86,6 +87,23 @@ test('20 viewers get the whole stream, in order, with its times', async () => {
     assert.ok(p50 > 0 && p50 <= p99 && p99 <= max * 1.01, JSON.stringify({ p50, p99, max }));
   }
   assert.ok(row.cpuMicrosPerPacket > 0 && row.floorMicrosPerPacket.gso > 0 && row.floorMicrosPerPacket.sendto > 0);
+});
+
+test('both engines deliver the whole stream, side by side', async () => {
+  const child = bench('fanout', '--viewers', '5', '--secs', '2', '--compare', 'portable', '--json');
+  assert.is((await child.ending(120_000)).code, 0, child.stderr);
+  const rows = child.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { engine: string; connected: number; lossRatio: number; latency: Quantiles });
+  assert.equal(
+    rows.map(({ engine, connected, lossRatio }) => [engine, connected, lossRatio]),
+    [
+      ['native', 5, 0],
+      ['portable', 5, 0],
+    ],
+  );
+  for (const { latency } of rows) assert.ok(latency.p50 > 0);
 });
 
 test('a few viewers join at once, and come and go', async () => {

@@ -31,13 +31,17 @@ const schema = z.object({
     .optional(),
   shards: whole('give a number of threads from 1 to 256', 1, 256).optional(),
   runtime: z.enum(['node', 'bun', 'deno'], 'give node, bun or deno').optional(),
+  compare: z.literal('portable', 'give portable').optional(),
   json: z.boolean().default(false),
 });
 
-export type BenchOptions = z.output<typeof schema>;
+export type BenchOptions = z.output<typeof schema> & {
+  /** Of our own server. */
+  engine: 'native' | 'portable';
+};
 
 interface Flag {
-  name: Exclude<keyof BenchOptions, 'json'>;
+  name: Exclude<keyof z.output<typeof schema>, 'json'>;
   value: string;
   help: string;
 }
@@ -52,6 +56,7 @@ const FLAGS: readonly Flag[] = [
   { name: 'rtp', value: 'VIDEO,AUDIO', help: 'the UDP ports of this machine where --url takes its stream' },
   { name: 'shards', value: 'N', help: 'sending threads of our own server (default: one per core)' },
   { name: 'runtime', value: 'NAME', help: 'node, bun or deno for our own server (default: this one)' },
+  { name: 'compare', value: 'portable', help: 'measure our own server with the portable engine as well' },
 ];
 
 /** The options after the benchmark's name. Throws a `UsageError`. */
@@ -63,14 +68,14 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     const [issue] = parsed.error.issues;
     throw new UsageError(`--${String(issue?.path[0])}: ${issue?.message}`);
   }
-  const { url, pid, rtp, shards, runtime } = parsed.data;
+  const { url, pid, rtp, shards, runtime, compare } = parsed.data;
   if (url === undefined && (pid !== undefined || rtp !== undefined)) {
     throw new UsageError('--pid and --rtp belong to --url: give that, or leave them out');
   }
-  if (url !== undefined && (shards !== undefined || runtime !== undefined)) {
-    throw new UsageError('--shards and --runtime are for a server of our own: leave them out with --url');
+  if (url !== undefined && (shards ?? runtime ?? compare) !== undefined) {
+    throw new UsageError('--shards, --runtime and --compare are for a server of our own: leave them out with --url');
   }
-  return parsed.data;
+  return { ...parsed.data, engine: 'native' };
 }
 
 export function help(): string {

@@ -29,15 +29,16 @@ export function openTarget(options: BenchOptions): Promise<Target> | Target {
 }
 
 /** A server in a process of its own, on loopback, with one stream that takes RTP. */
-async function startServer({ runtime, shards }: BenchOptions): Promise<Target> {
+async function startServer({ runtime, shards, engine }: BenchOptions): Promise<Target> {
   const [program, first] = commandOf(runtime);
   const cli = fileURLToPath(import.meta.url);
-  const args = ['--port', '0', '--stream', 'bench=rtp:0,0', '--max-viewers', '10000', '--log-level', 'error'];
-  const child = spawn(
-    program,
-    [...first, cli, 'serve', ...args, '--max-viewers-per-stream', 'none', ...(shards ? ['--shards', `${shards}`] : [])],
-    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PATH: searchPath(cli) } },
-  );
+  const limits = ['--max-viewers', '10000', '--max-viewers-per-stream', 'none'];
+  const threads = shards === undefined ? [] : ['--shards', `${shards}`];
+  const rest = ['--port', '0', '--stream', 'bench=rtp:0,0', '--log-level', 'error', '--engine', engine];
+  const child = spawn(program, [...first, cli, 'serve', ...rest, ...limits, ...threads], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, PATH: searchPath(cli) },
+  });
   const line = await firstLine(child).catch((error: unknown) => {
     child.kill('SIGKILL');
     throw error;
