@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Chromium, type Tab } from '../support/chromium.ts';
-import { RUNTIMES } from '../support/runtimes.ts';
+import { ENGINES, RUNTIMES } from '../support/runtimes.ts';
 import { startServer } from '../support/server.ts';
 
 const test = suite('where the server listens');
@@ -54,27 +54,30 @@ for (const runtime of RUNTIMES) {
   });
 }
 
-test('media stays on loopback when HTTP does', async () => {
-  const server = await startServer('node', []);
-  const tab = await browser.watch(`${server.url}/play/demo`);
-  await tab.frames(10);
-  assert.equal([...new Set(await candidates(tab))], ['127.0.0.1']);
-  await tab.page.close();
-  assert.equal(await server.stop(), { code: 0, signal: null });
-});
+for (const engine of ENGINES) {
+  test(`${engine}: media stays on loopback when HTTP does`, async () => {
+    const server = await startServer('node', ['--engine', engine]);
+    const tab = await browser.watch(`${server.url}/play/demo`);
+    await tab.frames(10);
+    assert.equal([...new Set(await candidates(tab))], ['127.0.0.1']);
+    await tab.page.close();
+    assert.equal(await server.stop(), { code: 0, signal: null });
+  });
 
-test('media is on every interface when HTTP is, and on announced addresses', async () => {
-  const server = await startServer('node', ['--host', '0.0.0.0', '--announce', '198.51.100.7']);
-  const tab = await browser.watch(`${server.url.replace('0.0.0.0', '127.0.0.1')}/play/demo`);
-  await tab.frames(10);
-  const offered = await candidates(tab);
-  const own = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
-  for (const { address } of own.filter(({ internal, family }) => !internal && family === 'IPv4')) {
-    assert.ok(offered.includes(address), `${address} is not among ${offered}`);
-  }
-  assert.ok(offered.includes('198.51.100.7'));
-  await tab.page.close();
-  assert.equal(await server.stop(), { code: 0, signal: null });
-});
+  test(`${engine}: media is on every interface when HTTP is, and on announced addresses`, async () => {
+    const args = ['--engine', engine, '--host', '0.0.0.0', '--announce', '198.51.100.7'];
+    const server = await startServer('node', args);
+    const tab = await browser.watch(`${server.url.replace('0.0.0.0', '127.0.0.1')}/play/demo`);
+    await tab.frames(10);
+    const offered = await candidates(tab);
+    const own = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+    for (const { address } of own.filter(({ internal, family }) => !internal && family === 'IPv4')) {
+      assert.ok(offered.includes(address), `${address} is not among ${offered}`);
+    }
+    assert.ok(offered.includes('198.51.100.7'));
+    await tab.page.close();
+    assert.equal(await server.stop(), { code: 0, signal: null });
+  });
+}
 
 test.run();

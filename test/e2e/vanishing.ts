@@ -1,13 +1,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Chromium } from '../support/chromium.ts';
-import { RUNTIMES } from '../support/runtimes.ts';
+import { ENGINES, RUNTIMES } from '../support/runtimes.ts';
 import { startServer } from '../support/server.ts';
 
 const test = suite('viewers that vanish');
 
-test('a killed browser is swept within 30 s, on every runtime', async () => {
-  const servers = await Promise.all(RUNTIMES.map((runtime) => startServer(runtime, [])));
+test('a killed browser is swept within 30 s, on every runtime and by every engine', async () => {
+  const kinds = RUNTIMES.flatMap((runtime) => ENGINES.map((engine) => [runtime, engine] as const));
+  const servers = await Promise.all(kinds.map(([runtime, engine]) => startServer(runtime, ['--engine', engine])));
   const browser = await Chromium.launch();
   try {
     await Promise.all(servers.map((server) => server.live()));

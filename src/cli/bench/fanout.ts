@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { Failure } from '../../index.ts';
-import { type Floor, type Load, measureFloor, openLoad } from './load.ts';
+import { type Floor, floorFor, type Load, openLoad } from './load.ts';
 import { arrive, pause, probe, publish, type Quantiles, quantiles, round, settle } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 import { usage } from './process.ts';
@@ -67,7 +67,7 @@ export async function fanout(viewers: number, options: BenchOptions, say: (text:
     await load.close();
     await target.stop();
     say('the floor');
-    const floor = await measureFloor(viewers, options.fps);
+    const floor = await floorFor(viewers, options.fps);
     return { ...row, ...ratios(row.cpuMicrosPerPacket, floor) };
   } finally {
     await load.close();

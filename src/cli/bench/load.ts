@@ -68,7 +68,16 @@ export interface Floor {
 /** Long enough for a figure that comes back within a few per cent. */
 const FLOOR_MILLISECONDS = 3_000;
 
-export async function measureFloor(viewers: number, framesPerSecond: number): Promise<Floor> {
+const floors = new Map<number, Promise<Floor>>();
+
+/** Measured once for each number of viewers: what is compared stands on one floor. */
+export function floorFor(viewers: number, framesPerSecond: number): Promise<Floor> {
+  const floor = floors.get(viewers) ?? measureFloor(viewers, framesPerSecond);
+  floors.set(viewers, floor);
+  return floor;
+}
+
+async function measureFloor(viewers: number, framesPerSecond: number): Promise<Floor> {
   const perPacket = async (gathered: boolean) => {
     const config = { viewers, framesPerSecond, milliseconds: FLOOR_MILLISECONDS, gathered };
     const { sent, cpu } = await loadAddonOf<LoadAddon>().measureFloor(config);
