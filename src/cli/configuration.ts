@@ -3,9 +3,10 @@ import * as z from 'zod';
 import { Failure, OPTION_NAMES, parseOptions, type ServerOptions, type Settings } from '../index.ts';
 import { noSuchOption } from '../nearest.ts';
 import { type Option, UsageError } from './arguments.ts';
-import { readConfig, readText } from './config-file.ts';
+import { readConfig } from './config-file.ts';
 import { FLAGS, keyOf, parseFlags } from './flags.ts';
 import { isLoopback } from './loopback.ts';
+import { checkTls, type TlsFiles } from './tls.ts';
 
 /** What `serve` needs for itself; the rest goes to `createServer`, which checks it. */
 const own = z.looseObject({
@@ -23,7 +24,7 @@ const OWN_NAMES = Object.keys(own.shape);
 
 export interface Configuration
   extends Required<Pick<z.output<typeof own>, 'host' | 'port' | 'logLevel' | 'logFormat'>> {
-  tls: { cert: string; key: string } | undefined;
+  tls: TlsFiles | undefined;
   /** For `createServer`, as they were written. */
   server: ServerOptions;
   /** The same, checked and with every default. */
@@ -61,7 +62,7 @@ export function configure(args: readonly string[], command = 'serve', more: read
     port,
     logLevel,
     logFormat,
-    tls: tls(tlsCert, tlsKey, nameOf),
+    tls: checkTls(tlsCert, tlsKey, nameOf),
     server,
     settings: checked(nameOf, () => parseOptions(server)),
     file: path,
@@ -129,17 +130,4 @@ function streamsOf(options: Record<string, unknown>, nameOf: (path: string) => s
 
 function streamsIn({ streams }: Record<string, unknown>): object {
   return typeof streams === 'object' && streams !== null ? streams : {};
-}
-
-function tls(
-  cert: string | undefined,
-  key: string | undefined,
-  nameOf: (path: string) => string,
-): Configuration['tls'] {
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined) throw new UsageError(`${nameOf('tlsKey')}: give the certificate as well (--tls-cert)`);
-  if (key === undefined) throw new UsageError(`${nameOf('tlsCert')}: give the key as well (--tls-key)`);
-  readText(cert, nameOf('tlsCert'));
-  readText(key, nameOf('tlsKey'));
-  return { cert, key };
 }

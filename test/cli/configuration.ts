@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -122,6 +123,24 @@ test('a wrong token from the environment is called by its name', () => {
   process.env.FETCH_WHEP_TOKEN = 'two words';
   assert.match(complaint([]), /^FETCH_WHEP_TOKEN: a secret is /);
   assert.is(configure(['--token', 'one']).settings.token, 'one');
+});
+
+test('certificate and key have to belong together', () => {
+  const cert = 'test/support/tls/cert.pem';
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const key = file(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  assert.is(
+    complaint(['--tls-cert', cert, '--tls-key', key]),
+    `--tls-key c.json: is not the key of the certificate in ${cert}`,
+  );
+  assert.is(
+    complaint(['--tls-cert', key, '--tls-key', key]),
+    '--tls-cert c.json: give a certificate chain in PEM, that of the server first',
+  );
+  assert.is(
+    complaint(['--tls-cert', cert, '--tls-key', cert]),
+    `--tls-key ${cert}: give a private key in PEM, without a passphrase`,
+  );
 });
 
 test('of two places that say something else, the fault is called by the one that counts', () => {

@@ -126,6 +126,14 @@ test('UDP ports that somebody else has are named, those of media and those of a 
   await busy.release();
 });
 
+test('a certificate that has ended is a problem', async () => {
+  const tls = (name: string) => ['--tls-cert', `test/support/tls/${name}.pem`, '--tls-key', 'test/support/tls/key.pem'];
+  const ended = await doctor(['--port', '0', ...tls('expired')]);
+  assert.equal([ended.code, found(ended, 'HTTPS').verdict, found(ended, 'certificate').verdict], [1, 'ok', 'problem']);
+  assert.match(found(ended, 'certificate').found, / is valid until 2026-11-24$/);
+  assert.is(found(await doctor(['--port', '0', ...tls('cert')]), 'certificate').verdict, 'ok');
+});
+
 test('without its addon the native engine is a problem, and no viewer is tried', async () => {
   const report = await doctor(['--port', '0', '--engine', 'native'], { FETCH_WHEP_ADDON: '/nowhere.node' });
   assert.is(report.code, 1);

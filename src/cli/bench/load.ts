@@ -1,5 +1,4 @@
 import { loadAddon } from '../../engine/addon.ts';
-import { Failure } from '../../index.ts';
 
 /** The load generator in the addon (native/addon/src/load.rs). Times are in milliseconds. */
 export interface Load {
@@ -45,18 +44,8 @@ interface LoadAddon {
 
 /** Nothing is sent, and nobody watches; viewers bind to `host`, loopback by default. Throws `engine-unavailable`. */
 export function openLoad(host?: string): Load {
-  const { NativeLoad } = loadAddonOf<LoadAddon>();
+  const { NativeLoad } = loadAddon<LoadAddon>();
   return new NativeLoad(host);
-}
-
-/** The module's exports. Throws `engine-unavailable`. */
-export function loadAddonOf<Exports>(): Exports {
-  try {
-    return loadAddon<Exports>();
-  } catch (error) {
-    // The bundle of the command has a copy of this class; who catches it knows the one of the library.
-    throw new Failure('engine-unavailable', error instanceof Error ? error.message : String(error), { cause: error });
-  }
 }
 
 /** Microseconds a packet for encrypting and sending without WebRTC, to as many sockets. */
@@ -80,7 +69,7 @@ export function floorFor(viewers: number, framesPerSecond: number): Promise<Floo
 async function measureFloor(viewers: number, framesPerSecond: number): Promise<Floor> {
   const perPacket = async (gathered: boolean) => {
     const config = { viewers, framesPerSecond, milliseconds: FLOOR_MILLISECONDS, gathered };
-    const { sent, cpu } = await loadAddonOf<LoadAddon>().measureFloor(config);
+    const { sent, cpu } = await loadAddon<LoadAddon>().measureFloor(config);
     return cpu / sent;
   };
   return { gso: await perPacket(true), sendto: await perPacket(false) };

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import process from 'node:process';
-import { loadAddonOf } from '../bench/load.ts';
+import { loadAddon } from '../../engine/addon.ts';
 import { type Check, ok, reason, warning } from './check.ts';
 
 /** What the addon tells (native/rtc/src/machine.rs). Bytes. */
@@ -19,7 +19,7 @@ interface Grant {
 /** UDP as the kernel does it: segmentation offload and buffers. */
 export function kernelChecks(): Check[] {
   try {
-    const { machine } = loadAddonOf<{ machine(): Machine }>();
+    const { machine } = loadAddon<{ machine(): Machine }>();
     const { gso, receiveBuffer, sendBuffer } = machine();
     return [offload(gso), buffers(receiveBuffer, sendBuffer)];
   } catch (error) {

@@ -2,20 +2,24 @@ import process from 'node:process';
 import { createServer, Failure, type Server, type ServerOptions } from '../../index.ts';
 import { serve } from '../../serve.ts';
 import type { Configuration } from '../configuration.ts';
+import { readCertificate } from '../tls.ts';
 import { candidateCheck } from './candidates.ts';
 import { type Check, ok, problem, reason, warning } from './check.ts';
 import { roundTrip, STREAM } from './trip.ts';
 
+/** A certificate that ends within this time should have been renewed. Milliseconds. */
+const RENEWAL = 14 * 24 * 3600 * 1000;
+
 /** The engine, every port that the configuration asks for, and a viewer that gets media. */
 export async function networkChecks(configuration: Configuration): Promise<Check[]> {
-  const listening = await listeningCheck(configuration);
+  const http = [await listeningCheck(configuration), ...certificateCheck(configuration)];
   const { server, checks } = await openServer(configuration);
-  if (server === undefined) return [...checks, listening];
+  if (server === undefined) return [...checks, ...http];
   try {
     const streams = await streamChecks(server, configuration);
     const { check, answer } = await roundTrip(server, configuration.settings.mediaHost);
     const candidates = answer === '' ? [] : [candidateCheck(answer, configuration)];
-    return [...checks, listening, ...streams, ...candidates, check];
+    return [...checks, ...http, ...streams, ...candidates, check];
   } finally {
     await server.close();
   }
@@ -31,6 +35,18 @@ async function listeningCheck({ host, port, tls }: Configuration): Promise<Check
     const busy = error instanceof Failure && error.code === 'address-in-use';
     return problem(name, reason(error), busy ? '--port N' : '--host ADDR, --tls-cert FILE, --tls-key FILE');
   }
+}
+
+/** Browsers take no certificate that has ended. */
+function certificateCheck({ tls }: Configuration): Check[] {
+  if (tls === undefined) return [];
+  const name = 'certificate';
+  const end = new Date(readCertificate(tls.cert, '--tls-cert').validTo);
+  const found = `${tls.cert} is valid until ${end.toISOString().slice(0, 10)}`;
+  const left = end.getTime() - Date.now();
+  if (left < 0) return [problem(name, found, 'renew it: browsers refuse it')];
+  if (left < RENEWAL) return [warning(name, found, 'renew it, then restart the server')];
+  return [ok(name, found)];
 }
 
 /** A server as configured, but for its streams and who may watch. With busy media ports, on others. */
