@@ -15,7 +15,7 @@ export async function doctorCommand(args: readonly string[]): Promise<number> {
   const configuration = configure(args, 'doctor', [{ name: 'json', bare: true }]);
   const { settings } = configuration;
   const [network, ffmpeg] = await Promise.all([networkChecks(configuration), ffmpegChecks(settings)]);
-  // A process holds one engine: both are made of the same library.
+  // A process holds one engine, since both are made of the same library: the portable one was asked for.
   const kernel = settings.engine === 'portable' ? [] : kernelChecks();
   const checks = [...network, ...kernel, fileLimit(settings.maxViewers), ...ffmpeg];
   const verdict = worst(checks);

@@ -134,6 +134,17 @@ test('a certificate that has ended is a problem', async () => {
   assert.is(found(await doctor(['--port', '0', ...tls('cert')]), 'certificate').verdict, 'ok');
 });
 
+test('without the addon the portable engine is a warning, and a viewer gets media from it', async () => {
+  const report = await doctor(['--port', '0'], { FETCH_WHEP_ADDON: '/nowhere.node' });
+  assert.equal([report.code, report.verdict], [0, 'warning']);
+  assert.match(found(report, 'engine').found, /^portable, /);
+  assert.match(
+    found(report, 'WHEP round trip').found,
+    /^answer after \d+ ms, picture after \d+ ms, \d+ packets received$/,
+  );
+  assert.match(found(report, 'candidates').found, /^127\.0\.0\.1:\d+ /);
+});
+
 test('without its addon the native engine is a problem, and no viewer is tried', async () => {
   const report = await doctor(['--port', '0', '--engine', 'native'], { FETCH_WHEP_ADDON: '/nowhere.node' });
   assert.is(report.code, 1);
