@@ -36,6 +36,7 @@ export type FailureCode =
   | 'invalid-fragment'
   | 'ice-restart-unsupported'
   | 'answer-not-expected'
+  | 'invalid-answer'
   // engine and set-up
   | 'engine-timeout'
   | 'engine-failed'

@@ -8,6 +8,7 @@ import type {
   LegKind,
   MediaEngine,
   PublisherSpec,
+  PullSpec,
   SessionTotals,
   StreamFacts,
   StreamPorts,
@@ -37,6 +38,8 @@ interface NativeHandle {
   push(stream: string, leg: LegKind, data: Uint8Array, timestamp: number): boolean;
   addViewer(spec: ViewerSpec): Promise<string>;
   addPublisher(spec: PublisherSpec): Promise<string>;
+  offerPull(spec: PullSpec): Promise<string>;
+  acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void>;
   addCandidate(session: string, mid: string, candidate: string): boolean;
   removeSession(session: string): Promise<SessionTotals | null>;
   snapshot(): EngineSnapshot;
@@ -115,6 +118,19 @@ class NativeEngine implements MediaEngine {
     return { description };
   }
 
+  async offerPull(spec: PullSpec): Promise<Transport> {
+    const description = await this.#handle.offerPull(spec).catch((error: unknown) => {
+      throw failure(error);
+    });
+    return { description };
+  }
+
+  async acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void> {
+    await this.#handle.acceptAnswer(session, answer, legs).catch((error: unknown) => {
+      throw failure(error);
+    });
+  }
+
   addCandidate(session: string, mid: string, candidate: string): boolean {
     return this.#handle.addCandidate(session, mid, candidate);
   }
@@ -165,6 +181,7 @@ function nativeIngress(ingress: Ingress): NativeIngress {
       };
     case 'push':
     case 'publisher':
+    case 'pull':
       return { kind: ingress.kind, legs: ingress.legs };
   }
 }
@@ -172,6 +189,7 @@ function nativeIngress(ingress: Ingress): NativeIngress {
 const codes: ReadonlySet<string> = new Set<FailureCode>([
   'address-in-use',
   'invalid-offer',
+  'invalid-answer',
   'engine-timeout',
   'engine-failed',
   'stream-not-found',

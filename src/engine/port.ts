@@ -16,7 +16,9 @@ export type Ingress =
   /** Frames handed over by `push`. */
   | { kind: 'push'; legs: LegKind[] }
   /** A WHIP publisher's tracks, connected later by `addPublisher`. */
-  | { kind: 'publisher'; legs: LegKind[] };
+  | { kind: 'publisher'; legs: LegKind[] }
+  /** What another server sends, connected later by `offerPull`. */
+  | { kind: 'pull'; legs: LegKind[] };
 
 export interface StreamSpec {
   id: string;
@@ -76,7 +78,15 @@ export interface PublisherSpec {
   media: MediaLine[];
 }
 
-/** What the engine has to add to an answer. */
+/** A session to ask of another server, which then feeds a `pull` stream; a stream has one at a time. */
+export interface PullSpec {
+  id: string;
+  stream: string;
+  /** One m-line per leg, in the order of the offer. */
+  media: Pick<MediaLine, 'kind' | 'mid' | 'description'>[];
+}
+
+/** What the engine has to add to an answer, or to an offer. */
 export interface Transport {
   /** The engine's local description, whole: ICE credentials, fingerprint, setup and every candidate are in it. */
   description: string;
@@ -229,6 +239,10 @@ export interface MediaEngine {
   /** Rejects with `engine-timeout`, `engine-failed` or `invalid-offer`. */
   addViewer(spec: ViewerSpec): Promise<Transport>;
   addPublisher(spec: PublisherSpec): Promise<Transport>;
+  /** Makes a session whose answer is yet to come. Its id is that of events and of `removeSession`. */
+  offerPull(spec: PullSpec): Promise<Transport>;
+  /** Gives it the answer, reduced to what was offered, in which `legs` are accepted. Rejects with `invalid-answer`. */
+  acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void>;
   /** `candidate` without the `a=` (RFC 8839 §5.1). False when it could not be used. */
   addCandidate(session: string, mid: string, candidate: string): boolean;
   /** Ends a viewer or publisher; unknown ids are ignored. Resolves when its media has stopped, with what it carried. */

@@ -33,6 +33,7 @@ export const STATUSES: Readonly<Record<FailureCode, number>> = {
   'invalid-fragment': 400,
   'ice-restart-unsupported': 422,
   'answer-not-expected': 422,
+  'invalid-answer': 500,
   'engine-timeout': 504,
   'engine-failed': 500,
   'engine-unavailable': 503,

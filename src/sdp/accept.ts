@@ -127,15 +127,15 @@ function acceptExtensions({ tree, mid }: MediaOffer, wanted: ExtensionName[], se
   });
 }
 
-/** A publisher's SSRC for the line, before its repair streams (RFC 5576 §4.1 and §4.2); 0 when there is none. */
-function announcedSsrc({ section }: MediaOffer): number {
+/** A sender's SSRC for the line, before its repair streams (RFC 5576 §4.1 and §4.2); 0 when there is none. */
+export function announcedSsrc({ section }: MediaOffer): number {
   const [group] = attributes(section, 'ssrc-group');
   const [single] = attributes(section, 'ssrc');
   return Number(group?.value?.split(' ')[1] ?? single?.value?.split(' ')[0] ?? 0);
 }
 
 /** One media section as text. */
-function describe(media: MediaDescription): string {
+export function describe(media: MediaDescription): string {
   const origin = { username: '-', sessionId: 0, sessionVersion: 0, netType: 'IN', ipVer: 4, address: '0.0.0.0' };
   const text = write({ version: 0, origin, name: '-', timing: { start: 0, stop: 0 }, media: [media] });
   return text.slice(text.indexOf('\r\nm=') + 2);

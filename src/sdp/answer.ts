@@ -1,9 +1,10 @@
 import { isIPv4 } from 'node:net';
-import { type MediaDescription, parse, type SessionDescription, write } from 'sdp-transform';
+import { type MediaDescription, write } from 'sdp-transform';
 import type { Transport } from '../engine/port.ts';
 import { Failure } from '../errors.ts';
 import { NO_ADDRESS } from './accept.ts';
 import type { Candidate } from './candidate.ts';
+import { type EngineSide, readEngine } from './engine.ts';
 import type { Plan } from './negotiate.ts';
 import type { OfferLine } from './offer.ts';
 import { attribute } from './syntax.ts';
@@ -27,7 +28,11 @@ const ANSWERS: Record<Setup, readonly string[]> = {
  * something, or gives the client's DTLS role to both sides.
  */
 export function writeAnswer(plan: Plan, transport: Transport, announce: readonly string[]): string {
-  const engine = readEngine(parse(transport.description), plan.remote.setup);
+  const engine = readEngine(transport);
+  const offered = plan.remote.setup;
+  if (!ANSWERS[offered].includes(engine.setup)) {
+    throw new Failure('engine-failed', `create peer: the engine wants to be ${engine.setup} to an offer of ${offered}`);
+  }
   const candidates = inOrder(withAnnounced(engine.candidates, announce)).slice(0, MAX_CANDIDATES);
   return write({
     version: 0,
@@ -42,38 +47,6 @@ export function writeAnswer(plan: Plan, transport: Transport, announce: readonly
       return accepted(answer, engine, tagged ? tagLines(plan, line, engine, candidates) : {});
     }),
   });
-}
-
-interface EngineSide {
-  origin: { username: string; sessionId: number | string; sessionVersion: number };
-  ufrag: string;
-  pwd: string;
-  fingerprint: { type: string; hash: string };
-  setup: string;
-  candidates: Candidate[];
-}
-
-function readEngine(description: SessionDescription, offered: Setup): EngineSide {
-  const sections = [...description.media, description];
-  const ufrag = sections.find((each) => each.iceUfrag !== undefined)?.iceUfrag;
-  const pwd = sections.find((each) => each.icePwd !== undefined)?.icePwd;
-  const fingerprint = sections.find((each) => each.fingerprint)?.fingerprint;
-  const setup = sections.find((each) => each.setup)?.setup;
-  if (!description.origin || ufrag === undefined || pwd === undefined || !fingerprint || !setup) {
-    throw new Failure('engine-failed', 'create peer: the engine gave no complete transport');
-  }
-  if (!ANSWERS[offered].includes(setup)) {
-    throw new Failure('engine-failed', `create peer: the engine wants to be ${setup} to an offer of ${offered}`);
-  }
-  return {
-    origin: { username: '-', sessionId: description.origin.sessionId, sessionVersion: 1 },
-    // sdp-transform makes numbers of digits.
-    ufrag: String(ufrag),
-    pwd: String(pwd),
-    fingerprint,
-    setup,
-    candidates: description.media.flatMap((each) => each.candidates ?? []),
-  };
 }
 
 /**

@@ -15,10 +15,13 @@ import {
 } from './syntax.ts';
 import { type OfferTransport, readTransport } from './transport.ts';
 
-/** What the client wants of the server: WHEP offers come to watch, WHIP offers to publish. */
-export type Role = 'watch' | 'publish';
+/**
+ * What the client wants of the server: WHEP offers come to watch, WHIP offers to publish. `serve`: a description that
+ * another server answered an offer of ours with, which keeps the same rules.
+ */
+export type Role = 'watch' | 'publish' | 'serve';
 
-/** A parsed offer that keeps every rule of its role. */
+/** A parsed description that keeps every rule of its role. */
 export interface Offer {
   role: Role;
   /** Every m-line, in place. */

@@ -61,12 +61,15 @@ function checkMids(lines: OfferLine[]): void {
   }
 }
 
-/** draft-ietf-wish-whep §4.3.6: who watches receives; RFC 9725 §4.2: who publishes sends. */
+/**
+ * draft-ietf-wish-whep §4.3.6: who watches receives; RFC 9725 §4.2: who publishes sends. RFC 3264 §6.1: the answer to
+ * recvonly is sendonly.
+ */
 function checkDirection({ direction, section }: OfferLine, role: Role): void {
   const wanted = role === 'watch' ? 'recvonly' : 'sendonly';
-  if (direction === wanted || direction === 'sendrecv') return;
+  if (direction === wanted || (direction === 'sendrecv' && role !== 'serve')) return;
   const given = attributes(section, direction)[0]?.line ?? headOf(section);
-  throw invalid(`the m-line is ${direction} and must be ${wanted} or sendrecv`, given);
+  throw invalid(`the m-line is ${direction} and must be ${wanted}${role === 'serve' ? '' : ' or sendrecv'}`, given);
 }
 
 function checkLine({ mid, bundleOnly, proto, formats, section }: OfferLine, session: Section): void {

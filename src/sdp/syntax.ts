@@ -65,10 +65,13 @@ export function headOf({ lines: [first = { number: 0, text: '', type: '', value:
   return first;
 }
 
+/** What every `invalid-offer` begins with. */
+export const INVALID = 'webrtc: invalid offer: ';
+
 /** What is wrong, and the line, with secrets left out and cut to a length fit for an answer and a log. */
 export function invalid(reason: string, line: Line): Failure {
   const text = line.text.replace(/^(a=ice-pwd:|a=crypto:|k=).*/s, '$1...').slice(0, 100);
-  return new Failure('invalid-offer', `webrtc: invalid offer: ${reason}; line ${line.number}: ${JSON.stringify(text)}`);
+  return new Failure('invalid-offer', `${INVALID}${reason}; line ${line.number}: ${JSON.stringify(text)}`);
 }
 
 /** RFC 8866 §9 `token-char`. */

@@ -1,4 +1,4 @@
-import type { Ingress, StreamPorts } from '../engine/port.ts';
+import type { Ingress, LegKind, StreamPorts } from '../engine/port.ts';
 import type { Plan } from './ffmpeg/plan.ts';
 import type { Supervision } from './ffmpeg/supervisor.ts';
 
@@ -10,6 +10,7 @@ export type FfmpegReport = Supervision & Plan;
 /** What a source knows beyond the engine, by its kind. For everybody's eyes: no secrets, no addresses. */
 export interface SourceReport {
   ffmpeg?: FfmpegReport;
+  pull?: PullReport;
 }
 
 /** Where a stream's media comes from: what the engine opens for it, and what runs beside the engine to feed it. */
@@ -17,6 +18,8 @@ export interface Source {
   readonly kind: SourceKind;
   /** What the engine is to open; a function when the source must look at its input first (rejects when it never can work). */
   readonly ingress: Ingress | (() => Promise<Ingress>);
+  /** Called before `start`: what a source needs to pull from another server. */
+  pullWith?(puller: Puller): void;
   /** Called once the engine has opened the ingress on `ports`. Rejects when the source can never work. */
   start(stream: string, ports: StreamPorts): Promise<void>;
   /** Ends what `start` began; idempotent. */
@@ -27,4 +30,39 @@ export interface Source {
   readonly takeover?: boolean;
   /** For stats and metrics; absent when the engine knows everything. */
   report?(): SourceReport;
+}
+
+/** How a WHEP client of another server is doing. */
+export interface PullReport {
+  /** waiting: for its next attempt. */
+  state: 'connecting' | 'playing' | 'waiting' | 'stopped';
+  /** Attempts after the first. */
+  restarts: number;
+  /** Why the last session ended, or did not begin; without secrets. */
+  lastError?: string;
+  /** The streams that what plays has come through, the nearest first, by the marks that servers gave them. */
+  path: readonly string[];
+}
+
+/** The engine's side of a WHEP client, for one stream. */
+export interface Puller {
+  /** Names the stream among those of all servers, so that a loop can be seen. */
+  readonly mark: string;
+  /** Packets arrive. */
+  flows(): boolean;
+  /** Makes a session, which is to be closed whatever becomes of it. */
+  offer(legs: readonly LegKind[]): Promise<Pull>;
+}
+
+export interface Pull {
+  /** To be sent to the other server. */
+  readonly offer: string;
+  /** An SDP fragment (RFC 8840) that belongs to it and adds nothing. */
+  readonly fragment: string;
+  /** Takes the other server's answer; resolves when media can flow. Rejects with a `Failure` that says why it cannot. */
+  accept(answer: string): Promise<void>;
+  /** Aborts when the session is over; the reason is one in words. */
+  readonly over: AbortSignal;
+  /** Resolves when nothing is left of it; idempotent. */
+  close(): Promise<void>;
 }

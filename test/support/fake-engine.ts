@@ -6,6 +6,7 @@ import type {
   MediaEngine,
   MediaLine,
   PublisherSpec,
+  PullSpec,
   SessionTotals,
   StreamFacts,
   StreamPorts,
@@ -22,6 +23,8 @@ export interface Script {
   addStream?: (spec: StreamSpec) => Promise<void>;
   /** Runs before a viewer or publisher gets its transport; may wait or reject. */
   addPeer?: (spec: ViewerSpec | PublisherSpec) => Promise<void>;
+  /** Runs before a pull connects; may wait for ever. */
+  acceptAnswer?: (session: string) => Promise<void>;
   removeSession?: (session: string) => Promise<void>;
   /** Changes the snapshot before it is given out. */
   snapshot?: (snapshot: EngineSnapshot) => EngineSnapshot;
@@ -37,6 +40,7 @@ export class FakeEngine implements MediaEngine {
   readonly kind = 'fake';
   readonly streams = new Map<string, { spec: StreamSpec; facts: StreamFacts }>();
   readonly peers = new Map<string, ViewerSpec | PublisherSpec>();
+  readonly pulls = new Map<string, { spec: PullSpec; answer?: string; legs?: LegKind[] }>();
   readonly candidates: { session: string; mid: string; candidate: string }[] = [];
   readonly pushed: { stream: string; leg: LegKind; data: Uint8Array; timestamp: number }[] = [];
   readonly script: Script;
@@ -102,6 +106,21 @@ export class FakeEngine implements MediaEngine {
     return transport;
   }
 
+  async offerPull(spec: PullSpec): Promise<Transport> {
+    this.pulls.set(spec.id, { spec });
+    return { description: localDescription('', spec.media, 'actpass') };
+  }
+
+  /** Connects at once and delivers, as a pull on loopback does. */
+  async acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void> {
+    const pull = this.pulls.get(session);
+    if (pull === undefined) throw new Error(`the engine has no pull ${session}`);
+    Object.assign(pull, { answer, legs });
+    await this.script.acceptAnswer?.(session);
+    this.emit({ type: 'session-connected', session });
+    for (const leg of legs) this.leg(pull.spec.stream, leg, true);
+  }
+
   addCandidate(session: string, mid: string, candidate: string): boolean {
     this.candidates.push({ session, mid, candidate });
     return true;
@@ -109,6 +128,9 @@ export class FakeEngine implements MediaEngine {
 
   async removeSession(session: string): Promise<SessionTotals | undefined> {
     await this.script.removeSession?.(session);
+    const pull = this.pulls.get(session);
+    this.pulls.delete(session);
+    for (const leg of pull?.legs ?? []) this.leg(pull?.spec.stream ?? '', leg, false);
     const peer = this.peers.get(session);
     if (peer === undefined) return undefined;
     this.peers.delete(session);
@@ -170,7 +192,11 @@ export class FakeEngine implements MediaEngine {
 }
 
 /** A local description in the shape libdatachannel gives it: transport at session level, candidates in the first section. */
-function localDescription(offer: string, media: MediaLine[]): string {
+function localDescription(
+  offer: string,
+  media: Pick<MediaLine, 'mid' | 'description'>[],
+  setup = /^a=setup:passive/m.test(offer) ? 'active' : 'passive',
+): string {
   const fingerprint = Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) =>
     byte.toString(16).padStart(2, '0').toUpperCase(),
   ).join(':');
@@ -184,7 +210,7 @@ function localDescription(offer: string, media: MediaLine[]): string {
     'a=ice-options:ice2,trickle',
     'a=ice-ufrag:8hhY',
     'a=ice-pwd:asd88fgpdd777uzjYhagZg',
-    `a=setup:${/^a=setup:passive/m.test(offer) ? 'active' : 'passive'}`,
+    `a=setup:${setup}`,
     `a=fingerprint:sha-256 ${fingerprint}`,
     ...media.flatMap(({ description }, index) => [
       ...description.trim().split(/\r?\n/),
@@ -201,7 +227,7 @@ function localDescription(offer: string, media: MediaLine[]): string {
 }
 
 function idle(ingress: StreamSpec['ingress']): StreamFacts {
-  const legs = ingress.kind === 'push' || ingress.kind === 'publisher' ? ingress.legs : legsOf(ingress);
+  const legs = 'legs' in ingress ? ingress.legs : legsOf(ingress);
   return {
     ...(legs.includes('video') && { video: { active: false, bFrames: false } }),
     ...(legs.includes('audio') && { audio: { active: false } }),

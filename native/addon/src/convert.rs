@@ -8,8 +8,9 @@ use core_media::frame::Kind;
 use core_media::history::Limits;
 use core_media::source::Ending;
 use engine::{
-    AudioFacts, EngineConfig, EngineError, Event, HistogramSnapshot, Ingress, LegSnapshot, MediaLine, SessionConfig,
-    SessionTotals, Snapshot, StreamConfig, StreamFacts, StreamPorts, StreamSnapshot, VideoFacts, ViewerSnapshot,
+    AudioFacts, EngineConfig, EngineError, Event, HistogramSnapshot, Ingress, LegSnapshot, MediaLine, PullConfig,
+    SessionConfig, SessionTotals, Snapshot, StreamConfig, StreamFacts, StreamPorts, StreamSnapshot, VideoFacts,
+    ViewerSnapshot,
 };
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
@@ -75,7 +76,7 @@ pub struct CacheObject {
 /// Where media comes from; which fields are there depends on `kind`.
 #[napi(object, object_to_js = false)]
 pub struct IngressObject {
-    /// `rtp`, `clip`, `push` or `publisher`.
+    /// `rtp`, `clip`, `push`, `publisher` or `pull`.
     pub kind: String,
     /// rtp: the address to bind.
     pub host: Option<String>,
@@ -89,7 +90,7 @@ pub struct IngressObject {
     pub audio_file: Option<Uint8Array>,
     /// clip: pictures per second.
     pub frames_per_second: Option<f64>,
-    /// push, publisher: the legs there are.
+    /// push, publisher, pull: the legs there are.
     pub legs: Option<Vec<String>>,
 }
 
@@ -119,7 +120,7 @@ fn ingress(spec: IngressObject) -> Result<Ingress, EngineError> {
                 frames_per_second: spec.frames_per_second.unwrap_or_default(),
             })
         }
-        kind @ ("push" | "publisher") => {
+        kind @ ("push" | "publisher" | "pull") => {
             let legs = spec.legs.unwrap_or_default();
             let has = |kind: Kind| legs.iter().any(|leg| leg == kind.name());
             let (video, audio) = (has(Kind::Video), has(Kind::Audio));
@@ -208,6 +209,37 @@ impl From<SessionSpec> for Result<SessionConfig, EngineError> {
         };
         let media = spec.media.into_iter().map(line).collect::<Result<_, EngineError>>()?;
         Ok(SessionConfig { id: spec.id, stream: spec.stream, offer: spec.offer, media, timeout: ANSWER_TIMEOUT })
+    }
+}
+
+/// A session to ask of another server.
+#[napi(object, object_to_js = false)]
+pub struct PullSpec {
+    /// Its session's name.
+    pub id: String,
+    /// What it feeds.
+    pub stream: String,
+    /// One per m-line to offer.
+    pub media: Vec<OfferedLine>,
+}
+
+/// One m-line to offer.
+#[napi(object, object_to_js = false)]
+pub struct OfferedLine {
+    /// `video` or `audio`.
+    pub kind: String,
+    /// The local media section.
+    pub description: String,
+}
+
+impl From<PullSpec> for Result<PullConfig, EngineError> {
+    fn from(PullSpec { id, stream, media }: PullSpec) -> Self {
+        let line = |OfferedLine { kind: name, description }: OfferedLine| {
+            let kind = kind(&name).ok_or_else(|| invalid("media.kind"))?;
+            Ok((kind, description))
+        };
+        let media = media.into_iter().map(line).collect::<Result<_, EngineError>>()?;
+        Ok(PullConfig { id, stream, media, timeout: ANSWER_TIMEOUT })
     }
 }
 

@@ -17,9 +17,10 @@ use napi::{Error, Result};
 use napi_derive::napi;
 
 use convert::{
-    EngineOptions, EventObject, FactsObject, MachineObject, SessionSpec, SnapshotObject, StreamObject, ViewerObject,
+    EngineOptions, EventObject, FactsObject, MachineObject, PullSpec, SessionSpec, SnapshotObject, StreamObject,
+    ViewerObject,
 };
-use tasks::{AddPublisher, AddStream, AddViewer, Close, RemoveSession, RemoveStream, Start};
+use tasks::{AcceptAnswer, AddPublisher, AddStream, AddViewer, Close, OfferPull, RemoveSession, RemoveStream, Start};
 
 /// Starts an engine. Rejects with `address-in-use` when a UDP port is taken.
 #[napi]
@@ -76,6 +77,19 @@ impl NativeEngine {
     #[napi]
     pub fn add_publisher(&self, spec: SessionSpec) -> AsyncTask<AddPublisher> {
         AsyncTask::new(AddPublisher(self.engine.clone(), spec.into()))
+    }
+
+    /// Makes a session of another server's; gives the local description, an offer.
+    #[napi]
+    pub fn offer_pull(&self, spec: PullSpec) -> AsyncTask<OfferPull> {
+        AsyncTask::new(OfferPull(self.engine.clone(), spec.into()))
+    }
+
+    /// Gives it the answer.
+    #[napi]
+    pub fn accept_answer(&self, session: String, answer: String, legs: Vec<String>) -> AsyncTask<AcceptAnswer> {
+        let legs = legs.iter().filter_map(|leg| convert::kind(leg)).collect();
+        AsyncTask::new(AcceptAnswer { engine: self.engine.clone(), session, answer, legs })
     }
 
     /// Tells a session of one more address of its peer.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use engine::{Engine, EngineError, SessionConfig, SessionTotals, StreamConfig, StreamPorts};
+use core_media::frame::Kind;
+use engine::{Engine, EngineError, PullConfig, SessionConfig, SessionTotals, StreamConfig, StreamPorts};
 use napi::{Env, Error, Result, Task};
 
 use crate::NativeEngine;
@@ -77,6 +78,44 @@ impl Task for AddPublisher {
 
     fn resolve(&mut self, _env: Env, description: String) -> Result<String> {
         Ok(description)
+    }
+}
+
+/// Makes an offer to another server.
+pub struct OfferPull(pub Arc<Engine>, pub std::result::Result<PullConfig, EngineError>);
+
+impl Task for OfferPull {
+    type Output = String;
+    type JsValue = String;
+
+    fn compute(&mut self) -> Result<String> {
+        let config = self.1.as_ref().map_err(|error| failed(error.clone()))?;
+        self.0.offer_pull(config).map_err(failed)
+    }
+
+    fn resolve(&mut self, _env: Env, description: String) -> Result<String> {
+        Ok(description)
+    }
+}
+
+/// Takes in the other server's answer.
+pub struct AcceptAnswer {
+    pub engine: Arc<Engine>,
+    pub session: String,
+    pub answer: String,
+    pub legs: Vec<Kind>,
+}
+
+impl Task for AcceptAnswer {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        self.engine.accept_answer(&self.session, &self.answer, &self.legs).map_err(failed)
+    }
+
+    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -142,6 +142,15 @@ impl Leg {
         self.sender = None;
     }
 
+    /// Another publisher is about to send. An SSRC means something within one RTP session alone (RFC 3550 §8): the new
+    /// one may have that of the last, and is not its continuation.
+    pub fn begin(&mut self) {
+        (self.departed, self.sender) = (None, None);
+        if self.identity.take().is_some() {
+            self.restart();
+        }
+    }
+
     /// Takes a whole frame from a program: an H264 access unit or an Opus packet. `timestamp` in ticks, wrapping. True
     /// when something came of it.
     pub fn push(&mut self, data: &[u8], timestamp: u32, now: Time, out: &mut impl FnMut(Frame, bool)) -> bool {
@@ -204,12 +213,8 @@ impl Leg {
             Some(known) if known == identity => {}
             Some(known) if known.ssrc == identity.ssrc && !silent => return Err(DropReason::PayloadType),
             Some(_) => {
-                if let Some(upstream) = &mut self.upstream {
-                    *upstream = Upstream::new(self.media.rate());
-                }
                 self.departed = None;
-                self.order.reset();
-                self.media.restart();
+                self.restart();
             }
             None => {}
         }
@@ -220,6 +225,14 @@ impl Leg {
         self.identity = Some(identity);
         self.last_packet = Some(now);
         Ok(())
+    }
+
+    fn restart(&mut self) {
+        if let Some(upstream) = &mut self.upstream {
+            *upstream = Upstream::new(self.media.rate());
+        }
+        self.order.reset();
+        self.media.restart();
     }
 }
 

@@ -172,6 +172,11 @@ impl Source {
         }
     }
 
+    /// Another publisher is about to begin.
+    pub fn arrive(&mut self) {
+        [&mut self.video, &mut self.audio].into_iter().flatten().for_each(|side| side.leg.begin());
+    }
+
     /// The publisher left: its tracks end, and another may begin at once.
     pub fn depart(&mut self, out: &mut Output) {
         for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {

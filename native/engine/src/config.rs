@@ -54,7 +54,7 @@ pub enum Ingress {
         /// Pictures per second.
         frames_per_second: f64,
     },
-    /// A publisher's tracks, connected by `Engine::add_publisher`.
+    /// The tracks of a publisher or of another server, connected by `Engine::add_publisher` or `Engine::offer_pull`.
     Publisher {
         /// Is there a video leg?
         video: bool,
@@ -91,6 +91,19 @@ pub struct SessionConfig {
     /// One per accepted m-line, in its order.
     pub media: Vec<MediaLine>,
     /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+/// A session to ask of another server, which then feeds a stream.
+#[derive(Clone, Debug)]
+pub struct PullConfig {
+    /// Its session's name.
+    pub id: String,
+    /// What it feeds: a `Publisher` stream.
+    pub stream: String,
+    /// The legs to ask for, each with the media section to offer.
+    pub media: Vec<(Kind, String)>,
+    /// How long the offer may take.
     pub timeout: Duration,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::Duration;
@@ -11,7 +12,9 @@ use core_media::clip::{Clip, Player};
 use core_media::frame::Kind;
 use core_media::source::Source;
 use core_media::track::{Retransmission, Track, TrackConfig};
-use rtc::{Level, Peer, PeerConfig, Role};
+use rtc::{Level, MuxPort, Peer, PeerConfig, Role, TrackId};
+
+mod pull;
 
 use crate::clock::Clock;
 use crate::config::{EngineConfig, Ingress, MediaLine, SessionConfig, StreamConfig, StreamPorts};
@@ -30,6 +33,7 @@ const MAX_EVENTS: usize = 1_024;
 /// Moves media from streams to viewers.
 pub struct Engine {
     clock: Clock,
+    media_host: Option<IpAddr>,
     events: Arc<Events>,
     histograms: Arc<Histograms>,
     ingest: Ingest,
@@ -52,7 +56,28 @@ struct Session {
     server: Server,
     state: Arc<SessionState>,
     peer: Peer,
-    _place: Place,
+    carrier: Carrier,
+}
+
+/// The port that carries a session.
+enum Carrier {
+    /// One of a shard's, shared with others.
+    Shared(Place),
+    /// Its own.
+    Own(MuxPort),
+}
+
+/// What makes a session.
+struct Making<'a> {
+    id: &'a str,
+    stream: &'a str,
+    server: Server,
+    media: Media,
+    carrier: Carrier,
+    role: Role<'a>,
+    /// Their media sections.
+    tracks: Vec<&'a str>,
+    timeout: Duration,
 }
 
 /// Who serves a session.
@@ -82,6 +107,7 @@ impl Engine {
         let ingest = Ingest::start(clock, mailboxes, events.clone()).map_err(failed)?;
         Ok(Self {
             clock,
+            media_host: config.media_host,
             events,
             histograms,
             ingest,
@@ -142,13 +168,13 @@ impl Engine {
 
     /// Answers a viewer; gives the local description. Blocks, about a millisecond, until it is whole.
     pub fn add_viewer(&self, config: &SessionConfig) -> Result<String, EngineError> {
-        self.add_session(config, |stream| self.answer_viewer(config, stream))
+        self.add_session(&config.id, &config.stream, |stream| self.answer_viewer(config, stream))
     }
 
     /// Answers a publisher of a `Publisher` stream; there should be one at a time. Gives the local description. Blocks
     /// as `add_viewer` does.
     pub fn add_publisher(&self, config: &SessionConfig) -> Result<String, EngineError> {
-        self.add_session(config, |stream| self.answer_publisher(config, stream))
+        self.add_session(&config.id, &config.stream, |stream| self.answer_publisher(config, stream))
     }
 
     /// Tells a session of one more address of its peer; false when it could not be used.
@@ -174,7 +200,7 @@ impl Engine {
         let histograms = &self.histograms;
         let shards = self.shards.iter().zip(&self.ports).map(|(shard, ports)| (ports.viewers(), shard.mailbox.depth()));
         Snapshot {
-            udp_ports: self.ingest.sockets() + self.ports.iter().map(Ports::count).sum::<usize>(),
+            udp_ports: self.ingest.sockets() + self.ports.iter().map(Ports::count).sum::<usize>() + self.own_ports(),
             streams: lock(&self.streams).values().map(|stream| StreamSnapshot::of(stream, now)).collect(),
             shards: shards.collect(),
             ice: histograms.ice.snapshot(),
@@ -255,24 +281,25 @@ impl Engine {
 
     fn add_session(
         &self,
-        config: &SessionConfig,
-        answer: impl FnOnce(&Arc<Stream>) -> Result<(Session, String), EngineError>,
+        id: &str,
+        stream: &str,
+        make: impl FnOnce(&Arc<Stream>) -> Result<(Session, String), EngineError>,
     ) -> Result<String, EngineError> {
         self.refuse_when_closing()?;
-        let stream = lock(&self.streams).get(&config.stream).cloned().ok_or(EngineError::UnknownStream)?;
+        let stream = lock(&self.streams).get(stream).cloned().ok_or(EngineError::UnknownStream)?;
         {
             let mut sessions = lock(&self.sessions);
-            if sessions.contains_key(&config.id) {
+            if sessions.contains_key(id) {
                 return Err(EngineError::Exists);
             }
-            sessions.insert(config.id.clone(), None);
+            sessions.insert(id.into(), None);
         }
-        let answered = answer(&stream);
+        let made = make(&stream);
         let mut sessions = lock(&self.sessions);
-        let removed_meanwhile = sessions.remove(&config.id).is_none();
-        match answered {
+        let removed_meanwhile = sessions.remove(id).is_none();
+        match made {
             Ok((session, description)) if !removed_meanwhile => {
-                sessions.insert(config.id.clone(), Some(session));
+                sessions.insert(id.into(), Some(session));
                 Ok(description)
             }
             Ok((session, _)) => {
@@ -302,8 +329,8 @@ impl Engine {
         let legs: Vec<Kind> = config.media.iter().map(|line| line.kind).collect();
         let media = Media::Publisher(stream.key, self.ingest.handle(), legs.clone());
         let (session, description) = self.answer(config, self.emptiest_shard(), Server::Ingest(stream.key), media)?;
-        let tracks = legs.into_iter().enumerate().map(|(index, leg)| (leg, session.peer.track(index))).collect();
-        self.ingest.publish(stream.key, tracks);
+        stream.carry(&legs);
+        self.ingest.publish(stream.key, tracks(&legs, &session.peer));
         Ok((session, description))
     }
 
@@ -318,8 +345,21 @@ impl Engine {
         server: Server,
         media: Media,
     ) -> Result<(Session, String), EngineError> {
-        let place = self.ports[shard].place(&self.next_port)?;
-        let state = Arc::new(SessionState::new(config.id.clone(), self.clock.now()));
+        self.make(Making {
+            id: &config.id,
+            stream: &config.stream,
+            server,
+            media,
+            carrier: Carrier::Shared(self.ports[shard].place(&self.next_port)?),
+            role: Role::Answer { offer: &config.offer },
+            tracks: config.media.iter().map(|line| line.description.as_str()).collect(),
+            timeout: config.timeout,
+        })
+    }
+
+    fn make(&self, making: Making<'_>) -> Result<(Session, String), EngineError> {
+        let Making { id, stream, server, media, carrier, role, tracks, timeout } = making;
+        let state = Arc::new(SessionState::new(id.into(), self.clock.now()));
         let events = Arc::new(SessionEvents {
             state: state.clone(),
             media,
@@ -327,11 +367,9 @@ impl Engine {
             histograms: self.histograms.clone(),
             clock: self.clock,
         });
-        let tracks: Vec<&str> = config.media.iter().map(|line| line.description.as_str()).collect();
-        let role = Role::Answer { offer: &config.offer };
-        let config_of_peer = PeerConfig { port: place.mux(), role, tracks: &tracks, timeout: config.timeout };
-        let (peer, description) = Peer::new(config_of_peer, events)?;
-        Ok((Session { stream: config.stream.clone(), server, state, peer, _place: place }, description))
+        let config = PeerConfig { port: carrier.mux(), role, tracks: &tracks, timeout };
+        let (peer, description) = Peer::new(config, events)?;
+        Ok((Session { stream: stream.into(), server, state, peer, carrier }, description))
     }
 
     fn track(&self, key: ViewerKey, stream: &Stream, peer: &Peer, index: usize, line: &MediaLine) -> ShardTrack {
@@ -367,6 +405,20 @@ impl Engine {
             Server::Ingest(stream) => self.ingest.depart(stream),
         }
         session.peer.close();
+    }
+}
+
+/// Where each leg's publisher is told what it has to know; the legs are in the order of the peer's tracks.
+fn tracks(legs: &[Kind], peer: &Peer) -> Vec<(Kind, TrackId)> {
+    legs.iter().enumerate().map(|(index, leg)| (*leg, peer.track(index))).collect()
+}
+
+impl Carrier {
+    fn mux(&self) -> &MuxPort {
+        match self {
+            Self::Shared(place) => place.mux(),
+            Self::Own(port) => port,
+        }
     }
 }
 

@@ -9,7 +9,9 @@ pub enum EngineError {
     AddressInUse(u16),
     /// The offer is none that the library understands.
     InvalidOffer,
-    /// The answer took too long.
+    /// The answer is none that the library understands, or fits no offer.
+    InvalidAnswer,
+    /// The description took too long.
     Timeout,
     /// No such stream.
     UnknownStream,
@@ -29,6 +31,7 @@ impl EngineError {
         match self {
             Self::AddressInUse(_) => "address-in-use",
             Self::InvalidOffer => "invalid-offer",
+            Self::InvalidAnswer => "invalid-answer",
             Self::Timeout => "engine-timeout",
             Self::UnknownStream => "stream-not-found",
             Self::Exists => "stream-exists",
@@ -43,7 +46,8 @@ impl fmt::Display for EngineError {
         match self {
             Self::AddressInUse(port) => write!(f, "UDP port {port} is in use"),
             Self::InvalidOffer => f.write_str("the offer was refused"),
-            Self::Timeout => f.write_str("the answer took too long"),
+            Self::InvalidAnswer => f.write_str("the answer was refused"),
+            Self::Timeout => f.write_str("the description took too long"),
             Self::UnknownStream => f.write_str("no such stream"),
             Self::Exists => f.write_str("the name is taken"),
             Self::InvalidClip => f.write_str("the clip is not Annex B H264 with Ogg Opus"),

@@ -325,6 +325,7 @@ impl Worker {
                 Command::Publish { key, tracks } => {
                     if let Some(input) = self.streams.get_mut(&key) {
                         input.tracks = tracks;
+                        input.source.arrive();
                     }
                 }
                 Command::Depart { key, done } => {

@@ -22,7 +22,7 @@ mod shard;
 mod snapshot;
 mod stream;
 
-pub use config::{EngineConfig, Ingress, MediaLine, SessionConfig, StreamConfig, StreamPorts};
+pub use config::{EngineConfig, Ingress, MediaLine, PullConfig, SessionConfig, StreamConfig, StreamPorts};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use event::{EndReason, Event};

@@ -40,6 +40,8 @@ pub struct Stream {
 #[derive(Debug)]
 pub struct LegState {
     pub input: Arc<LegCounters>,
+    /// The newest publisher has no such track.
+    absent: AtomicBool,
     /// Written by all shards.
     pub output: OutputCounters,
     known: Mutex<Known>,
@@ -114,6 +116,15 @@ impl Stream {
         }
     }
 
+    /// What the stream's publisher carries: further legs are not there until another one comes.
+    pub fn carry(&self, legs: &[Kind]) {
+        for kind in Kind::ALL {
+            if let Some(leg) = self.leg(kind) {
+                leg.absent.store(!legs.contains(&kind), Relaxed);
+            }
+        }
+    }
+
     pub fn viewers(&self) -> usize {
         self.audience.iter().map(|count| count.load(Relaxed)).sum()
     }
@@ -128,9 +139,10 @@ impl Stream {
     }
 
     pub fn facts(&self, now: Time) -> StreamFacts {
+        let present = |leg: &&LegState| !leg.absent.load(Relaxed);
         StreamFacts {
-            video: self.video.as_deref().map(|leg| VideoFacts::new(leg, now)),
-            audio: self.audio.as_deref().map(AudioFacts::new),
+            video: self.video.as_deref().filter(present).map(|leg| VideoFacts::new(leg, now)),
+            audio: self.audio.as_deref().filter(present).map(AudioFacts::new),
         }
     }
 }
@@ -139,6 +151,7 @@ impl LegState {
     fn new(kind: Kind, limits: Limits) -> Self {
         Self {
             input: Arc::default(),
+            absent: AtomicBool::new(false),
             output: OutputCounters::default(),
             known: Mutex::default(),
             history: RwLock::new(History::new(kind, limits)),

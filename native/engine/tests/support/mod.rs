@@ -12,7 +12,7 @@ use core_media::h264::Payloads;
 use core_media::history::Limits;
 use core_media::pacer::DEFAULT_BURST;
 use core_media::rtp::{RtpPacket, is_rtcp};
-use engine::{Engine, EngineConfig, EngineError, Ingress, MediaLine, SessionConfig, StreamConfig};
+use engine::{Engine, EngineConfig, EngineError, Event, Ingress, MediaLine, PullConfig, SessionConfig, StreamConfig};
 use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
 
 /// Longer than anything here takes; a test that waits this long has failed.
@@ -230,31 +230,15 @@ impl Viewer {
 
     /// On a port of its own: libjuice tells a port's peers apart by the address that they send from.
     pub fn try_join(engine: &Engine, stream: &str) -> Result<Self, EngineError> {
-        static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let number = NUMBER.fetch_add(1, Relaxed);
+        let number = next_number();
         let port = MuxPort::open(Some(LOOPBACK), 0).expect("a free port");
         let log = Arc::new(Log::default());
         let wanted = LINES.map(|(kind, payload_type, codec)| section(kind, payload_type, codec, "recvonly", number));
         let tracks = wanted.each_ref().map(String::as_str);
         let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: DEADLINE };
         let (peer, offer) = Peer::new(config, log.clone()).expect("an offer");
-        let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
-            let ssrc = number << 1 | u32::from(kind == Kind::Audio);
-            MediaLine {
-                kind,
-                description: section(kind, payload_type, codec, "sendonly", ssrc),
-                payload_type,
-                ssrc,
-                cname: "test".into(),
-                retransmission: None,
-                extensions: ExtensionIds::default(),
-            }
-        };
         let id = format!("viewer-{number}");
-        let offer = as_a_browser(&offer);
-        let media = LINES.map(line).to_vec();
-        let config = SessionConfig { id: id.clone(), stream: stream.into(), offer, media, timeout: DEADLINE };
-        let answer = engine.add_viewer(&config)?;
+        let answer = watch(engine, stream, &id, number, &offer)?;
         peer.set_answer(&answer).expect("a valid answer");
         Ok(Self { _peer: peer, _port: port, id, log })
     }
@@ -297,6 +281,93 @@ impl Viewer {
 /// repetition comes a second later. Browsers are not so slow.
 fn as_a_browser(offer: &str) -> String {
     offer.replace("a=setup:actpass", "a=setup:active")
+}
+
+/// Has the engine answer an offer of `LINES`; `number` makes the SSRCs.
+fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
+    let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
+        let ssrc = number << 1 | u32::from(kind == Kind::Audio);
+        MediaLine {
+            kind,
+            description: section(kind, payload_type, codec, "sendonly", ssrc),
+            payload_type,
+            ssrc,
+            cname: "test".into(),
+            retransmission: None,
+            extensions: ExtensionIds::default(),
+        }
+    };
+    let (offer, media) = (as_a_browser(offer), LINES.map(line).to_vec());
+    engine.add_viewer(&SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE })
+}
+
+fn next_number() -> u32 {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    NUMBER.fetch_add(1, Relaxed)
+}
+
+/// An engine's stream that another engine feeds.
+pub struct Edge<'a> {
+    pub engine: &'a Engine,
+    stream: &'static str,
+    /// Of its session, and of the origin's.
+    session: Option<(String, String)>,
+}
+
+impl<'a> Edge<'a> {
+    pub fn new(engine: &'a Engine, stream: &'static str) -> Self {
+        let ingress = Ingress::Publisher { video: true, audio: true };
+        let config = StreamConfig { id: stream.into(), ingress, silence: DEADLINE, limits: Limits::default() };
+        engine.add_stream(config).expect("a new stream");
+        Self { engine, stream, session: None }
+    }
+
+    /// Makes an offer; gives its session's name and the text.
+    pub fn offer(&self) -> (String, String) {
+        let number = next_number();
+        let wanted = |(kind, payload_type, codec): (Kind, u8, &str)| {
+            (kind, section(kind, payload_type, codec, "recvonly", number))
+        };
+        let (id, media) = (format!("pull-{number}"), LINES.map(wanted).to_vec());
+        let config = PullConfig { id: id.clone(), stream: self.stream.into(), media, timeout: DEADLINE };
+        let offer = self.engine.offer_pull(&config).expect("an offer");
+        (id, offer)
+    }
+
+    /// Pulls a stream of the origin; again and again, for the reason that `Viewer::join` gives.
+    pub fn pull(&mut self, origin: &Engine, from: &str) {
+        self.pull_legs(origin, from, &Kind::ALL);
+    }
+
+    /// The same, where the answer is said to accept `legs`.
+    pub fn pull_legs(&mut self, origin: &Engine, from: &str, legs: &[Kind]) {
+        loop {
+            let (id, offer) = self.offer();
+            let watching = format!("watching-{id}");
+            let answer = watch(origin, from, &watching, next_number(), &offer).expect("an answer");
+            self.engine.accept_answer(&id, &answer, legs).expect("a valid answer");
+            let (mut connected, mut ended) = (false, false);
+            eventually("a connection", || {
+                for event in self.engine.drain_events() {
+                    connected |= event == Event::SessionConnected { session: id.clone() };
+                    ended |= matches!(&event, Event::SessionEnded { session, .. } if *session == id);
+                }
+                connected || ended
+            });
+            self.session = Some((id, watching));
+            if connected && !ended {
+                return;
+            }
+            self.leave(origin);
+        }
+    }
+
+    /// Ends the session on both sides.
+    pub fn leave(&mut self, origin: &Engine) {
+        let (id, watching) = self.session.take().expect("a session");
+        self.engine.remove_session(&id);
+        origin.remove_session(&watching);
+    }
 }
 
 /// The engine is told of every session whose peer is still there.

@@ -1,0 +1,59 @@
+//! Sessions that this engine asks of another server: it offers, and what comes feeds a stream as a publisher does.
+
+use std::sync::Arc;
+
+use core_media::frame::Kind;
+use rtc::{MuxPort, Role};
+
+use super::{Carrier, Engine, Making, Server, Session, lock, tracks};
+use crate::config::PullConfig;
+use crate::error::EngineError;
+use crate::session::Media;
+use crate::stream::Stream;
+
+impl Engine {
+    /// Makes a session that is to feed a `Publisher` stream, which should have one at a time; gives the local
+    /// description, an offer. Blocks, some milliseconds, until it is whole.
+    pub fn offer_pull(&self, config: &PullConfig) -> Result<String, EngineError> {
+        self.add_session(&config.id, &config.stream, |stream| self.make_pull(config, stream))
+    }
+
+    /// Gives such a session its answer, in which the other server accepts `legs`. Blocks for some microseconds.
+    pub fn accept_answer(&self, id: &str, answer: &str, legs: &[Kind]) -> Result<(), EngineError> {
+        let sessions = lock(&self.sessions);
+        let Some(Some(session)) = sessions.get(id) else {
+            return Err(EngineError::Failed("there is no such session".into()));
+        };
+        session.peer.set_answer(answer).map_err(|_| EngineError::InvalidAnswer)?;
+        if let Some(stream) = lock(&self.streams).get(&session.stream) {
+            stream.carry(legs);
+        }
+        Ok(())
+    }
+
+    /// Ports that carry one session each.
+    pub(super) fn own_ports(&self) -> usize {
+        let own = |session: &&Session| matches!(session.carrier, Carrier::Own(_));
+        lock(&self.sessions).values().flatten().filter(own).count()
+    }
+
+    /// On a port of its own: libjuice tells a port's peers apart by the address that they send from, and another server
+    /// sends all its streams from one. The port is on every interface unless the engine has an address in a network: the
+    /// other server may be anywhere.
+    fn make_pull(&self, config: &PullConfig, stream: &Arc<Stream>) -> Result<(Session, String), EngineError> {
+        let host = self.media_host.filter(|host| !host.is_loopback());
+        let legs: Vec<Kind> = config.media.iter().map(|(kind, _)| *kind).collect();
+        let (session, description) = self.make(Making {
+            id: &config.id,
+            stream: &config.stream,
+            server: Server::Ingest(stream.key),
+            media: Media::Publisher(stream.key, self.ingest.handle(), legs.clone()),
+            carrier: Carrier::Own(MuxPort::open(host, 0)?),
+            role: Role::Offer,
+            tracks: config.media.iter().map(|(_, section)| section.as_str()).collect(),
+            timeout: config.timeout,
+        })?;
+        self.ingest.publish(stream.key, tracks(&legs, &session.peer));
+        Ok((session, description))
+    }
+}
