@@ -5,6 +5,7 @@ import { type Joined, Lifecycle } from './lifecycle.ts';
 import type { Metrics } from './metrics.ts';
 import type { Settings } from './options.ts';
 import { Publishing } from './publishing.ts';
+import { Pulls } from './pulls.ts';
 import { randomId, randomSsrc } from './random.ts';
 import { Refusals } from './refusals.ts';
 import { negotiateWatch, type Plan } from './sdp/negotiate.ts';
@@ -12,7 +13,7 @@ import { type Offer, parseOffer } from './sdp/offer.ts';
 import { type Ended, retrySoon, type Session, type SessionKind, SessionTable } from './sessions.ts';
 import { Observer, type Snapshot } from './snapshot.ts';
 import type { Source } from './sources/source.ts';
-import { type Stream, StreamTable } from './streams.ts';
+import { type Stream, type StreamListener, StreamTable } from './streams.ts';
 import { applyFragment } from './trickle.ts';
 
 const log = getLogger(['fetch-whep', 'hub']);
@@ -43,6 +44,7 @@ export class Hub {
   readonly #lifecycle: Lifecycle;
   readonly #publishing: Publishing;
   readonly #observer: Observer;
+  readonly #pulls: Pulls;
   readonly #listeners = new Set<(notice: Notice) => void>();
   #closed: Promise<void> | undefined;
 
@@ -61,14 +63,16 @@ export class Hub {
       },
       burst: settings.burstBytes,
     };
-    this.streams = new StreamTable(engine, terms, {
+    this.#pulls = new Pulls(engine);
+    const listener: StreamListener = {
       flowing: (stream, flows) => this.#tell({ type: flows ? 'active' : 'inactive', stream }),
       legFailed: (stream, leg) => {
         metrics.count('whep_ffmpeg_leg_failures_total', { stream, leg });
         log.warn('leg {leg} of {stream} is silent for good', { stream, leg });
       },
       over: (stream, reason) => this.#endAll(this.sessions.of(stream), reason),
-    });
+    };
+    this.streams = new StreamTable(engine, terms, listener, (stream, mark) => this.#pulls.puller(stream, mark));
     const viewersChanged = ({ kind, stream }: Session) => {
       if (kind === 'viewer') this.#tell({ type: 'viewers', stream });
     };
@@ -221,9 +225,11 @@ export class Hub {
     switch (event.type) {
       case 'session-connected':
         if (session) this.#lifecycle.connected(session);
+        else this.#pulls.connected(event.session);
         break;
       case 'session-ended':
         if (session) void this.#lifecycle.end(session, event.reason);
+        else this.#pulls.ended(event.session, event.reason);
         break;
       case 'leg-active':
         this.streams.legActive(event.stream, event.leg);

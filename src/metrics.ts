@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineSnapshot, HistogramSnapshot, LegCounters } from './engine/port.ts';
 import type { Snapshot, StreamStatus } from './snapshot.ts';
-import type { FfmpegReport } from './sources/source.ts';
+import type { FfmpegReport, PullReport } from './sources/source.ts';
 
 type Labels = Record<string, string>;
 type Samples<T> = (readonly [Labels, T])[];
@@ -39,6 +39,15 @@ export const METRICS = [
   ),
   counter('whep_ffmpeg_restarts_total', ['stream'], 'Starts of FFmpeg after the first.', (hub) =>
     perFfmpeg(hub, ({ restarts }) => restarts),
+  ),
+  gauge('whep_pull_playing', ['stream'], 'Whether the other server sends the stream, 1, or not, 0.', (hub) =>
+    perPull(hub, ({ state }) => (state === 'playing' ? 1 : 0)),
+  ),
+  counter(
+    'whep_pull_restarts_total',
+    ['stream'],
+    'Attempts to get the stream from another server after the first.',
+    (hub) => perPull(hub, ({ restarts }) => restarts),
   ),
   gauge('whep_engine_queue_depth', ['shard'], 'Packets that wait for a shard.', ({ engine }) =>
     engine.shards.map((shard, index) => [{ shard: String(index) }, shard.queueDepth]),
@@ -195,6 +204,10 @@ function perFfmpeg({ streams }: Snapshot, value: (ffmpeg: FfmpegReport) => numbe
     const sample = ffmpeg && value(ffmpeg);
     return sample === undefined ? [] : [[{ stream: id }, sample] as const];
   });
+}
+
+function perPull({ streams }: Snapshot, value: (pull: PullReport) => number): Samples<number> {
+  return streams.flatMap(({ id, report: { pull } }) => (pull ? [[{ stream: id }, value(pull)] as const] : []));
 }
 
 function perLeg({ streams }: Snapshot, field: 'packetsIn' | 'bytesIn' | 'packetsOut' | 'bytesOut'): Samples<number> {

@@ -1,4 +1,4 @@
-import type { EndReason, LegKind, MediaEngine } from './engine/port.ts';
+import type { EndReason, MediaEngine } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import { randomId } from './random.ts';
 import { readAnswer } from './sdp/pull-answer.ts';
@@ -34,8 +34,8 @@ export class Pulls {
         const { video, audio } = this.#engine.facts(stream) ?? {};
         return video?.active === true || audio?.active === true;
       },
-      offer: async (legs) => {
-        const session = await Session.offer(this.#engine, stream, pullLines(legs));
+      offer: async (legs, announce) => {
+        const session = await Session.offer(this.#engine, stream, pullLines(legs), announce);
         this.#sessions.set(session.id, session);
         session.over.addEventListener('abort', () => this.#sessions.delete(session.id));
         return session;
@@ -67,10 +67,15 @@ class Session implements Pull {
     this.#lines = lines;
   }
 
-  static async offer(engine: MediaEngine, stream: string, lines: PullLine[]): Promise<Session> {
+  static async offer(
+    engine: MediaEngine,
+    stream: string,
+    lines: PullLine[],
+    announce: readonly string[],
+  ): Promise<Session> {
     const session = new Session(engine, lines);
     const transport = await engine.offerPull({ id: session.id, stream, media: pullMedia(lines) });
-    return Object.assign(session, writeOffer(lines, transport));
+    return Object.assign(session, writeOffer(lines, transport, announce));
   }
 
   get over(): AbortSignal {

@@ -1,7 +1,8 @@
 import type { CacheSpec, LegKind, MediaEngine, StreamFacts, StreamPorts } from './engine/port.ts';
 import { Failure } from './errors.ts';
+import { randomId } from './random.ts';
 import { retrySoon } from './sessions.ts';
-import type { Source } from './sources/source.ts';
+import type { Puller, Source } from './sources/source.ts';
 
 /**
  * starting: nothing has arrived yet. live: at least one leg delivers. stalled: everything fell silent, or nothing ever
@@ -15,6 +16,8 @@ export interface Stream {
   readonly ports: StreamPorts;
   /** `performance.now()` of its addition. */
   readonly since: number;
+  /** Names it among the streams of all servers: see `Puller`. */
+  readonly mark: string;
   /** What negotiations with its viewers had to put up with; the first few. */
   readonly warnings: ReadonlySet<string>;
 }
@@ -63,12 +66,20 @@ export class StreamTable {
   readonly #engine: MediaEngine;
   readonly #terms: StreamTerms;
   readonly #listener: StreamListener;
+  readonly #puller: (stream: string, mark: string) => Puller;
   #closed = false;
 
-  constructor(engine: MediaEngine, terms: StreamTerms, listener: StreamListener) {
+  /** `puller` gives a source what it needs to pull from another server. */
+  constructor(
+    engine: MediaEngine,
+    terms: StreamTerms,
+    listener: StreamListener,
+    puller: (stream: string, mark: string) => Puller,
+  ) {
     this.#engine = engine;
     this.#terms = terms;
     this.#listener = listener;
+    this.#puller = puller;
   }
 
   /** Opens the ingress and starts the source. Rejects with `stream-exists`, `address-in-use` or what the source says. */
@@ -82,6 +93,7 @@ export class StreamTable {
       source,
       ports: {},
       since: performance.now(),
+      mark: randomId(),
       warnings: new Set(),
       legs: new Map(),
       ready: Promise.resolve(),
@@ -129,6 +141,12 @@ export class StreamTable {
     const entry = this.#find(id);
     if (entry === undefined) throw new Failure('stream-not-found', 'webrtc: stream not found');
     return entry;
+  }
+
+  /** The marks of a stream and of those it comes from through other servers, the nearest first. */
+  path(id: string): string[] {
+    const { mark, source } = this.require(id);
+    return [mark, ...(source.report?.().pull?.path ?? [])];
   }
 
   /** What a live stream carries. Throws `stream-not-found` or `stream-not-live`. */
@@ -195,6 +213,7 @@ export class StreamTable {
     const ingress = typeof source.ingress === 'function' ? await source.ingress() : source.ingress;
     const { silence, cache, burst } = this.#terms;
     entry.ports = await this.#engine.addStream({ id, ingress, silence, cache, burst });
+    source.pullWith?.(this.#puller(id, entry.mark));
     try {
       await source.start(id, entry.ports);
     } catch (error) {

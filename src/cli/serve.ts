@@ -98,6 +98,7 @@ ${flagsHelp()}
 SOURCE is one of
   rtp:VIDEOPORT[,AUDIOPORT]  RTP that arrives on UDP ports (0 = choose and print)
   ffmpeg:INPUT               an FFmpeg process for a file, a URL or lavfi:GRAPH
+  whep:URL                   a stream of another WHEP server, for a cascade
   whip                       a WHIP publisher
   push                       frames from the program that embeds the server
   clip                       the built-in clip, looped

@@ -17,6 +17,8 @@ export interface Protocol {
   join(exchange: Exchange, offer: string): Promise<Joined>;
   /** Link values of the extensions of a session, given its URL. */
   extensions(session: string): string[];
+  /** Further headers of a 201 for a stream. */
+  headers(stream: string): Record<string, string>;
   readonly deleted: number;
   readonly unknownDeleted: 204 | 404;
   /** An SDP answer by PATCH: a media type that has a meaning here, or not. */
@@ -74,6 +76,7 @@ async function join(services: Services, protocol: Protocol, exchange: Exchange):
       'Content-Length': String(new TextEncoder().encode(answer).byteLength),
       Location: url,
       ETag: entityTag(session),
+      ...protocol.headers(session.stream),
     },
   });
   addLinks(response.headers, [...links, ...protocol.extensions(url)]);

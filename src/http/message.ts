@@ -1,3 +1,4 @@
+import { collect } from '../collect.ts';
 import { Failure } from '../errors.ts';
 
 export interface BodyLimits {
@@ -24,6 +25,7 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<st
   }, limits.seconds * 1000).unref();
   try {
     const bytes = await collect(reader, limits.size);
+    if (bytes === undefined) throw tooLarge(limits.size);
     if (late) throw unreadable(`it took longer than ${limits.seconds} s`);
     // A byte order mark is no `v=`: it stays visible.
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
@@ -33,24 +35,6 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<st
   } finally {
     clearTimeout(timer);
     reader.cancel().catch(() => {});
-  }
-}
-
-/** Grows one buffer: a list of one-byte chunks would take a hundred times their size. */
-async function collect(reader: ReadableStreamDefaultReader<Uint8Array>, limit: number): Promise<Uint8Array> {
-  let buffer = new Uint8Array(Math.min(4096, limit));
-  let length = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return buffer.subarray(0, length);
-    if (length + value.byteLength > limit) throw tooLarge(limit);
-    if (length + value.byteLength > buffer.byteLength) {
-      const larger = new Uint8Array(Math.min(limit, Math.max(buffer.byteLength * 2, length + value.byteLength)));
-      larger.set(buffer.subarray(0, length));
-      buffer = larger;
-    }
-    buffer.set(value, length);
-    length += value.byteLength;
   }
 }
 

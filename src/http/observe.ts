@@ -1,7 +1,7 @@
 import { Failure } from '../errors.ts';
 import { openMetrics } from '../metrics.ts';
 import type { Snapshot, StreamStatus } from '../snapshot.ts';
-import type { FfmpegReport } from '../sources/source.ts';
+import type { FfmpegReport, PullReport } from '../sources/source.ts';
 import type { Route, Services } from './exchange.ts';
 import { json, prefers } from './message.ts';
 import type { Stats, StreamStats } from './schemas.ts';
@@ -61,6 +61,7 @@ function streamStats(stream: StreamStatus): StreamStats {
     state,
     source,
     ffmpeg: report.ffmpeg && ffmpegStats(report.ffmpeg),
+    pull: report.pull && pullStats(report.pull),
     viewers,
     publishers,
     video: video && {
@@ -109,6 +110,10 @@ function ffmpegStats({ state, restarts, lastError, video, audio, progress }: Ffm
     duplicated_frames: progress.duplicated,
     dropped_frames: progress.dropped,
   };
+}
+
+function pullStats({ state, restarts, lastError, path }: PullReport): StreamStats['pull'] {
+  return { state, restarts, last_error: lastError, hops: path.length };
 }
 
 function runtime(): Stats['runtime'] {

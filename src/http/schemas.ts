@@ -47,10 +47,18 @@ const ffmpeg = z.object({
   dropped_frames: count.optional(),
 });
 
+const pull = z.object({
+  state: z.enum(['connecting', 'playing', 'waiting', 'stopped']).describe('waiting: for its next attempt'),
+  restarts: count,
+  last_error: z.string().optional().describe('Why the last session ended, or did not begin'),
+  hops: count.describe('Servers of this kind that what plays has come through'),
+});
+
 export const streamStats = z.object({
   state,
   source: sourceKind,
   ffmpeg: ffmpeg.optional().describe('Present when the server runs an FFmpeg for the stream'),
+  pull: pull.optional().describe('Present when the stream comes from another server'),
   viewers: count,
   publishers: count,
   video: video.optional().describe('Absent: the stream has no video leg'),

@@ -1,3 +1,4 @@
+import { PATH_HEADER } from '../sources/whep/path.ts';
 import { CONFORMANCE } from './conformance.ts';
 import type { Protocol } from './endpoint.ts';
 import type { Services } from './exchange.ts';
@@ -19,6 +20,8 @@ export function whep({ hub, settings, events }: Services): Protocol {
         signal: request.signal,
       }),
     extensions: (session) => [`<${session}/events>; rel="${EVENTS}"; events="${events.names.join(',')}"`],
+    // For a server that pulls: its own stream among them means a loop.
+    headers: (stream) => ({ [PATH_HEADER]: hub.streams.path(stream).join(', ') }),
     deleted,
     unknownDeleted,
     knowsAnswers: true,

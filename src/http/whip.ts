@@ -10,6 +10,7 @@ export function whip({ hub }: Services): Protocol {
     admit: (stream) => hub.admitPublisher(stream),
     join: ({ request, params }, offer) => hub.publish(params.id, offer, request.signal),
     extensions: () => [],
+    headers: () => ({}),
     deleted: 200,
     unknownDeleted: 404,
     // §4.3.1: there is no counter-offer in WHIP.

@@ -53,7 +53,7 @@ export function writeAnswer(plan: Plan, transport: Transport, announce: readonly
  * Host candidates on the engine's port, below its own in priority (RFC 8445 §5.1.2) and of foundations of their own,
  * for each has a base of its own (§5.1.1.3).
  */
-function withAnnounced(own: Candidate[], announce: readonly string[]): Candidate[] {
+export function withAnnounced(own: Candidate[], announce: readonly string[]): Candidate[] {
   const hosts = own.filter(({ type }) => type === 'host');
   const lowest = Math.min(...own.map(({ priority }) => priority));
   const foundations = unused(own.map(({ foundation }) => String(foundation)));

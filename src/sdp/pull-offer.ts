@@ -1,6 +1,7 @@
 import { type MediaDescription, write } from 'sdp-transform';
 import type { LegKind, PullSpec, Transport } from '../engine/port.ts';
 import { describe, NO_ADDRESS, PROTO } from './accept.ts';
+import { withAnnounced } from './answer.ts';
 import { readEngine } from './engine.ts';
 
 /** One m-line of an offer that asks another server for a leg. */
@@ -46,8 +47,15 @@ export function pullMedia(lines: readonly PullLine[]): PullSpec['media'] {
   return lines.map(({ kind, mid, section }) => ({ kind, mid, description: describe(section) }));
 }
 
-/** The offer (RFC 8829 §5.2.1), and a fragment that says that no candidate will follow it (RFC 8840 §8.2 and §9). */
-export function writeOffer(lines: readonly PullLine[], transport: Transport): { offer: string; fragment: string } {
+/**
+ * The offer (RFC 8829 §5.2.1), and a fragment that says that no candidate will follow it (RFC 8840 §8.2 and §9).
+ * `announce` are IP addresses that lead to the engine's port besides those it knows.
+ */
+export function writeOffer(
+  lines: readonly PullLine[],
+  transport: Transport,
+  announce: readonly string[],
+): { offer: string; fragment: string } {
   const { origin, ufrag, pwd, fingerprint, candidates } = readEngine(transport);
   const offer = write({
     version: 0,
@@ -61,10 +69,10 @@ export function writeOffer(lines: readonly PullLine[], transport: Transport): { 
       iceUfrag: ufrag,
       icePwd: pwd,
       fingerprint,
-      // The other side has a pair before we know of it. Were it to begin the handshake, its first message would be lost,
-      // and the next one is due a second later.
+      // Who can be reached by a candidate has a pair last: libdatachannel would lose the first message of a handshake
+      // that came before, and the next one is due a second later.
       setup: 'active',
-      ...(index === 0 && { candidates, endOfCandidates: 'end-of-candidates' }),
+      ...(index === 0 && { candidates: withAnnounced(candidates, announce), endOfCandidates: 'end-of-candidates' }),
     })),
   });
   const [{ kind, mid } = { kind: 'video', mid: '0' }] = lines;

@@ -4,6 +4,7 @@ import { pushSource } from './push.ts';
 import { rtpSource } from './rtp.ts';
 import type { Source } from './source.ts';
 import type { SourceSpec } from './spec.ts';
+import { whepSource } from './whep.ts';
 import { whipSource } from './whip.ts';
 
 /** The source that a spec stands for; a `Source` of the caller's own is taken as it is. */
@@ -12,6 +13,7 @@ export function createSource(spec: SourceSpec | Source): Source {
   if (spec.rtp) return rtpSource(spec.rtp);
   if (spec.ffmpeg) return ffmpegSource(spec.ffmpeg);
   if (spec.whip) return whipSource(spec.whip);
+  if (spec.whep) return whepSource(spec.whep);
   if (spec.push) return pushSource(spec.push.legs);
   return clipSource();
 }

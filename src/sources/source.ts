@@ -50,8 +50,11 @@ export interface Puller {
   readonly mark: string;
   /** Packets arrive. */
   flows(): boolean;
-  /** Makes a session, which is to be closed whatever becomes of it. */
-  offer(legs: readonly LegKind[]): Promise<Pull>;
+  /**
+   * Makes a session, which is to be closed whatever becomes of it. `announce` are addresses that lead here besides those
+   * of the machine's interfaces.
+   */
+  offer(legs: readonly LegKind[], announce: readonly string[]): Promise<Pull>;
 }
 
 export interface Pull {

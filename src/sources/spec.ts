@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ffmpegSchema } from './ffmpeg/spec.ts';
+import { whepSchema } from './whep/spec.ts';
 
 /**
  * The two ways to write a source: the short string of the command line and the object of a config file.
@@ -8,12 +9,13 @@ import { ffmpegSchema } from './ffmpeg/spec.ts';
  * | --- | --- |
  * | `rtp:5004,5006` (0 = choose; `rtp:,5006` = audio alone) | `{ "rtp": { "video": 5004, "audio": 5006, "host": "127.0.0.1" } }` |
  * | `ffmpeg:INPUT` | `{ "ffmpeg": { "input": "INPUT", "video": "copy" } }`, and more (`ffmpeg/spec.ts`) |
+ * | `whep:URL` | `{ "whep": { "url": "URL", "token": "SECRET" } }`, and more (`whep/spec.ts`) |
  * | `whip` | `{ "whip": { "legs": ["video", "audio"], "takeover": false } }` |
  * | `push` | `{ "push": { "legs": ["video", "audio"] } }` |
  * | `clip` | `{ "clip": {} }` |
  */
 export const SOURCE_GRAMMAR =
-  'write rtp:VIDEOPORT[,AUDIOPORT], ffmpeg:INPUT, whip, clip or push, or an object such as { "rtp": { "video": 5004 } }';
+  'write rtp:VIDEOPORT[,AUDIOPORT], ffmpeg:INPUT, whep:URL, whip, clip or push, or an object such as { "rtp": { "video": 5004 } }';
 
 const PORT = 'give a UDP port from 0 to 65535 (0 lets the system choose)';
 const port = z.int(PORT).min(0, PORT).max(65535, PORT).optional();
@@ -49,12 +51,13 @@ export const sourceObject = z
   .strictObject({
     rtp: rtp.optional(),
     ffmpeg: ffmpegSchema.optional(),
+    whep: whepSchema.optional(),
     whip: whip.optional(),
     push: legs.optional(),
     clip: z.strictObject({}).optional(),
   })
   .refine((source) => Object.keys(source).length === 1, {
-    error: 'a source has exactly one of the keys rtp, ffmpeg, whip, push and clip',
+    error: 'a source has exactly one of the keys rtp, ffmpeg, whep, whip, push and clip',
   });
 
 export type SourceSpec = z.output<typeof sourceObject>;
@@ -80,6 +83,7 @@ function readSource(text: string): unknown {
   const kind = colon < 0 ? text : text.slice(0, colon);
   const rest = colon < 0 ? undefined : text.slice(colon + 1);
   if (kind === 'ffmpeg' && rest) return { ffmpeg: { input: rest } };
+  if (kind === 'whep' && rest) return { whep: { url: rest } };
   if (kind === 'rtp' && rest !== undefined) return { rtp: readPorts(rest) };
   if (rest === undefined && (kind === 'whip' || kind === 'push' || kind === 'clip')) return { [kind]: {} };
   return undefined;

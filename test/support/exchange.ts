@@ -24,7 +24,12 @@ export function exchange(
     announce = [],
     candidates,
     ...options
-  }: { role?: Role; stream?: StreamFacts; announce?: string[]; candidates?: string[] } & Partial<WatchOptions> = {},
+  }: {
+    role?: Exclude<Role, 'serve'>;
+    stream?: StreamFacts;
+    announce?: string[];
+    candidates?: string[];
+  } & Partial<WatchOptions> = {},
 ): Exchange {
   const parsed = parseOffer(offer, role);
   let ssrc = 1000;

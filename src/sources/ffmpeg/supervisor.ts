@@ -1,11 +1,11 @@
 import { getLogger } from '@logtape/logtape';
+import { Backoff } from '../backoff.ts';
 import { type Ending, GuardedProcess } from './guard.ts';
 import { type Progress, readProgress } from './progress.ts';
 
 const log = getLogger(['fetch-whep', 'ffmpeg']);
 
-/** Pause before the first restart and the longest one. Milliseconds. */
-const firstPause = 250;
+/** The longest pause before a restart. Milliseconds. */
 const longestPause = 10_000;
 /** A process that lived this long was well: the next pause is the first again. Milliseconds. */
 const healthy = 10_000;
@@ -66,7 +66,7 @@ export class Supervisor {
     const { stream, forever, mask } = this.#terms;
     const { signal } = this.#stopped;
     const supervision = this.#supervision;
-    let pause = firstPause;
+    const backoff = new Backoff(longestPause);
     for (;;) {
       const began = Date.now();
       const { code, words } = await this.#once().catch(failed);
@@ -74,11 +74,10 @@ export class Supervisor {
       const [how = '', ...lastWords] = words.map(mask);
       supervision.lastError = [how, ...lastWords.slice(-1)].join(': ');
       if (code === 0 && !forever) return log.info('{stream}: FFmpeg came to the end of its input', { stream });
-      if (Date.now() - began >= healthy) pause = firstPause;
-      const wait = Math.round(pause * (0.5 + Math.random() / 2));
+      if (Date.now() - began >= healthy) backoff.reset();
+      const wait = backoff.next();
       const end = [how, ...lastWords].join('\n  ');
       log.warning('{stream}: FFmpeg ended ({end}); again in {wait} ms', { stream, end, wait });
-      pause = Math.min(pause * 2, longestPause);
       supervision.state = 'waiting';
       supervision.progress = {};
       await sleep(wait, signal);

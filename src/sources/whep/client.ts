@@ -1,0 +1,159 @@
+import { Buffer } from 'node:buffer';
+import { getLogger } from '@logtape/logtape';
+import { collect } from '../../collect.ts';
+import { PATH_HEADER, readPath } from './path.ts';
+import { failureInWords, Refusal, statusInWords } from './refusal.ts';
+import type { WhepSpec } from './spec.ts';
+
+const log = getLogger(['fetch-whep', 'pull']);
+
+/** From a request to the last byte of its answer. Milliseconds. */
+const ANSWER_TIME = 10_000;
+/** The same for a request that nobody should have to wait for. */
+const ASIDE_TIME = 2_000;
+/** Bytes; answers have some thousand. */
+const MAX_ANSWER = 64 * 1024;
+const MAX_REDIRECTS = 5;
+/** A server that wants us to wait for longer is asked again all the same. Seconds. */
+const MAX_RETRY_AFTER = 300;
+
+/** A session that the other server gave. */
+export interface Answered {
+  /** Unread: it may hold anything. */
+  answer: string;
+  /** Absent when the server did not say; it then ends with the media. */
+  session?: { url: URL; etag: string | null };
+  /** The marks of the stream there and of those it comes from. */
+  path: string[];
+}
+
+/** The HTTP side of WHEP (draft-ietf-wish-whep §4), as a client. */
+export class WhepClient {
+  readonly #endpoint: URL;
+  readonly #authorization: string | undefined;
+
+  constructor({ url, token }: Pick<WhepSpec, 'url' | 'token'>) {
+    this.#endpoint = new URL(url);
+    this.#authorization = token === undefined ? basic(this.#endpoint) : `Bearer ${token}`;
+    // fetch refuses URLs with credentials.
+    Object.assign(this.#endpoint, { username: '', password: '', hash: '' });
+  }
+
+  /** The address by which a server on this machine reaches us when its media are bound to loopback, as by default. */
+  get loopback(): string[] {
+    const { hostname } = this.#endpoint;
+    if (hostname === '[::1]') return ['::1'];
+    return hostname === 'localhost' || hostname.startsWith('127.') ? ['127.0.0.1'] : [];
+  }
+
+  /** POSTs an offer. Rejects with a `Refusal`. */
+  async join(offer: string, signal: AbortSignal): Promise<Answered> {
+    const within = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIME)]);
+    const headers = { 'Content-Type': 'application/sdp', Accept: 'application/sdp' };
+    let url = this.#endpoint;
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const response = await this.#send('POST', url, { headers, body: offer, signal: within });
+      if (response.status !== 307 && response.status !== 308) return this.#read(response, url);
+      url = redirected(url, response.headers.get('location'));
+      await discard(response);
+    }
+    throw new Refusal(`the other server redirects more than ${MAX_REDIRECTS} times`);
+  }
+
+  /** Whether the other server still has the session; a fragment that adds nothing is how a client can ask. */
+  async has({ url, etag }: NonNullable<Answered['session']>, fragment: string, signal: AbortSignal): Promise<boolean> {
+    const headers = { 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': etag ?? '*' };
+    const within = AbortSignal.any([signal, AbortSignal.timeout(ASIDE_TIME)]);
+    try {
+      const response = await this.#send('PATCH', url, { headers, body: fragment, signal: within });
+      await discard(response);
+      // Servers without PATCH say 405 or 501, and nothing of the session.
+      return ![404, 405, 410, 501].includes(response.status);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Ends a session; a server that cannot be reached finds out by itself. */
+  async leave({ url }: NonNullable<Answered['session']>): Promise<void> {
+    try {
+      await discard(await this.#send('DELETE', url, { signal: AbortSignal.timeout(ASIDE_TIME) }));
+    } catch (error) {
+      log.debug('the session could not be ended: {error}', { error });
+    }
+  }
+
+  async #send(method: string, url: URL, init: RequestInit): Promise<Response> {
+    // Credentials are for the server they were given for.
+    const own = url.origin === this.#endpoint.origin && this.#authorization;
+    const headers = { ...init.headers, 'User-Agent': 'fetch-whep', ...(own && { Authorization: own }) };
+    try {
+      return await fetch(url, { ...init, method, headers, redirect: 'manual' });
+    } catch (error) {
+      throw new Refusal(failureInWords(error));
+    }
+  }
+
+  async #read(response: Response, url: URL): Promise<Answered> {
+    const { status, headers } = response;
+    if (status !== 201) {
+      await discard(response);
+      const offer = headers.get('content-type')?.startsWith('application/sdp') === true;
+      const credentials = this.#authorization !== undefined;
+      throw new Refusal(statusInWords(status, { credentials, offer }), retryAfter(headers));
+    }
+    const location = headers.get('location');
+    const session = location === null ? undefined : resolved(location, url);
+    return {
+      answer: await text(response),
+      ...(session && { session: { url: session, etag: headers.get('etag') } }),
+      path: readPath(headers.get(PATH_HEADER)),
+    };
+  }
+}
+
+function basic({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined;
+  const plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return `Basic ${Buffer.from(plain).toString('base64')}`;
+}
+
+function redirected(from: URL, location: string | null): URL {
+  const to = location === null ? undefined : resolved(location, from);
+  if (to === undefined) throw new Refusal('the other server redirects to nowhere');
+  return to;
+}
+
+/** Against the URL that answered (RFC 9110 §10.2.2); undefined when it is no place to send to. */
+function resolved(location: string, base: URL): URL | undefined {
+  if (!URL.canParse(location, base)) return undefined;
+  const url = new URL(location, base);
+  // What began encrypted stays so.
+  const allowed = base.protocol === 'https:' ? ['https:'] : ['http:', 'https:'];
+  return allowed.includes(url.protocol) && url.username === '' && url.password === '' ? url : undefined;
+}
+
+/** RFC 9110 §10.2.3: seconds or a date. */
+function retryAfter(headers: Headers): number {
+  const value = headers.get('retry-after') ?? '';
+  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
+  return Number.isNaN(seconds) ? 0 : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
+}
+
+async function text({ body }: Response): Promise<string> {
+  const reader = body?.getReader();
+  try {
+    const bytes = reader && (await collect(reader, MAX_ANSWER));
+    if (reader && bytes === undefined) throw new Refusal(`the answer is larger than ${MAX_ANSWER} bytes`);
+    return new TextDecoder().decode(bytes);
+  } catch (error) {
+    throw error instanceof Refusal ? error : new Refusal(failureInWords(error));
+  } finally {
+    reader?.cancel().catch(() => {});
+  }
+}
+
+/** A body that nobody reads would keep its connection. */
+async function discard({ body }: Response): Promise<void> {
+  await body?.cancel().catch(() => {});
+}

@@ -1,0 +1,29 @@
+import * as z from 'zod';
+
+const URL_FORM = 'give the http:// or https:// URL of a WHEP endpoint';
+const TOKEN = 'a token is printable ASCII without spaces';
+
+/** Where to pull a stream from. */
+export const whepSchema = z
+  .strictObject({
+    /** A user name and password in it are sent as Basic credentials (RFC 7617). */
+    url: z.string(URL_FORM).refine((text) => /^https?:\/\/[^/\s]+/i.test(text) && URL.canParse(text), URL_FORM),
+    /** Bearer token (RFC 6750). */
+    token: z
+      .string(TOKEN)
+      .regex(/^[\x21-\x7e]+$/, TOKEN)
+      .optional(),
+    /** What the other server has; what it refuses is left out all the same. */
+    legs: z
+      .array(z.enum(['video', 'audio'], 'a leg is "video" or "audio"'))
+      .min(1, 'name at least one leg')
+      .refine((legs) => new Set(legs).size === legs.length, 'name each leg once')
+      .readonly()
+      .default(['video', 'audio']),
+  })
+  .refine(({ url, token }) => token === undefined || !/^[^/]+\/\/[^/?#]*@/.test(url), {
+    error: 'give credentials in the URL or a token, not both',
+    path: ['token'],
+  });
+
+export type WhepSpec = z.output<typeof whepSchema>;
