@@ -34,7 +34,7 @@ const MAX_EVENTS = 256;
 
 /** What this engine does not do, for people. */
 const LIMITS = [
-  'no WHIP publishers',
+  'no WHIP publishers, no pull from another server',
   'media runs on the JavaScript thread: some tens of viewers',
   'a viewer waits for the next keyframe: no instant start',
   'no low latency on request, no capture times',
@@ -140,6 +140,14 @@ class PortableEngine implements MediaEngine {
 
   async addPublisher(): Promise<Transport> {
     throw new Failure('engine-unavailable', 'the portable engine takes no WHIP publishers');
+  }
+
+  async offerPull(): Promise<Transport> {
+    throw new Failure('engine-unavailable', 'the portable engine pulls from no other server');
+  }
+
+  async acceptAnswer(): Promise<void> {
+    throw new Failure('engine-unavailable', 'the portable engine pulls from no other server');
   }
 
   addCandidate(session: string, mid: string, candidate: string): boolean {

@@ -21,11 +21,12 @@ export function legsOf(ingress: Ingress): LegKind[] {
       return ['video', 'audio'];
     case 'push':
     case 'publisher':
+    case 'pull':
       return ingress.legs;
   }
 }
 
-/** Opens the ingress. Rejects with `address-in-use`, or with `engine-unavailable` for a publisher. */
+/** Opens the ingress. Rejects with `address-in-use`, or with `engine-unavailable` for a publisher or a pull. */
 export async function openIngress(ingress: Ingress, stream: Stream): Promise<Input> {
   switch (ingress.kind) {
     case 'rtp':
@@ -40,6 +41,11 @@ export async function openIngress(ingress: Ingress, stream: Stream): Promise<Inp
       throw new Failure(
         'engine-unavailable',
         'the portable engine takes no WHIP publishers: they need the native engine (--engine native)',
+      );
+    case 'pull':
+      throw new Failure(
+        'engine-unavailable',
+        'the portable engine pulls from no other server: that needs the native engine (--engine native)',
       );
   }
 }
