@@ -23,7 +23,7 @@ for (const runtime of RUNTIMES) {
     const edge = await startServer(runtime, ['--stream', `cam1=whep:${origin.url}/whep/cam1`]);
     try {
       await edge.live();
-      assert.equal((await pullOf(edge.url)).state, 'playing');
+      await eventually('the state playing', async () => (await pullOf(edge.url)).state === 'playing');
       const tab = await browser.watch(`${edge.url}/play/cam1`);
       let posts = 0;
       tab.page.on('request', (request) => {
