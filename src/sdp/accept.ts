@@ -107,8 +107,8 @@ function senderLines(send: { cname: string; msid: string }, kind: string, ssrc: 
 
 /** RFC 4585 §4.2: for this payload type, or for all by a wildcard. */
 function isOffered(line: MediaOffer, payloadType: number, feedback: string): boolean {
-  return attributes(line.section, 'rtcp-fb').some(
-    ({ value }) => value === `${payloadType} ${feedback}` || value === `* ${feedback}`,
+  return attributes(line.section, 'rtcp-fb').some(({ value }) =>
+    [`${payloadType} ${feedback}`, `* ${feedback}`].includes(value?.trimEnd() ?? ''),
   );
 }
 

@@ -106,7 +106,7 @@ const ATTRIBUTE = new RegExp(`^(${TOKEN}+)(?::(.*))?$`, 's');
 const ATTRIBUTES: ReadonlyMap<string, RegExp | undefined> = new Map([
   ['rtpmap', new RegExp(`^${PAYLOAD} ${TOKEN}+/[1-9]\\d{0,8}(/[1-9]\\d{0,2})?$`)], // RFC 8866 §6.6
   ['fmtp', new RegExp(`^${TOKEN}+ .+$`, 's')], // RFC 8866 §6.15
-  ['rtcp-fb', new RegExp(`^(\\*|${PAYLOAD}) ${TOKEN}+( .+)?$`, 's')], // RFC 4585 §4.2
+  ['rtcp-fb', new RegExp(`^(\\*|${PAYLOAD}) ${TOKEN}+( .*)?$`, 's')], // RFC 4585 §4.2; Pion ends it in a space
   ['extmap', /^(0|[1-9]\d{0,4})(\/(sendonly|recvonly|sendrecv|inactive))? \S+( .+)?$/s], // RFC 8285 §8
   ['setup', /^(active|passive|actpass|holdconn)$/], // RFC 4145 §4
   ['mid', new RegExp(`^${TOKEN}{1,64}$`)], // RFC 5888 §4

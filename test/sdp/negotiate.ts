@@ -158,6 +158,8 @@ test('feedback: what was offered of NACK, PLI and FIR', () => {
   assert.equal(feedback(chromium), ['108 nack', '108 nack pli', '108 ccm fir']);
   assert.equal(feedback(draft), ['108 nack', '108 nack pli']);
   assert.equal(feedback(edit(chromium, 'a=rtcp-fb:108 nack')), ['108 ccm fir']);
+  // As Pion writes it.
+  assert.is(exchange(edit(chromium, 'a=rtcp-fb:108 nack', 'a=rtcp-fb:108 nack ')).plan.media[0]?.nack, true);
   assert.is(exchange(edit(chromium, 'a=rtcp-fb:108 nack')).plan.media[0]?.nack, false);
   const withAudio = edit(chromium, 'a=rtcp-fb:111', 'a=rtcp-fb:111 nack');
   assert.equal(feedback(withAudio), ['108 nack', '108 nack pli', '108 ccm fir', '111 nack']);

@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from '../../src/errors.ts';
+import { readAnswer } from '../../src/sdp/pull-answer.ts';
+import { pullLines, pullMedia, writeOffer } from '../../src/sdp/pull-offer.ts';
+import { exchange, failureOf } from '../support/exchange.ts';
+import { mutated } from '../support/mutations.ts';
+
+const test = suite('SDP of a pull');
+
+const lines = pullLines(['video', 'audio']);
+const FINGERPRINT = `a=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}`;
+const { offer, fragment } = writeOffer(
+  lines,
+  {
+    description: [
+      ...['v=0', 'o=rtc 7 0 IN IP4 127.0.0.1', 's=-', 't=0 0', 'a=ice-ufrag:8hhY', 'a=ice-pwd:asd88fgpdd777uzjYhagZg'],
+      ...['a=setup:actpass', FINGERPRINT, 'm=video 9 UDP/TLS/RTP/SAVPF 96', 'a=mid:0'],
+      ...['a=candidate:1 1 UDP 2122317823 192.0.2.7 50000 typ host', ''],
+    ].join('\r\n'),
+  },
+  ['127.0.0.1'],
+);
+
+/** As Pion, and so MediaMTX, answers: the role as it is by default, several formats, candidates of every kind. */
+const PION = [
+  'v=0',
+  'o=- 4215775240449105457 1648540 IN IP4 0.0.0.0',
+  's=-',
+  't=0 0',
+  'a=msid-semantic:WMS*',
+  FINGERPRINT,
+  'a=extmap-allow-mixed',
+  'a=group:BUNDLE 0 1',
+  'm=video 9 UDP/TLS/RTP/SAVPF 96 97',
+  'c=IN IP4 0.0.0.0',
+  'a=setup:active',
+  'a=mid:0',
+  'a=ice-ufrag:nNpXhcXrjqdxaNXG',
+  'a=ice-pwd:sHgpbkvfhTBYXhRyqVUOBFJxgFNHQxPa',
+  'a=rtcp-mux',
+  'a=rtcp-rsize',
+  'a=rtpmap:96 H264/90000',
+  'a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f',
+  'a=rtcp-fb:96 nack ',
+  'a=rtpmap:97 H264/90000',
+  'a=fmtp:97 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f',
+  'a=ssrc:2231627014 cname:pion',
+  'a=ssrc:2231627014 msid:pion video',
+  'a=msid:pion video',
+  'a=sendonly',
+  'a=candidate:233762139 1 udp 2130706431 192.0.2.9 8189 typ host ufrag nNpXhcXrjqdxaNXG',
+  'a=candidate:233762139 2 udp 2130706431 192.0.2.9 8189 typ host',
+  'a=candidate:1 1 tcp 1671430143 192.0.2.9 8189 typ host tcptype passive',
+  'a=candidate:2 1 udp 1671430143 9b36eaac-bb2e-49bb-bb78-21c41c499900.local 8189 typ host',
+  'a=end-of-candidates',
+  'm=audio 9 UDP/TLS/RTP/SAVPF 111',
+  'c=IN IP4 0.0.0.0',
+  'a=setup:active',
+  'a=mid:1',
+  'a=ice-ufrag:nNpXhcXrjqdxaNXG',
+  'a=ice-pwd:sHgpbkvfhTBYXhRyqVUOBFJxgFNHQxPa',
+  'a=rtcp-mux',
+  'a=rtpmap:111 opus/48000/2',
+  'a=fmtp:111 minptime=10;useinbandfec=1',
+  'a=ssrc:1180700 cname:pion',
+  'a=sendonly',
+  '',
+].join('\r\n');
+
+test('our own server takes the offer', () => {
+  const { plan } = exchange(offer);
+  assert.equal(
+    plan.media.map(({ kind, payloadType, nack }) => [kind, payloadType, nack]),
+    [
+      ['video', 96, true],
+      ['audio', 111, true],
+    ],
+  );
+  assert.equal(plan.remote.candidates.map(({ ip, port }) => `${ip} ${port}`).sort(), [
+    '127.0.0.1 50000',
+    '192.0.2.7 50000',
+  ]);
+  assert.is(plan.remote.setup, 'active');
+});
+
+test('the engine gets the same sections, without a transport', () => {
+  const [video, audio] = pullMedia(lines);
+  assert.match(video?.description ?? '', /^m=video 9 UDP\/TLS\/RTP\/SAVPF 96 97 98 99 100\r\n/);
+  assert.match(audio?.description ?? '', /^m=audio 9 UDP\/TLS\/RTP\/SAVPF 111\r\n/);
+  assert.not.match(`${video?.description}${audio?.description}`, /ice-|fingerprint|setup|candidate/);
+});
+
+test('the fragment says that nothing follows, with the credentials of the offer', () => {
+  assert.is(
+    fragment,
+    [
+      ...['a=ice-ufrag:8hhY', 'a=ice-pwd:asd88fgpdd777uzjYhagZg', 'm=video 9 UDP/TLS/RTP/SAVPF 0', 'a=mid:0'],
+      ...['a=end-of-candidates', ''],
+    ].join('\r\n'),
+  );
+});
+
+test("Pion's answer is taken: only what was offered is left of it, and the role that the offer leaves", () => {
+  const { answer, legs } = readAnswer(PION, lines);
+  assert.equal(legs, ['video', 'audio']);
+  assert.equal(answer.match(/^a=candidate:.*/gm), ['a=candidate:233762139 1 udp 2130706431 192.0.2.9 8189 typ host']);
+  assert.equal(answer.match(/^m=.*/gm), ['m=video 9 UDP/TLS/RTP/SAVPF 96 97', 'm=audio 9 UDP/TLS/RTP/SAVPF 111']);
+  assert.equal(answer.match(/^a=ssrc:.*/gm), ['a=ssrc:2231627014 cname:0', 'a=ssrc:1180700 cname:1']);
+  assert.equal(answer.match(/^a=setup:.*/gm), ['a=setup:passive', 'a=setup:passive']);
+  assert.not.match(answer, /pion|msid/);
+});
+
+test('a rejected line stays in its place', () => {
+  const rejected = PION.replace(/m=audio 9 .*/s, 'm=audio 0 UDP/TLS/RTP/SAVPF 0\r\n').replace('BUNDLE 0 1', 'BUNDLE 0');
+  const { answer, legs } = readAnswer(rejected, lines);
+  assert.equal(legs, ['video']);
+  assert.equal(answer.match(/^(m=.*|a=group.*|a=inactive)/gm), [
+    'a=group:BUNDLE 0',
+    'm=video 9 UDP/TLS/RTP/SAVPF 96 97',
+    'm=audio 0 UDP/TLS/RTP/SAVPF 0',
+    'a=inactive',
+  ]);
+});
+
+test('the reason names the line, and that it is an answer', () => {
+  const { code, message } = failureOf(() => readAnswer(PION.replace('a=sendonly', 'a=recvonly'), lines));
+  assert.is(code, 'invalid-answer');
+  assert.is(
+    message,
+    `the other server's answer is invalid: the m-line is recvonly and must be sendonly; line 25: "a=recvonly"`,
+  );
+});
+
+test('a mutated answer is refused, or reduced to what was offered', () => {
+  const offered = new Set(['96', '97', '98', '99', '100', '111']);
+  fc.assert(
+    fc.property(mutated([PION]), (sdp) => {
+      let answer = '';
+      try {
+        ({ answer } = readAnswer(sdp, lines));
+      } catch (error) {
+        assert.ok(error instanceof Failure, String(error));
+        assert.is(error.code, 'invalid-answer');
+        return;
+      }
+      for (const [, formats = ''] of answer.matchAll(/^m=\w+ 9 \S+ (.*)$/gm)) {
+        assert.ok(
+          formats.split(' ').every((format) => offered.has(format)),
+          formats,
+        );
+      }
+      assert.not.match(answer, /\.local|\btcp\b|sendrecv|recvonly|a=setup:active/);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test.run();
