@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import process from 'node:process';
 import { Failure } from '../index.ts';
+import { nearest } from '../nearest.ts';
 import { UsageError } from './arguments.ts';
 import { benchCommand } from './bench.ts';
 import { doctorCommand } from './doctor.ts';
@@ -35,10 +36,13 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
     case '-h':
       process.stdout.write(USAGE);
       return 0;
-    default:
-      throw new UsageError(
-        `${command === undefined ? 'a command is missing' : `unknown command ${command}`}: see fetch-whep --help`,
-      );
+    case undefined:
+      throw new UsageError('a command is missing: see fetch-whep --help');
+    default: {
+      const meant = nearest(command, ['serve', 'doctor', 'bench']);
+      const cure = meant === undefined ? ': see fetch-whep --help' : `; did you mean ${meant}?`;
+      throw new UsageError(`unknown command ${command}${cure}`);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import * as z from 'zod';
 import { ffmpegSchema } from './ffmpeg/spec.ts';
 import { whepSchema } from './whep/spec.ts';
@@ -18,6 +19,7 @@ export const SOURCE_GRAMMAR =
   'write rtp:VIDEOPORT[,AUDIOPORT], ffmpeg:INPUT, whep:URL, whip, clip or push, or an object such as { "rtp": { "video": 5004 } }';
 
 const PORT = 'give a UDP port from 0 to 65535 (0 lets the system choose)';
+const HOST = 'give an IP address of this machine to bind';
 const port = z.int(PORT).min(0, PORT).max(65535, PORT).optional();
 
 const rtp = z
@@ -25,7 +27,10 @@ const rtp = z
     video: port,
     audio: port,
     /** Loopback unless told otherwise: RTP has no authentication. */
-    host: z.string('give an address of this machine to bind').min(1).default('127.0.0.1'),
+    host: z
+      .string(HOST)
+      .refine((text) => isIP(text) !== 0, HOST)
+      .default('127.0.0.1'),
   })
   .refine((legs) => legs.video !== undefined || legs.audio !== undefined, {
     error: 'needs a video port, an audio port or both',

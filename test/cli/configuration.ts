@@ -103,6 +103,10 @@ const wrongFiles: [content: unknown, message: string][] = [
     { streams: { cam1: { rtp: { video: 'x' } } } },
     'c.json: streams.cam1.rtp.video: give a UDP port from 0 to 65535 (0 lets the system choose)',
   ],
+  [
+    { streams: { cam1: { rtp: { video: 0, host: 'localhost' } } } },
+    'c.json: streams.cam1.rtp.host: give an IP address of this machine to bind',
+  ],
   [{ turn: { url: 'turn:x', urls: 'turn:x', secret: 's' } }, 'c.json: turn.url: no such option; did you mean urls?'],
   [{ tlsCert: '/nowhere/c.pem', tlsKey: 'k.pem' }, 'c.json: tlsCert /nowhere/c.pem: cannot be read (ENOENT)'],
   [{ port: 'x' }, 'c.json: port: give a TCP port from 0 to 65535'],

@@ -106,10 +106,11 @@ test('FFmpeg that lacks an encoder is a warning where no stream needs it', async
     const path = `${folder}${delimiter}${process.env.PATH}`;
     const none = await doctor(['--port', '0'], { PATH: path });
     assert.equal([none.code, none.verdict], [0, 'warning']);
-    assert.is(found(none, 'ffmpeg').found, '9.9 without libx264, which only ffmpeg: sources need');
+    assert.is(found(none, 'ffmpeg').found, '9.9 without libx264, which no stream needs now');
     assert.match(found(none, 'ffprobe').found, /^cannot be run: /);
     const needed = await doctor(['--port', '0', '--stream', 'a=ffmpeg:a.mp4'], { PATH: path });
     assert.equal([needed.code, found(needed, 'ffmpeg').verdict], [1, 'problem']);
+    assert.is(found(needed, 'ffmpeg').found, '9.9 without libx264');
   });
 });
 

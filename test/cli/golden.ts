@@ -15,6 +15,7 @@ const CASES = [
   'help-bench',
   'no-command',
   'unknown-command',
+  'mistyped-command',
   'unknown-option',
   'missing-value',
   'wrong-value',
@@ -22,7 +23,6 @@ const CASES = [
   'wrong-bench',
   'broken-json',
   'wrong-file',
-  'print-config',
 ];
 
 for (const name of CASES) {

@@ -1,6 +1,8 @@
 import { request } from 'node:https';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { configure } from '../../src/cli/configuration.ts';
+import { printed } from '../../src/cli/print.ts';
 import { SDP, WATCH } from '../support/contract/client.ts';
 import { freePort, freeUdpPorts } from '../support/ports.ts';
 import { currentRuntime } from '../support/runtimes.ts';
@@ -128,6 +130,19 @@ test('--tls-cert and --tls-key serve https', async () => {
     });
     assert.is(status, 200);
   });
+});
+
+test('--print-config prints what file and command line come to, without secrets, and ends', async () => {
+  const args = ['--config', 'test/cli/golden/whole.config', '--port', '8443', '--stream', 'studio=clip'];
+  const child = serveCommand(runtime, [...args, '--print-config']);
+  assert.equal(await child.ending(), { code: 0, signal: null });
+  assert.is(child.stderr, '');
+  assert.is(child.stdout, printed(configure(args)));
+  const { host, port, token, maxViewers, maxViewersPerStream, streams } = JSON.parse(child.stdout);
+  assert.equal([host, port, token, maxViewers, maxViewersPerStream], ['0.0.0.0', 8443, '***', 1000, 'none']);
+  assert.equal(Object.keys(streams), ['cam1', 'door', 'studio']);
+  assert.equal(streams.studio, { clip: {} });
+  assert.not.match(child.stdout, /of-the-/);
 });
 
 /** What `serve` says that cannot do what it is told. */

@@ -3,17 +3,18 @@ import process from 'node:process';
 import type { Settings } from '../../index.ts';
 import { type Check, ok, problem, reason, warning } from './check.ts';
 
-/** What an ffmpeg source encodes with. */
-const ENCODERS = ['libx264', 'libopus'];
 const INSTALL = 'install FFmpeg (Debian: apt-get install ffmpeg)';
 /** Each answers in a tenth of this. Milliseconds. */
 const PATIENCE = 2000;
 
-/** FFmpeg and ffprobe: broken without them only where a stream needs them. */
+/** FFmpeg, its encoders and ffprobe: broken without them only where a stream needs them. */
 export function ffmpegChecks({ streams }: Settings): Promise<Check[]> {
-  const needed = Object.values(streams).some((source) => 'ffmpeg' in source);
-  const lacking = (name: string, found: string, cure: string) =>
-    needed ? problem(name, found, cure) : warning(name, `${found}, which only ffmpeg: sources need`, cure);
+  const specs = Object.values(streams).flatMap((source) =>
+    'ffmpeg' in source && source.ffmpeg ? [source.ffmpeg] : [],
+  );
+  const encodes = (leg: 'video' | 'audio') => specs.some((spec) => spec[leg] !== 'copy' && spec[leg] !== 'none');
+  const lacking = (name: string, found: string, cure: string, needed = specs.length > 0) =>
+    needed ? problem(name, found, cure) : warning(name, `${found}, which no stream needs now`, cure);
   const look = async (program: string, args: string[], judge: (output: string) => Check): Promise<Check> => {
     try {
       return judge(await output(program, args));
@@ -22,14 +23,20 @@ export function ffmpegChecks({ streams }: Settings): Promise<Check[]> {
       return lacking(program, missing ? 'not on the PATH' : `cannot be run: ${reason(error)}`, INSTALL);
     }
   };
+  const encoders = [
+    { name: 'libx264', needed: encodes('video') },
+    { name: 'libopus', needed: encodes('audio') },
+  ];
   return Promise.all([
     look('ffmpeg', ['-encoders'], (text) => {
-      const absent = ENCODERS.filter((encoder) => !new RegExp(`^ \\S+ ${encoder} `, 'm').test(text));
-      if (absent.length === 0) return ok('ffmpeg', `${versionOf(text)} with ${ENCODERS.join(' and ')}`);
+      const absent = encoders.filter(({ name }) => !new RegExp(`^ \\S+ ${name} `, 'm').test(text));
+      if (absent.length === 0) return ok('ffmpeg', `${versionOf(text)} with libx264 and libopus`);
+      const found = `${versionOf(text)} without ${absent.map(({ name }) => name).join(' and ')}`;
       return lacking(
         'ffmpeg',
-        `${versionOf(text)} without ${absent.join(' and ')}`,
-        'install an FFmpeg built with them',
+        found,
+        'install an FFmpeg built with it',
+        absent.some(({ needed }) => needed),
       );
     }),
     look('ffprobe', ['-version'], (text) => ok('ffprobe', versionOf(text))),
