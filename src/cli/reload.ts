@@ -29,10 +29,6 @@ export class Reloader {
   }
 
   async #reload(): Promise<void> {
-    if (this.#current.file === undefined) {
-      log.info('nothing to reload: there is no config file');
-      return;
-    }
     try {
       await this.#become(this.#read());
     } catch (error) {

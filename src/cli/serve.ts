@@ -20,16 +20,18 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
     process.stdout.write(help());
     return 0;
   }
-  const stop = new Promise<'stop'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('stop'));
-  });
-  let reload: () => void = () => {};
-  process.on('SIGHUP', () => reload());
   const configuration = configure(args);
   if (configuration.has('printConfig')) {
     process.stdout.write(printed(configuration));
     return 0;
   }
+  const stop = new Promise<'stop'>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('stop'));
+    // A terminal that is closed: only a server with a config file has another use for it.
+    if (configuration.file === undefined) process.once('SIGHUP', () => resolve('stop'));
+  });
+  let reload = () => {};
+  process.on('SIGHUP', () => reload());
   const { host, port, tls, logLevel, logFormat, server: options, nameOf } = configuration;
   logToStandardError(logLevel, logFormat);
   const warning = exposure(configuration);
@@ -46,8 +48,10 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
     await server.close();
     throw error;
   });
-  const reloader = new Reloader(server.streams, configuration, () => configure(args));
-  reload = () => void reloader.reload();
+  if (configuration.file !== undefined) {
+    const reloader = new Reloader(server.streams, configuration, () => configure(args));
+    reload = () => void reloader.reload();
+  }
   announce(server, listener, configuration.settings.basePath);
   await stop;
   reload = () => {};
@@ -104,7 +108,8 @@ SOURCE is one of
   clip                       the built-in clip, looped
 
 On start one line of JSON tells a program where everything is; at a terminal the same is told to a person. SIGHUP reads
-the config file again and changes the streams that it changes; viewers of the others notice nothing.
+the config file again and changes the streams that it changes; viewers of the others notice nothing. Without a config
+file SIGHUP ends the server.
 Exit code 0: ended by a signal. 1: could not start or end. 2: the command line or the config file is wrong.
 `;
 }

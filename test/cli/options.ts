@@ -117,6 +117,13 @@ test('--host takes IPv6, and media follows it', async () => {
   });
 });
 
+test('--engine portable takes the other engine', async () => {
+  await withServer(['--engine', 'portable'], async (server) => {
+    assert.is(server.announcement.engine, 'portable');
+    await server.live();
+  });
+});
+
 test('--tls-cert and --tls-key serve https', async () => {
   const tls = ['--tls-cert', 'test/support/tls/cert.pem', '--tls-key', 'test/support/tls/key.pem'];
   await withServer(tls, async ({ url }) => {
