@@ -72,10 +72,8 @@ test('the Dockerfile copies what is there and runs what exists', () => {
 });
 
 test('images and containers get the packages that scripts/start needs to build', () => {
-  const setup = /^build_packages=\((.*)\)$/m.exec(readFileSync('scripts/lib/setup.sh', 'utf8'))?.[1] ?? '';
-  const needed = setup.split(' ').map((pair) => pair.split('=')[1] ?? '');
-  // FFmpeg is for running.
-  const building = [...new Set(needed)].filter((name) => name !== 'ffmpeg').sort();
+  const setup = /^compiler_packages=\((.*)\)$/m.exec(readFileSync('scripts/lib/setup.sh', 'utf8'))?.[1] ?? '';
+  const building = [...new Set(setup.split(' ').map((pair) => pair.split('=')[1] ?? ''))].sort();
   for (const file of ['docs/Dockerfile', 'scripts/lib/container.sh']) {
     const [, installed = ''] =
       /apt-get install --yes --no-install-recommends ([^\n\\]+)/.exec(readFileSync(file, 'utf8')) ?? [];

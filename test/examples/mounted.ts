@@ -12,6 +12,7 @@ import { currentRuntime, RUNTIMES, type Runtime } from '../support/runtimes.ts';
 const EXAMPLES: { name: string; prefix: string; runtimes: readonly Runtime[] }[] = [
   { name: 'embed', prefix: '', runtimes: RUNTIMES },
   { name: 'push', prefix: '', runtimes: RUNTIMES },
+  { name: 'push', prefix: '', runtimes: RUNTIMES },
   { name: 'hono', prefix: '/live', runtimes: RUNTIMES },
   { name: 'itty-router', prefix: '/live', runtimes: RUNTIMES },
   { name: 'node', prefix: '/live', runtimes: ['node'] },
