@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::{EngineConfig, Ingress, MediaLine, SessionConfig, StreamConfig, StreamPorts};
 use crate::error::EngineError;
 use crate::event::{Event, Events};
-use crate::ingest::{Ingest, Sockets, player_start};
+use crate::ingest::{Ingest, PublisherKey, Sockets, player_start};
 use crate::ports::{NextPort, Place, Ports};
 use crate::session::{Media, SessionEvents, SessionState};
 use crate::shard::{Control, Shard, ShardTrack, ShardViewer, ViewerKey};
@@ -85,7 +85,7 @@ enum Server {
     /// A viewer, by a shard.
     Shard(usize, ViewerKey),
     /// A publisher, by the ingest thread.
-    Ingest(StreamKey),
+    Ingest(StreamKey, PublisherKey),
 }
 
 impl Engine {
@@ -328,9 +328,11 @@ impl Engine {
     fn answer_publisher(&self, config: &SessionConfig, stream: &Arc<Stream>) -> Result<(Session, String), EngineError> {
         let legs: Vec<Kind> = config.media.iter().map(|line| line.kind).collect();
         let media = Media::Publisher(stream.key, self.ingest.handle(), legs.clone());
-        let (session, description) = self.answer(config, self.emptiest_shard(), Server::Ingest(stream.key), media)?;
+        let key = self.keys.fetch_add(1, Relaxed);
+        let server = Server::Ingest(stream.key, key);
+        let (session, description) = self.answer(config, self.emptiest_shard(), server, media)?;
         stream.carry(&legs);
-        self.ingest.publish(stream.key, tracks(&legs, &session.peer));
+        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer));
         Ok((session, description))
     }
 
@@ -402,7 +404,7 @@ impl Engine {
                 // An error means that the shard has ended and sends nothing any more.
                 let _ = removed.recv();
             }
-            Server::Ingest(stream) => self.ingest.depart(stream),
+            Server::Ingest(stream, publisher) => self.ingest.depart(stream, publisher),
         }
         session.peer.close();
     }

@@ -74,10 +74,12 @@ enum Command {
     /// A publisher's tracks: where to send what it has to be told.
     Publish {
         key: StreamKey,
+        publisher: PublisherKey,
         tracks: Vec<(Kind, TrackId)>,
     },
     Depart {
         key: StreamKey,
+        publisher: PublisherKey,
         done: mpsc::Sender<()>,
     },
     RequestKeyframe {
@@ -107,6 +109,9 @@ struct Inbox {
     pushed_bytes: AtomicUsize,
     published: Mutex<Vec<Published>>,
 }
+
+/// Names a publisher within one engine; never used twice.
+pub type PublisherKey = u64;
 
 /// A packet from a publisher.
 struct Published {
@@ -163,14 +168,14 @@ impl Ingest {
     }
 
     /// Says where a stream's publisher is told what it has to know.
-    pub fn publish(&self, key: StreamKey, tracks: Vec<(Kind, TrackId)>) {
-        self.handle.command(Command::Publish { key, tracks });
+    pub fn publish(&self, key: StreamKey, publisher: PublisherKey, tracks: Vec<(Kind, TrackId)>) {
+        self.handle.command(Command::Publish { key, publisher, tracks });
     }
 
-    /// The stream's publisher has left. Blocks until nothing is sent to it any more.
-    pub fn depart(&self, key: StreamKey) {
+    /// A publisher has left; the stream may have another already. Blocks until nothing is sent to it any more.
+    pub fn depart(&self, key: StreamKey, publisher: PublisherKey) {
         let (done, departed) = mpsc::channel();
-        self.handle.command(Command::Depart { key, done });
+        self.handle.command(Command::Depart { key, publisher, done });
         // An error means that the thread has ended and sends nothing any more.
         let _ = departed.recv();
     }
@@ -253,6 +258,8 @@ struct Input {
     stream: Arc<Stream>,
     source: Source,
     player: Option<Box<Player>>,
+    /// The newest.
+    publisher: Option<PublisherKey>,
     /// The publisher's, while there is one.
     tracks: Vec<(Kind, TrackId)>,
 }
@@ -322,14 +329,15 @@ impl Worker {
                         deliver(input, &mut self.output, &self.shards, &self.events);
                     }
                 }
-                Command::Publish { key, tracks } => {
+                Command::Publish { key, publisher, tracks } => {
                     if let Some(input) = self.streams.get_mut(&key) {
-                        input.tracks = tracks;
+                        (input.publisher, input.tracks) = (Some(publisher), tracks);
                         input.source.arrive();
                     }
                 }
-                Command::Depart { key, done } => {
-                    if let Some(input) = self.streams.get_mut(&key) {
+                Command::Depart { key, publisher, done } => {
+                    let input = self.streams.get_mut(&key);
+                    if let Some(input) = input.filter(|input| input.publisher == Some(publisher)) {
                         input.tracks.clear();
                         input.source.depart(&mut self.output);
                         deliver(input, &mut self.output, &self.shards, &self.events);
@@ -395,7 +403,7 @@ impl Worker {
             // Datagrams may have come before the socket was watched.
             self.ready.push(token);
         }
-        self.streams.insert(key, Input { stream, source, player, tracks: Vec::new() });
+        self.streams.insert(key, Input { stream, source, player, publisher: None, tracks: Vec::new() });
     }
 
     fn remove(&mut self, key: StreamKey) {

@@ -84,6 +84,22 @@ fn two_streams_of_one_origin_do_not_mix() {
 }
 
 #[test]
+fn who_leaves_late_takes_nothing_from_who_came_meanwhile() {
+    let (origin, edge_engine) = (start(1), start(1));
+    let mut programme = Programme::new(&origin, "cam");
+    let mut edge = Edge::new(&edge_engine, "relay");
+    let (first, _) = edge.offer();
+    edge.pull(&origin, "cam");
+    programme.picture(true, 5_000);
+    let active = || edge_engine.facts("relay").and_then(|facts| facts.video).is_some_and(|video| video.active);
+    eventually("a picture", active);
+    edge_engine.remove_session(&first);
+    assert!(active());
+    edge.leave(&origin);
+    assert!(!active());
+}
+
+#[test]
 fn what_is_no_answer_is_refused() {
     let engine = start(1);
     let edge = Edge::new(&engine, "relay");

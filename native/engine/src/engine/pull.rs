@@ -1,6 +1,7 @@
 //! Sessions that this engine asks of another server: it offers, and what comes feeds a stream as a publisher does.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use core_media::frame::Kind;
 use rtc::{MuxPort, Role};
@@ -42,18 +43,19 @@ impl Engine {
     /// other server may be anywhere.
     fn make_pull(&self, config: &PullConfig, stream: &Arc<Stream>) -> Result<(Session, String), EngineError> {
         let host = self.media_host.filter(|host| !host.is_loopback());
+        let key = self.keys.fetch_add(1, Relaxed);
         let legs: Vec<Kind> = config.media.iter().map(|(kind, _)| *kind).collect();
         let (session, description) = self.make(Making {
             id: &config.id,
             stream: &config.stream,
-            server: Server::Ingest(stream.key),
+            server: Server::Ingest(stream.key, key),
             media: Media::Publisher(stream.key, self.ingest.handle(), legs.clone()),
             carrier: Carrier::Own(MuxPort::open(host, 0)?),
             role: Role::Offer,
             tracks: config.media.iter().map(|(_, section)| section.as_str()).collect(),
             timeout: config.timeout,
         })?;
-        self.ingest.publish(stream.key, tracks(&legs, &session.peer));
+        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer));
         Ok((session, description))
     }
 }

@@ -317,7 +317,8 @@ pub struct Edge<'a> {
 impl<'a> Edge<'a> {
     pub fn new(engine: &'a Engine, stream: &'static str) -> Self {
         let ingress = Ingress::Publisher { video: true, audio: true };
-        let config = StreamConfig { id: stream.into(), ingress, silence: DEADLINE, limits: Limits::default() };
+        let limits = Limits::default();
+        let config = StreamConfig { id: stream.into(), ingress, silence: DEADLINE, limits, burst: DEFAULT_BURST };
         engine.add_stream(config).expect("a new stream");
         Self { engine, stream, session: None }
     }
