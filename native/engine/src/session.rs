@@ -212,3 +212,37 @@ impl PeerEvents for SessionEvents {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(lost: u32) -> Reception {
+        Reception { ssrc: 1, fraction_lost: 0, lost, highest: 0, jitter: 0, last_report: 0, delay: 0 }
+    }
+
+    #[test]
+    fn loss_is_that_of_both_kinds_since_the_beginning() {
+        let (clock, histograms) = (Clock::start(), Histograms::default());
+        let state = SessionState::new("viewer".into(), clock.now());
+        state.carried(105, 10_500);
+        state.retransmissions.fetch_add(5, Relaxed);
+        assert_eq!(state.totals(), SessionTotals { packets: 105, bytes: 10_500, loss: None });
+        for (kind, lost) in [(Kind::Video, 3), (Kind::Audio, 9), (Kind::Video, 1)] {
+            state.learn(kind, &report(lost), clock, &histograms);
+        }
+        assert_eq!(state.totals().loss, Some(0.1));
+    }
+
+    #[test]
+    fn whatever_a_viewer_claims_is_a_ratio() {
+        let (clock, histograms) = (Clock::start(), Histograms::default());
+        let state = SessionState::new("viewer".into(), clock.now());
+        state.carried(10, 1_000);
+        // Fewer than none: duplicates came.
+        state.learn(Kind::Audio, &report(0xff_fffe), clock, &histograms);
+        assert_eq!(state.totals().loss, Some(0.0));
+        state.learn(Kind::Video, &report(0x7f_ffff), clock, &histograms);
+        assert_eq!(state.totals().loss, Some(1.0));
+    }
+}

@@ -21,7 +21,7 @@ export function kernelChecks(): Check[] {
   try {
     const { machine } = loadAddon<{ machine(): Machine }>();
     const { gso, receiveBuffer, sendBuffer } = machine();
-    return [offload(gso), buffers(receiveBuffer, sendBuffer)];
+    return [offload(gso), bufferCheck(receiveBuffer, sendBuffer)];
   } catch (error) {
     return [warning('UDP GSO, socket buffers', `not known: ${reason(error)}`, 'make the native engine load')];
   }
@@ -47,7 +47,7 @@ function offload(gso: boolean): Check {
   return warning(name, 'not there: sending costs more', 'use Linux 4.18 or newer');
 }
 
-function buffers(receive: Grant, send: Grant): Check {
+export function bufferCheck(receive: Grant, send: Grant): Check {
   const name = 'socket buffers';
   const found = `receive ${kibibytes(receive)}, send ${kibibytes(send)}`;
   const settings = [

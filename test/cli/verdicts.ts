@@ -1,0 +1,67 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { configure } from '../../src/cli/configuration.ts';
+import { candidateCheck } from '../../src/cli/doctor/candidates.ts';
+import { bufferCheck, fileLimit } from '../../src/cli/doctor/machine.ts';
+
+// What doctor makes of machines unlike this one.
+const test = suite('verdicts of doctor');
+const KIB = 1024;
+
+test('buffers that are smaller than asked for come with the settings that lift them', () => {
+  const whole = { asked: 1024 * KIB, given: 1024 * KIB };
+  const small = { asked: 4096 * KIB, given: 208 * KIB };
+  assert.equal(bufferCheck(whole, whole), {
+    name: 'socket buffers',
+    verdict: 'ok',
+    found: 'receive 1024 KiB, send 1024 KiB',
+  });
+  const { verdict, found, cure } = bufferCheck(small, whole);
+  assert.equal([verdict, found], ['warning', 'receive 208 of 4096 KiB, send 1024 KiB']);
+  assert.match(cure ?? '', /^sysctl -w net\.core\.rmem_max=4194304, and /);
+  assert.match(
+    bufferCheck(small, small).cure ?? '',
+    /^sysctl -w net\.core\.rmem_max=4194304 net\.core\.wmem_max=4194304, /,
+  );
+});
+
+test('a limit of open files below what the viewers may need is a warning', () => {
+  assert.is(fileLimit(1).verdict, 'ok');
+  const { verdict, found, cure } = fileLimit(2 ** 40);
+  assert.is(verdict, 'warning');
+  assert.match(found, /^at most \d+, fewer than 1099511627776 viewers may need$/);
+  assert.match(cure ?? '', /LimitNOFILE=1099511628032/);
+});
+
+/** The verdict on an answer with candidates of these addresses. */
+function verdict(addresses: string[], ...args: string[]): [verdict: string, found: string] {
+  const lines = addresses.map((address, index) => `a=candidate:${index} 1 UDP 2122317823 ${address} 5000 typ host\r\n`);
+  const { verdict, found } = candidateCheck(`v=0\r\n${lines.join('')}`, configure(args));
+  return [verdict, found];
+}
+
+test('candidates are judged by who is to reach them', () => {
+  const open = ['--host', '0.0.0.0'];
+  assert.equal(verdict(['127.0.0.1']), ['ok', '127.0.0.1:5000 (this machine alone, as --host says)']);
+  assert.equal(verdict(['127.0.0.1', '::1'], ...open), [
+    'warning',
+    '127.0.0.1:5000, [::1]:5000: nobody else can reach them',
+  ]);
+  const inside = [
+    '10.1.2.3',
+    '172.16.0.1',
+    '172.31.255.1',
+    '192.168.1.1',
+    '169.254.0.1',
+    '100.64.0.1',
+    'fd00::1',
+    'fe80::1',
+  ];
+  for (const address of inside) assert.match(verdict([address], ...open)[1], /: private addresses alone$/, address);
+  for (const address of ['203.0.113.7', '172.32.0.1', '100.128.0.1', '2001:db8::1']) {
+    assert.is(verdict(['10.1.2.3', address], ...open)[0], 'ok', address);
+  }
+  assert.is(verdict(['10.1.2.3'], ...open, '--announce', '10.9.9.9')[0], 'ok', 'the operator knows the network');
+});
+
+test.run();
