@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseOptions as parseBenchOptions } from '../../src/cli/bench/options.ts';
 import { configure } from '../../src/cli/configuration.ts';
-import { parseFlags } from '../../src/cli/flags.ts';
+import { FLAGS, parseFlags } from '../../src/cli/flags.ts';
 import { createServer, type ServerOptions } from '../../src/index.ts';
 import { parseOptions } from '../../src/options.ts';
 import { blocks, commands, DOCUMENTS } from '../support/documents.ts';
@@ -55,12 +55,14 @@ const PROGRAMS: Record<string, (args: string[], place: string) => void | Promise
     for (const flag of args.filter((arg) => arg.startsWith('-')))
       assert.ok(['--only', '--runtime'].includes(flag), flag);
   },
+  'scripts/bench': ([name = ''], place) => assert.ok(existsSync(`test/bench/${name}.ts`), place),
   'fetch-whep': ([command = '', ...args], place) => {
     if (command === 'serve' || command === 'doctor') return checkServe(args, place);
     assert.is(command, 'bench', place);
     if (!args.includes('--help')) parseBenchOptions(args.slice(1));
   },
-  node: ([script = ''], place) => assert.ok(existsSync(script), place),
+  node: ([script = '', ...args], place) =>
+    script === 'dist/cli.js' ? PROGRAMS['fetch-whep']?.(args, place) : assert.ok(existsSync(script), place),
   npm: (args, place) => assert.equal(args, ['install', 'fetch-whep'], place),
   npx: ([name = ''], place) => assert.ok(existsSync(`node_modules/.bin/${name}`), place),
   // Each is run by test/e2e/documents.ts.
@@ -113,6 +115,23 @@ test('every command exists and takes its options', async () => {
       await check(args, place);
     } catch (error) {
       throw new Error(`${place}: ${words.join(' ')}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+});
+
+/** Options of other programs, and of scripts that the checks above know. */
+const FOREIGN = ['--omit', '--runtime', '--only', '--help', '--version', '--json'];
+
+test('every option in a sentence is one of the command', () => {
+  const source = readFileSync('src/cli/bench/options.ts', 'utf8');
+  const bench = [...source.matchAll(/name: '([\w-]+)'/g)].map(([, name]) => `--${name}`);
+  const known = [...FLAGS.map(({ name }) => `--${name}`), ...bench, ...FOREIGN];
+  for (const document of DOCUMENTS) {
+    const sentences = readFileSync(document, 'utf8').replace(/^```.*?^```$/gms, '');
+    for (const [, code = ''] of sentences.matchAll(/`([^`]+)`/g)) {
+      for (const [option] of code.matchAll(/(?<!\S)--[a-z][a-z-]*/g)) {
+        assert.ok(known.includes(option), `${document}: ${option}`);
+      }
     }
   }
 });

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createServer } from '../../src/index.ts';
 import { METRICS } from '../../src/metrics.ts';
+import { DOCUMENTS } from '../support/documents.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
 
 const test = suite('the Grafana dashboard');
@@ -124,6 +125,16 @@ test('the check finds what is wrong', async () => {
     const faults: string[] = [];
     check(query, series, (what) => faults.push(what));
     assert.match(faults.join(), fault, query);
+  }
+});
+
+test('every metric that a document names is one of the server', async () => {
+  const series = await exposed();
+  const families = new Set([...series.keys()].map((name) => name.replace(/_(bucket|sum|count)$/, '')));
+  for (const document of DOCUMENTS) {
+    for (const [name] of readFileSync(document, 'utf8').matchAll(/\bwhep_\w+/g)) {
+      assert.ok(families.has(name), `${document}: ${name}`);
+    }
   }
 });
 
