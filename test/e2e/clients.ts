@@ -1,12 +1,10 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Chromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { RUNTIMES } from '../support/runtimes.ts';
 import { startServer } from '../support/server.ts';
+import { bundled, type Site, site } from '../support/site.ts';
 
 /** Pages of strangers, on an origin of their own: each plays what its `endpoint` parameter names. */
 const PAGES: Record<string, string> = {
@@ -29,28 +27,15 @@ const PAGES: Record<string, string> = {
 
 const test = suite('WHEP clients from npm');
 let browser: Chromium;
-let pages: Server;
+let pages: Site;
 
 test.before(async () => {
-  const scripts = new Map<string, string>();
-  for (const [client, contents] of Object.entries(PAGES)) {
-    const bundle = await build({
-      stdin: { contents, resolveDir: process.cwd() },
-      bundle: true,
-      write: false,
-      format: 'esm',
-      logLevel: 'error',
-    });
-    scripts.set(client, bundle.outputFiles[0]?.text ?? '');
+  const files: Record<string, string> = {};
+  for (const [client, source] of Object.entries(PAGES)) {
+    files[`/${client}`] =
+      `<!doctype html><link rel="icon" href="data:,"><video muted autoplay playsinline></video><script type="module">${await bundled(source)}</script>`;
   }
-  pages = createServer((request, response) => {
-    const script = scripts.get(decodeURIComponent(new URL(request.url ?? '/', 'http://pages').pathname.slice(1)));
-    response.setHeader('Content-Type', 'text/html');
-    response.end(
-      `<!doctype html><link rel="icon" href="data:,"><video muted autoplay playsinline></video><script type="module">${script}</script>`,
-    );
-  });
-  await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve));
+  pages = await site(files);
   browser = await Chromium.launch();
 });
 
@@ -65,9 +50,8 @@ for (const runtime of RUNTIMES) {
       const server = await startServer(runtime, ['--stream', 'demo=clip']);
       try {
         await server.live();
-        const { port } = pages.address() as AddressInfo;
         const endpoint = encodeURIComponent(`${server.url}/whep/demo`);
-        const tab = await browser.watch(`http://127.0.0.1:${port}/${encodeURIComponent(client)}?endpoint=${endpoint}`);
+        const tab = await browser.watch(`${pages.origin}/${client}?endpoint=${endpoint}`);
         await tab.frames(50);
         assert.ok((await tab.media()).bytesReceived > 0);
         await eventually('a frame number', () => tab.frameNumber());

@@ -3,13 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Chromium } from '../support/chromium.ts';
 import { commands } from '../support/documents.ts';
 import { eventually } from '../support/eventually.ts';
 import { startServer } from '../support/server.ts';
+import { bundled } from '../support/site.ts';
 
 const test = suite('what the documents say to type');
 const run = promisify(execFile);
@@ -64,8 +64,9 @@ for (const name of ['browser.js', 'page.js', 'player.js']) {
     try {
       await server.live();
       const tab = await browser.watch(server.url);
+      const source = readFileSync(`examples/${name}`, 'utf8').replace('https://live.example.org', server.url);
       const body = `<!doctype html><link rel="icon" href="data:,"><video muted autoplay playsinline></video>
-        <script type="module">${await bundled(name, server.url)}</script>`;
+        <script type="module">${await bundled(source)}</script>`;
       await tab.page.route('**/page', (route) => route.fulfill({ contentType: 'text/html', body }));
       await tab.page.goto(`${server.url}/page`);
       await tab.frames(30);
@@ -80,20 +81,6 @@ for (const name of ['browser.js', 'page.js', 'player.js']) {
       server.child.kill('SIGKILL');
     }
   });
-}
-
-/** As a bundler makes it for the reader's page; the server's address is that of the test. */
-async function bundled(name: string, url: string): Promise<string> {
-  const contents = readFileSync(`examples/${name}`, 'utf8').replace('https://live.example.org', url);
-  const { outputFiles } = await build({
-    stdin: { contents, resolveDir: process.cwd() },
-    bundle: true,
-    write: false,
-    format: 'esm',
-    target: 'es2022',
-    logLevel: 'error',
-  });
-  return outputFiles[0]?.text ?? '';
 }
 
 test.run();

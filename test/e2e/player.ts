@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createProxy, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Chromium } from '../support/chromium.ts';
@@ -103,6 +106,37 @@ test('a stream that is not live yet is waited for', async () => {
       await tab.page.close();
     } finally {
       sender.kill('SIGKILL');
+    }
+  });
+});
+
+test('a source that pauses is waited for; one that has ended may come back', async () => {
+  const config = join(mkdtempSync(join(tmpdir(), 'fetch-whep-test-')), 'config.json');
+  writeFileSync(config, JSON.stringify({ streams: { cam1: 'rtp:0' }, silenceSeconds: 1, graceSeconds: 6 }));
+  await withServer(['--config', config], async (server) => {
+    const ports = server.announcement.streams.cam1 ?? {};
+    let sender = sendRtp(ports);
+    try {
+      const tab = await browser.watch(`${server.url}/play/cam1`);
+      const says = (pattern: RegExp) =>
+        eventually(String(pattern), async () => pattern.test((await tab.status()) ?? ''), 20_000);
+      await says(/^$/);
+      sender.kill('SIGKILL');
+      await says(/^The stream pauses/);
+      sender = sendRtp(ports);
+      await says(/^$/);
+      assert.is(tab.sessions.length, 1);
+
+      sender.kill('SIGKILL');
+      await says(/^The stream has ended/);
+      sender = sendRtp(ports);
+      await says(/^$/);
+      await tab.frames(30);
+      assert.is(tab.sessions.length, 2);
+      await tab.page.close();
+    } finally {
+      sender.kill('SIGKILL');
+      rmSync(dirname(config), { recursive: true });
     }
   });
 });

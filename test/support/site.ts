@@ -42,7 +42,9 @@ export async function bundled(source: string): Promise<string> {
     bundle: true,
     format: 'esm',
     platform: 'browser',
+    target: 'es2022',
     write: false,
+    logLevel: 'error',
   });
   return outputFiles[0]?.text ?? '';
 }

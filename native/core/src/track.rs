@@ -23,6 +23,10 @@ pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// A viewer that asks for a keyframe more often gets one of the cache no more often than this.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 
+/// A source that is silent for longer pauses. Browsers then ask for keyframes every few seconds, and would show what they
+/// have shown before.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// What the answer promised for one track.
 #[derive(Clone, Copy, Debug)]
 pub struct TrackConfig {
@@ -262,7 +266,7 @@ impl Track {
     /// The viewer cannot go on without a keyframe (PLI, FIR). True when the cache could help.
     pub fn refresh(&mut self, now: Time, cache: &impl Cache) -> bool {
         let recently = self.refreshed.is_some_and(|last| now.since(last) < REFRESH_INTERVAL);
-        if recently || matches!(self.state, State::Behind(_)) {
+        if recently || matches!(self.state, State::Behind(_)) || self.paused(now, cache) {
             return true;
         }
         self.refreshed = Some(now);
@@ -285,6 +289,13 @@ impl Track {
         };
         report.write(out);
         true
+    }
+
+    /// The viewer has been sent all there is, and nothing has come since.
+    fn paused(&self, now: Time, cache: &impl Cache) -> bool {
+        let State::Live(next) = self.state else { return false };
+        let newest = next.checked_sub(1).and_then(|number| cache.frame(number));
+        newest.is_some_and(|frame| now.since(frame.received) > PAUSE)
     }
 
     fn rewind(&mut self, now: Time, cache: &impl Cache) -> bool {

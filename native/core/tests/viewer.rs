@@ -243,6 +243,29 @@ fn a_keyframe_request_is_answered_from_the_cache_but_not_too_often() {
 }
 
 #[test]
+fn while_the_source_pauses_a_keyframe_request_repeats_nothing() {
+    let mut session = Session::new(4, 300, CLEAN);
+    session.run(Duration::from_millis(1_000), false);
+    session.join();
+    session.run(Duration::from_millis(1_000), true);
+    session.next_frame = session.now() + Duration::from_millis(2_200);
+    session.run(Duration::from_millis(1_500), true);
+    let (decoded, sent) = (session.receiver.decoded.len(), session.sent_bytes);
+    let now = session.now();
+    assert!(session.track.refresh(now, &session.history), "no use in asking the source either");
+    session.run(Duration::from_millis(600), true);
+    assert_eq!((session.receiver.decoded.len(), session.sent_bytes), (decoded, sent));
+
+    session.run(Duration::from_millis(400), true);
+    assert!(session.receiver.decoded.len() > decoded, "live again");
+    let now = session.now();
+    assert!(session.track.refresh(now, &session.history));
+    session.run(Duration::from_millis(100), true);
+    let again = session.receiver.decoded[decoded..].iter().filter(|(number, _)| *number == 0).count();
+    assert_eq!(again, 1, "answered again");
+}
+
+#[test]
 fn a_large_keyframe_leaves_in_several_bursts() {
     let mut session = Session::new(5, 30, CLEAN);
     session.encoder.size = 100_000;
