@@ -8,7 +8,7 @@ const log = getLogger(['fetch-whep', 'ffmpeg']);
 /** The longest pause before a restart. Milliseconds. */
 const longestPause = 10_000;
 /** A process that lived this long was well: the next pause is the first again. Milliseconds. */
-const healthy = 10_000;
+const healthy = 5_000;
 
 export interface SupervisorTerms {
   stream: string;
