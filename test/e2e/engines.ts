@@ -80,9 +80,11 @@ for (const runtime of RUNTIMES) {
     }
   });
 
-  test(`${runtime}: the portable engine says that it takes no publishers`, async () => {
-    const args = ['--port', '0', '--engine', 'portable', '--stream', 'cam1=whip'];
-    assert.match(await refusal(serveCommand(runtime, args)), /WHIP publishers.*native engine/);
+  test(`${runtime}: the portable engine says that it takes no publishers and pulls from nobody`, async () => {
+    const args = ['--port', '0', '--engine', 'portable', '--stream'];
+    assert.match(await refusal(serveCommand(runtime, [...args, 'cam1=whip'])), /WHIP publishers.*native engine/);
+    const pull = await refusal(serveCommand(runtime, [...args, 'cam1=whep:http://127.0.0.1:9/whep/x']));
+    assert.match(pull, /pulls from no other server.*native engine/);
   });
 
   test(`${runtime}: the portable engine says what it does not do`, async () => {

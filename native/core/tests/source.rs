@@ -445,6 +445,29 @@ fn a_publisher_is_asked_for_a_keyframe_at_the_start_after_a_loss_and_when_a_view
 }
 
 #[test]
+fn a_new_publisher_may_have_the_ssrc_of_the_last() {
+    let (mut encoder, mut bench) = (Encoder::new(20), Bench::published());
+    let before = run(&mut encoder, &mut bench, 30, |datagrams| datagrams);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+    bench.source.depart(&mut bench.output);
+    assert_eq!(bench.notices(), [Notice::Inactive(Kind::Video, Ending::Bye)]);
+    // A straggler is no sign of life.
+    let straggler = encoder.next_unit();
+    encoder.packetize(&straggler).iter().for_each(|datagram| bench.video(datagram));
+    assert_eq!(bench.notices(), []);
+    let numbered = (before.decoded.len() + bench.frames().len()) as u64;
+    bench.source.arrive();
+    for _ in 0..60 {
+        let unit = encoder.next_unit();
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        bench.pass(FRAME);
+    }
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+    let frames = bench.frames();
+    assert!(frames[0].keyframe && frames[0].number == numbered);
+}
+
+#[test]
 fn ffmpeg_is_told_nothing() {
     let (mut encoder, mut bench) = (Encoder::new(19), Bench::new());
     let decoder = run(&mut encoder, &mut bench, 60, |mut datagrams| {
