@@ -66,7 +66,7 @@ export function configure(args: readonly string[], command = 'serve', more: read
     server,
     settings: checked(nameOf, () => parseOptions(server)),
     file: path,
-    has: (name) => name in given,
+    has: (name) => Object.hasOwn(given, name),
     nameOf,
   };
 }
@@ -97,9 +97,10 @@ function naming(path: string | undefined, file: Record<string, unknown>, flags: 
     const flag = FLAGS.find((each) => keyOf(each) === key);
     // Streams come from both places: each is called by where it was written.
     const stream = key === 'streams' ? below[0] : undefined;
-    if (flag !== undefined && stream !== undefined && stream in streamsIn(flags)) return `--${flag.name} ${stream}`;
-    if (flag !== undefined && stream === undefined && key in flags) return `--${flag.name}`;
-    if (key === 'token' && !(key in file)) return 'FETCH_WHEP_TOKEN';
+    if (flag !== undefined && stream !== undefined && Object.hasOwn(streamsIn(flags), stream))
+      return `--${flag.name} ${stream}`;
+    if (flag !== undefined && stream === undefined && Object.hasOwn(flags, key)) return `--${flag.name}`;
+    if (key === 'token' && !Object.hasOwn(file, key)) return 'FETCH_WHEP_TOKEN';
     return path === undefined ? option : `${path}: ${option}`;
   };
 }

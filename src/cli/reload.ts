@@ -40,8 +40,8 @@ export class Reloader {
   async #become(next: Configuration): Promise<void> {
     const change = this.#compare(next);
     // First what goes, since what comes may need its ports.
-    for (const id of [...change.removed, ...change.changed]) await this.#streams.remove(id);
-    for (const id of [...change.changed, ...change.added]) await this.#add(id, next);
+    await Promise.all([...change.removed, ...change.changed].map((id) => this.#streams.remove(id)));
+    await Promise.all([...change.changed, ...change.added].map((id) => this.#add(id, next)));
     const asleep = restartOptions(this.#current, next);
     this.#current = { ...this.#current, settings: { ...this.#current.settings, streams: next.settings.streams } };
     log.info('config reloaded: {added} added, {changed} changed, {removed} removed, {kept} kept', inWords(change));
@@ -52,12 +52,12 @@ export class Reloader {
     const [before, after] = [this.#current.settings.streams, next.settings.streams];
     const ids = Object.keys(after);
     // What somebody removed by the admin API is there no more, whatever the file said.
-    const there = (id: string) => id in before && this.#streams.get(id) !== undefined;
+    const there = (id: string) => Object.hasOwn(before, id) && this.#streams.get(id) !== undefined;
     const same = (id: string) => isDeepStrictEqual(before[id], after[id]);
     return {
       added: ids.filter((id) => !there(id)),
       changed: ids.filter((id) => there(id) && !same(id)),
-      removed: Object.keys(before).filter((id) => !(id in after)),
+      removed: Object.keys(before).filter((id) => !Object.hasOwn(after, id)),
       kept: ids.filter((id) => there(id) && same(id)),
     };
   }
