@@ -3,23 +3,8 @@
 
 mod support;
 
-use std::fs;
-
 use core_media::frame::Kind;
 use support::*;
-
-/// Descriptors and threads of this process.
-fn footprint() -> (usize, usize) {
-    let count = |path: &str| fs::read_dir(path).expect("Linux has it").count();
-    (count("/proc/self/fd"), count("/proc/self/task"))
-}
-
-/// Resident memory, KiB.
-fn memory() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
-    line.split_ascii_whitespace().nth(1).expect("a number").parse().expect("a number")
-}
 
 #[test]
 fn three_hundred_joins_and_leaves_leave_nothing_behind() {

@@ -35,6 +35,19 @@ pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// Descriptors and threads of this process.
+pub fn footprint() -> (usize, usize) {
+    let count = |path: &str| std::fs::read_dir(path).expect("Linux has it").count();
+    (count("/proc/self/fd"), count("/proc/self/task"))
+}
+
+/// Resident memory, KiB.
+pub fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
+    line.split_ascii_whitespace().nth(1).expect("a number").parse().expect("a number")
+}
+
 /// A stream whose frames the test pushes, and all of them, in the form in which they are to arrive.
 pub struct Programme<'a> {
     engine: &'a Engine,
@@ -301,6 +314,14 @@ fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> R
     engine.add_viewer(&SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE })
 }
 
+/// A pull's port is on every interface; an origin that is bound to loopback reaches it there.
+fn with_loopback(offer: &str) -> String {
+    let candidate = offer.lines().find(|line| line.starts_with("a=candidate:"));
+    let port = candidate.and_then(|line| line.split_ascii_whitespace().nth(5));
+    let also = port.map(|port| format!("a=candidate:99 1 UDP 1 127.0.0.1 {port} typ host\r\na=candidate:"));
+    also.map_or(offer.into(), |also| offer.replacen("a=candidate:", &also, 1))
+}
+
 fn next_number() -> u32 {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     NUMBER.fetch_add(1, Relaxed)
@@ -332,7 +353,7 @@ impl<'a> Edge<'a> {
         let (id, media) = (format!("pull-{number}"), LINES.map(wanted).to_vec());
         let config = PullConfig { id: id.clone(), stream: self.stream.into(), media, timeout: DEADLINE };
         let offer = self.engine.offer_pull(&config).expect("an offer");
-        (id, offer)
+        (id, with_loopback(&offer))
     }
 
     /// Pulls a stream of the origin; again and again, for the reason that `Viewer::join` gives.
