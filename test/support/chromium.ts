@@ -15,7 +15,12 @@ export interface ReceivedMedia {
   framesDecoded: number;
   framesPerSecond: number;
   freezeCount: number;
+  /** Seconds of them, all together. */
+  freezeSeconds: number;
   packetsLost: number;
+  /** Packets that came by RTX (RFC 4588), and PLI sent: video. */
+  retransmitted: number;
+  keyframeRequests: number;
   bytesReceived: number;
   audioEnergy: number;
   audioChannels: number;
@@ -32,17 +37,21 @@ export class Chromium {
     this.#browser = browser;
   }
 
-  static async launch(): Promise<Chromium> {
+  static async launch(executablePath = '/usr/bin/chromium'): Promise<Chromium> {
     const server = await chromium.launchServer({
-      executablePath: '/usr/bin/chromium',
+      executablePath,
       args: FLAGS,
       chromiumSandbox: false,
     });
     return new Chromium(server, await chromium.connect(server.wsEndpoint()));
   }
 
-  /** A tab that plays a page of ours. */
-  async watch(url: string, options: BrowserContextOptions = {}): Promise<Tab> {
+  /** A tab that plays a page of ours; `prepare` gets it before it loads. */
+  async watch(
+    url: string,
+    options: BrowserContextOptions = {},
+    prepare: (page: Page) => Promise<void> = async () => {},
+  ): Promise<Tab> {
     const page = await this.#browser.newPage({
       viewport: { width: 640, height: 480 },
       ignoreHTTPSErrors: true,
@@ -60,6 +69,7 @@ export class Chromium {
         }
       };
     });
+    await prepare(page);
     await page.goto(url);
     return tab;
   }
@@ -106,7 +116,10 @@ export class Tab {
         framesDecoded: video?.framesDecoded ?? 0,
         framesPerSecond: video?.framesPerSecond ?? 0,
         freezeCount: video?.freezeCount ?? 0,
+        freezeSeconds: video?.totalFreezesDuration ?? 0,
         packetsLost: (video?.packetsLost ?? 0) + (audio?.packetsLost ?? 0),
+        retransmitted: video?.retransmittedPacketsReceived ?? 0,
+        keyframeRequests: video?.pliCount ?? 0,
         bytesReceived: (video?.bytesReceived ?? 0) + (audio?.bytesReceived ?? 0),
         audioEnergy: audio?.totalAudioEnergy ?? 0,
         audioChannels: /stereo=1/.test(codec?.sdpFmtpLine ?? '') ? 2 : (codec?.channels ?? 0),

@@ -1,0 +1,105 @@
+import type { Page, Route } from 'playwright-core';
+import { Chromium, type Tab } from './chromium.ts';
+import { Namespace } from './namespace.ts';
+import { Relay } from './relay.ts';
+
+/** A round trip of 40 ms, for what nobody could speed up by being near. Milliseconds, one way. */
+const DELAY = 20;
+
+/** What a viewer got in a time. */
+export interface Watched {
+  /** Frames that were decoded, of those that were sent. */
+  decodedShare: number;
+  /** Seconds. */
+  longestFreeze: number;
+  retransmitted: number;
+  keyframeRequests: number;
+}
+
+/** A browser behind a line with losses and a round trip of 40 ms. */
+export class LossyBrowser {
+  readonly #browser: Chromium;
+  readonly #relay: Relay;
+  readonly #namespace: Namespace | undefined;
+  /** Where a server has to listen for it. */
+  readonly address: string;
+
+  private constructor(browser: Chromium, relay: Relay, namespace: Namespace | undefined, address: string) {
+    this.#browser = browser;
+    this.#relay = relay;
+    this.#namespace = namespace;
+    this.address = address;
+  }
+
+  /** The kernel loses the datagrams, in a network namespace; `relayed`, or where there can be none, the relay does. */
+  static async launch(lossPercent: number, { relayed = false, seed = 1 } = {}): Promise<LossyBrowser> {
+    const namespace = relayed ? undefined : Namespace.open(lossPercent);
+    const address = namespace?.address ?? '127.0.0.1';
+    const relay = await Relay.open({ address, delay: DELAY, lossPercent: namespace ? 0 : lossPercent, seed });
+    const browser = await Chromium.launch(namespace?.program('/usr/bin/chromium'));
+    return new LossyBrowser(browser, relay, namespace, address);
+  }
+
+  get lossBy(): 'kernel' | 'relay' {
+    return this.#namespace === undefined ? 'relay' : 'kernel';
+  }
+
+  /** A tab whose media takes the line. One at a time. */
+  watch(url: string): Promise<Tab> {
+    return this.#browser.watch(url, {}, (page) => this.#detour(page));
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close();
+    await this.#relay.close();
+    this.#namespace?.close();
+  }
+
+  /** Neither end learns of the other's own addresses. */
+  async #detour(page: Page): Promise<void> {
+    await page.route('**/whep/**', async (route: Route) => {
+      const request = route.request();
+      if (request.method() === 'PATCH') return route.fulfill({ status: 204 });
+      if (request.method() !== 'POST') return route.continue();
+      const offer = (request.postData() ?? '').replace(/^a=candidate:.*\r\n/gm, '');
+      const response = await route.fetch({ postData: offer });
+      const answer = await response.text();
+      const candidates = [...answer.matchAll(/^a=candidate:\S+ 1 udp \d+ ([\d.]+) (\d+) typ host.*$/gim)];
+      const own = candidates.find(([, address]) => address === this.address);
+      if (own === undefined) return route.fulfill({ response, body: answer });
+      this.#relay.lead(this.address, Number(own[2]));
+      const only = `a=candidate:1 1 UDP 2130706431 ${this.address} ${this.#relay.port} typ host`;
+      const others = /^a=candidate:.*\r\n/gm;
+      const body = answer.replace(own[0].trimEnd(), 'a=kept').replace(others, '').replace('a=kept', only);
+      return route.fulfill({ response, body });
+    });
+  }
+}
+
+/** Watches a tab that shows numbered pictures, for some seconds. */
+export async function watchFor(tab: Tab, seconds: number): Promise<Watched> {
+  const start = { number: await numberOf(tab), media: await tab.media() };
+  const end = performance.now() + seconds * 1000;
+  let [last, longestFreeze] = [start.media, 0];
+  while (performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const now = await tab.media();
+    const freezes = now.freezeCount - last.freezeCount;
+    if (freezes > 0) longestFreeze = Math.max(longestFreeze, (now.freezeSeconds - last.freezeSeconds) / freezes);
+    last = now;
+  }
+  const sent = ((await numberOf(tab)) - start.number + 65_536) % 65_536;
+  const since = (field: 'framesDecoded' | 'retransmitted' | 'keyframeRequests') => last[field] - start.media[field];
+  return {
+    decodedShare: since('framesDecoded') / sent,
+    longestFreeze,
+    retransmitted: since('retransmitted'),
+    keyframeRequests: since('keyframeRequests'),
+  };
+}
+
+async function numberOf(tab: Tab): Promise<number> {
+  const number = await tab.frameNumber();
+  if (number === undefined) throw new Error('the picture has no number');
+  return number;
+}
