@@ -13,7 +13,12 @@ const seconds = 15;
 async function plays(lossPercent: number, relayed: boolean, leastShare: number): Promise<void> {
   const browser = await LossyBrowser.launch(lossPercent, { relayed });
   const server = await startServer('node', ['--host', browser.address, '--stream', 'cam1=rtp:0,0']);
-  const ffmpeg = sendRtp(server.announcement.streams.cam1 ?? {}, numberedBars(), ['-g', '60', '-b:v', '2M']);
+  const ffmpeg = sendRtp(server.announcement.streams.cam1 ?? {}, numberedBars({ pattern: 'testsrc2' }), [
+    '-g',
+    '60',
+    '-b:v',
+    '2M',
+  ]);
   try {
     await server.live();
     const tab = await browser.watch(`${server.url}/play/cam1`);

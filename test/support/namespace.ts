@@ -27,8 +27,9 @@ export class Namespace {
     const [ours, theirs] = [1, 2].map((host) => `${net}.${((process.pid & 63) << 2) + host}`);
     const [outer, inner] = [`wo${process.pid}`, `wi${process.pid}`];
     const drop = `meta l4proto udp numgen random mod 100 < ${lossPercent} drop`;
-    const chain = (hook: string) => `chain ${hook} { type filter hook ${hook} priority 0; oifname ${inner} ${drop}; }`;
-    const rules = `table inet line { ${chain('output')} ${chain('input').replace('oifname', 'iifname')} }`;
+    const chain = (hook: string, on: string) =>
+      `chain ${hook} { type filter hook ${hook} priority 0; ${on} ${inner} ${drop}; };`;
+    const rules = `table inet line { ${chain('input', 'iifname')} ${chain('output', 'oifname')} }`;
     const inside = ['netns', 'exec', name];
     const made =
       ip('netns', 'add', name) &&

@@ -2,14 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
  * A filter graph that draws colour bars, and below them its own frame number: 16 blocks, white for 1, most significant
- * first, and under those the same inverted. The built-in clip has the same two rows.
+ * first, and under those the same inverted. The built-in clip has the same two rows. `testsrc2` as the `pattern` moves,
+ * and takes whatever bit rate the encoder is given.
  */
-export function numberedBars({ width = 640, height = 360, rate = 30 } = {}): string {
+export function numberedBars({ width = 640, height = 360, rate = 30, pattern = 'smptebars' } = {}): string {
   const strip = Math.round(height / 9);
   const block = width / 16;
   const bit = `mod(floor(N/pow(2,15-floor(X/${block}))),2)`;
   const number = `color=size=${width}x${strip}:rate=${rate},format=yuv420p,geq=lum='16+219*abs(lt(Y,${strip / 2})-(1-${bit}))':cb=128:cr=128`;
-  return `smptebars=size=${width}x${height - strip}:rate=${rate},format=yuv420p[top];${number}[bottom];[top][bottom]vstack`;
+  return `${pattern}=size=${width}x${height - strip}:rate=${rate},format=yuv420p[top];${number}[bottom];[top][bottom]vstack`;
 }
 
 /** The bars of `smptebars` from left to right, as roughly what a decoder makes of them. */
