@@ -3,7 +3,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configure } from '../../src/cli/configuration.ts';
 import { printed } from '../../src/cli/print.ts';
+import { checkAnswer } from '../support/answer-rules.ts';
 import { SDP, WATCH } from '../support/contract/client.ts';
+import { STREAM } from '../support/exchange.ts';
 import { freePort, freeUdpPorts } from '../support/ports.ts';
 import { currentRuntime } from '../support/runtimes.ts';
 import { type RunningServer, serveCommand, startServer } from '../support/server.ts';
@@ -30,7 +32,9 @@ function watch(url: string, headers: Record<string, string> = {}): Promise<Respo
 /** Address and port of each candidate. */
 async function candidates(response: Response): Promise<string[]> {
   assert.is(response.status, 201);
-  const lines = (await response.text()).matchAll(/^a=candidate:\S+ \d+ \S+ \d+ (\S+) (\d+) /gm);
+  const answer = await response.text();
+  assert.equal(checkAnswer(WATCH, answer, STREAM), []);
+  const lines = answer.matchAll(/^a=candidate:\S+ \d+ \S+ \d+ (\S+) (\d+) /gm);
   return [...lines].map(([, address, port]) => `${address} ${port}`);
 }
 

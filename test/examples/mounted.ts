@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { transformSync } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { checkAnswer } from '../support/answer-rules.ts';
 import { Child } from '../support/child.ts';
 import { eventually } from '../support/eventually.ts';
+import { STREAM } from '../support/exchange.ts';
 import { offerOf } from '../support/offers.ts';
 import { currentRuntime, RUNTIMES, type Runtime } from '../support/runtimes.ts';
 
@@ -43,7 +45,7 @@ async function watch(origin: string, prefix: string, send: (request: Request) =>
     await response.text();
   });
   assert.is(created.status, 201);
-  assert.match(await created.text(), /^v=0\r\n/);
+  assert.equal(checkAnswer(offerOf('chromium-watch'), await created.text(), STREAM), []);
   const location = created.headers.get('location') ?? '';
   assert.ok(location.startsWith(`${prefix}/whep/demo/`), location);
   assert.is((await send(new Request(`${origin}${location}`))).status, 204);

@@ -1,5 +1,7 @@
 import { type Browser, type BrowserContextOptions, type BrowserServer, chromium, type Page } from 'playwright-core';
+import * as assert from 'uvu/assert';
 import { eventually } from './eventually.ts';
+import { Exchanges } from './exchanges.ts';
 
 const FLAGS = [
   '--disable-gpu',
@@ -94,8 +96,11 @@ export class Tab {
   /** The addresses of the sessions that the page opened. */
   readonly sessions: string[] = [];
 
+  readonly #exchanges: Exchanges;
+
   constructor(page: Page) {
     this.page = page;
+    this.#exchanges = new Exchanges(page);
     page.on('console', (message) => this.console.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => this.console.push(`uncaught: ${error.message}`));
     page.on('response', (response) => {
@@ -133,9 +138,9 @@ export class Tab {
     return this.page.evaluate(() => connections.at(-1)?.remoteDescription?.sdp ?? '');
   }
 
-  /** Waits until the newest connection has decoded that many frames. */
-  frames(count: number, limit = 20_000): Promise<ReceivedMedia> {
-    return eventually(
+  /** Waits until the newest connection has decoded that many frames, by an answer that keeps the rules. */
+  async frames(count: number, limit = 20_000): Promise<ReceivedMedia> {
+    const received = await eventually(
       `${count} frames`,
       async () => {
         const media = await this.media();
@@ -143,6 +148,8 @@ export class Tab {
       },
       limit,
     );
+    assert.equal(await this.#exchanges.broken(), []);
+    return received;
   }
 
   /**

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
 import { Failure } from '../../../src/errors.ts';
+import { edit } from '../exchange.ts';
 import { LIVE } from '../fake-engine.ts';
-import { edited, SDP, WATCH } from './client.ts';
+import { SDP, WATCH } from './client.ts';
 import type { Row } from './row.ts';
 
 const DRAFT = { conformance: 'draft' } as const;
@@ -15,13 +16,13 @@ export const answer: Row[] = [
     name: '10: an offer that breaks a rule is 400 and says which',
     run: async (client) => {
       const broken: [string, RegExp][] = [
-        [edited(WATCH, 'a=fingerprint'), /fingerprint/],
-        [edited(WATCH, 'a=ice-ufrag', 'a=ice-ufrag:abc'), /ufrag/],
-        [edited(WATCH, 'a=ice-pwd', 'a=ice-pwd:short'), /pwd/],
-        [edited(WATCH, 'a=recvonly', 'a=sendonly'), /sendonly/],
-        [edited(WATCH, 'a=recvonly', 'a=inactive'), /inactive/],
-        [edited(WATCH, 'a=rtcp-mux'), /rtcp-mux/],
-        [edited(WATCH, 'a=setup'), /setup/],
+        [edit(WATCH, 'a=fingerprint'), /fingerprint/],
+        [edit(WATCH, 'a=ice-ufrag', 'a=ice-ufrag:abc'), /ufrag/],
+        [edit(WATCH, 'a=ice-pwd', 'a=ice-pwd:short'), /pwd/],
+        [edit(WATCH, 'a=recvonly', 'a=sendonly'), /sendonly/],
+        [edit(WATCH, 'a=recvonly', 'a=inactive'), /inactive/],
+        [edit(WATCH, 'a=rtcp-mux'), /rtcp-mux/],
+        [edit(WATCH, 'a=setup'), /setup/],
         [WATCH.slice(0, WATCH.indexOf('m=')), /m-line/],
         [WATCH.replace('t=0 0', 't=zero'), /t=zero/],
       ];

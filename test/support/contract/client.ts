@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
-import type { StreamFacts } from '../../../src/engine/port.ts';
 import { stats } from '../../../src/http/schemas.ts';
 import { checkAnswer } from '../answer-rules.ts';
+import { factsOf } from '../facts.ts';
 import type { FakeEngine } from '../fake-engine.ts';
 import { offerOf } from '../offers.ts';
 import { type Description, isDescribed, readDescription } from './described.ts';
@@ -132,30 +132,9 @@ export class Client {
     const broken = checkAnswer(
       String(init?.body),
       text,
-      await this.#facts(id),
+      factsOf((await this.stats()).streams[id] ?? {}),
       protocol === 'whip' ? 'publish' : 'watch',
     );
     assert.equal(broken, [], `POST ${path}: the answer breaks rules`);
   }
-
-  async #facts(stream: string): Promise<StreamFacts> {
-    const { video, audio } = (await this.stats()).streams[stream] ?? {};
-    return {
-      ...(video && {
-        video: {
-          active: video.active,
-          bFrames: video.b_frames,
-          ...(video.profile_level_id && { profileLevelId: video.profile_level_id }),
-        },
-      }),
-      ...(audio && { audio: { active: audio.active, ...(audio.channels && { channels: audio.channels }) } }),
-    };
-  }
-}
-
-/** A line by its beginning, exchanged for others or left out. */
-export function edited(sdp: string, start: string, ...lines: string[]): string {
-  const all = sdp.split('\r\n');
-  if (!all.some((line) => line.startsWith(start))) throw new Error(`no line begins with ${start}`);
-  return all.flatMap((line) => (line.startsWith(start) ? lines : [line])).join('\r\n');
 }

@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
+import { edit } from '../exchange.ts';
 import { NEITHER } from './answer.ts';
-import { edited, type Reply, SDP, WATCH } from './client.ts';
+import { type Reply, SDP, WATCH } from './client.ts';
 import type { Row } from './row.ts';
 
 const CAPPED = { maxViewers: 2, maxViewersPerStream: 1 };
@@ -135,7 +136,7 @@ export const watch: Row[] = [
       assert.is(await status('/whep/live', { ...bearer, body: 'x'.repeat(200_000) }), 415, 'the type before the size');
       const offer = (body: string) => status('/whep/live', { headers: { ...SDP, ...headers }, body });
       assert.is(await offer('x'.repeat(200_000)), 413, 'the size before the form');
-      assert.is(await offer(edited(NEITHER, 'a=rtcp-mux')), 400, 'the rules before the codecs');
+      assert.is(await offer(edit(NEITHER, 'a=rtcp-mux')), 400, 'the rules before the codecs');
     },
   },
 ];

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
-import { type Client, edited, FRAGMENT, PUBLISH, type Reply, SDP, WATCH } from './client.ts';
+import { edit } from '../exchange.ts';
+import { type Client, FRAGMENT, PUBLISH, type Reply, SDP, WATCH } from './client.ts';
 import type { Row } from './row.ts';
 
 /** `/whip/:id`. */
@@ -38,7 +39,7 @@ export const whip: Row[] = [
       const typed = await client.send('POST', '/whip/pub', { headers: { 'Content-Type': 'text/plain' }, body: 'x' });
       assert.equal([typed.status, typed.headers.get('accept-post')], [415, 'application/sdp']);
       assert.is((await post(client, '/whip/pub', '')).text, 'webrtc: invalid SDP');
-      assert.is((await post(client, '/whip/pub', edited(PUBLISH, 'a=fingerprint'))).status, 400);
+      assert.is((await post(client, '/whip/pub', edit(PUBLISH, 'a=fingerprint'))).status, 400);
       assert.is((await post(client, '/whip/pub', WATCH)).status, 400, 'recvonly');
     },
   },
@@ -47,7 +48,7 @@ export const whip: Row[] = [
     needs: 'publish',
     run: async (client) => {
       const video = PUBLISH.slice(PUBLISH.indexOf('m=video'));
-      const second = edited(PUBLISH, 'a=group', 'a=group:BUNDLE 0 1 2') + edited(video, 'a=mid', 'a=mid:2');
+      const second = edit(PUBLISH, 'a=group', 'a=group:BUNDLE 0 1 2') + edit(video, 'a=mid', 'a=mid:2');
       const [, stream = ''] = /a=msid:(\S+) /.exec(PUBLISH) ?? [];
       const streams = PUBLISH.replace(`a=msid:${stream} `, 'a=msid:other ');
       const offers = { codec: PUBLISH.replaceAll('H264/90000', 'VP7/90000'), second, streams };
