@@ -62,6 +62,16 @@ export const METRICS = [
       Object.entries(drops).map(([reason, packets]) => [{ stream: id, reason }, packets] as const),
     ),
   ),
+  counter('whep_send_datagrams_total', [], 'Datagrams given to the system by this process.', (hub) =>
+    ofSends(hub, 'datagrams'),
+  ),
+  counter('whep_send_direct_datagrams_total', [], 'Of them, those that went past libdatachannel.', (hub) =>
+    ofSends(hub, 'direct'),
+  ),
+  counter('whep_send_calls_total', [], 'System calls that sent them or tried to.', (hub) => ofSends(hub, 'calls')),
+  counter('whep_send_dropped_datagrams_total', [], 'Datagrams that the system did not take.', (hub) =>
+    ofSends(hub, 'dropped'),
+  ),
   counter('whep_nacks_total', ['stream'], 'Packets that viewers asked for again.', (hub) =>
     perStream(hub, ({ media }) => media?.nacks),
   ),
@@ -208,6 +218,10 @@ function perFfmpeg({ streams }: Snapshot, value: (ffmpeg: FfmpegReport) => numbe
 
 function perPull({ streams }: Snapshot, value: (pull: PullReport) => number): Samples<number> {
   return streams.flatMap(({ id, report: { pull } }) => (pull ? [[{ stream: id }, value(pull)] as const] : []));
+}
+
+function ofSends({ engine: { sends } }: Snapshot, field: keyof NonNullable<EngineSnapshot['sends']>): Samples<number> {
+  return sends === undefined ? [] : [[{}, sends[field]]];
 }
 
 function perLeg({ streams }: Snapshot, field: 'packetsIn' | 'bytesIn' | 'packetsOut' | 'bytesOut'): Samples<number> {

@@ -45,6 +45,11 @@ export interface ServerOptions {
   announce?: readonly string[] | undefined;
   /** Egress threads; the engine chooses when absent. */
   shards?: number | undefined;
+  /**
+   * Encrypt packets where they leave from rather than on libdatachannel's own way: less CPU for each. Native engine, Linux
+   * only. False by default, until it has proved itself.
+   */
+  directSend?: boolean | undefined;
   /** Viewers in all, 1000 by default. */
   maxViewers?: number | undefined;
   /** Viewers of one stream, 8 by default; `Infinity` or `'none'` lifts the cap. */
@@ -168,6 +173,7 @@ const schema = z
       .readonly()
       .prefault([]),
     shards: count.max(256, 'give at most 256 shards').optional(),
+    directSend: z.boolean('give true or false').default(false),
     maxViewers: z.union([count, endless], `${COUNT}, or Infinity`).default(1000),
     maxViewersPerStream: z.union([count, endless, none], `${COUNT}, or none`).default(8),
     conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),

@@ -1,12 +1,19 @@
 //! Routes some C functions, as libdatachannel calls them, through this crate, on Linux.
 
-/// Replaced by src/gather.rs (the first two), src/goodbye.rs, src/rtcp.rs and src/tap.rs.
-const WRAPPED: [&str; 5] = ["sendto", "setsockopt", "SSL_free", "srtp_unprotect_rtcp", "recvfrom"];
+/// With the file in src/ that replaces them.
+const WRAPPED: [(&str, &[&str]); 5] = [
+    ("gather.rs", &["sendto", "setsockopt"]),
+    ("direct.rs", &["srtp_protect", "srtp_protect_rtcp", "srtp_dealloc"]),
+    ("goodbye.rs", &["SSL_free"]),
+    ("rtcp.rs", &["srtp_unprotect_rtcp"]),
+    ("tap.rs", &["recvfrom"]),
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let linux = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
-    let arguments: Vec<String> = WRAPPED.iter().filter(|_| linux).map(|name| format!("-Wl,--wrap={name}")).collect();
+    let names = WRAPPED.iter().filter(|_| linux).flat_map(|(_, names)| *names);
+    let arguments: Vec<String> = names.map(|name| format!("-Wl,--wrap={name}")).collect();
     for argument in &arguments {
         println!("cargo::rustc-link-arg={argument}"); // this crate's own tests
     }

@@ -12,6 +12,7 @@ export interface EngineTerms {
   mediaPort: number;
   /** Absent: one for each core. */
   shards?: number | undefined;
+  directSend: boolean;
 }
 
 /** The engine that was asked for. Rejects with `engine-unavailable`, in one line that says what to do. */
@@ -39,13 +40,10 @@ async function openInstead(terms: EngineTerms, missing: Failure): Promise<MediaE
 }
 
 // Each is loaded on demand: a program needs but one, and both hold the same library.
-async function openNative({
-  mediaHost,
-  mediaPort,
-  shards = availableParallelism(),
-}: EngineTerms): Promise<MediaEngine> {
+async function openNative(terms: EngineTerms): Promise<MediaEngine> {
+  const { mediaHost, mediaPort, shards = availableParallelism(), directSend } = terms;
   const { createNativeEngine } = await import('./native.ts');
-  return createNativeEngine({ mediaHost, mediaPort, shards });
+  return createNativeEngine({ mediaHost, mediaPort, shards, directSend });
 }
 
 async function openPortable({ mediaHost, mediaPort }: EngineTerms): Promise<MediaEngine> {

@@ -186,6 +186,11 @@ export interface HistogramSnapshot {
 export interface EngineSnapshot {
   /** UDP sockets open for media, legs included. */
   udpPorts: number;
+  /**
+   * Since the process began: datagrams given to the system, those of them that went past libdatachannel, in how many
+   * calls, and what the system did not take.
+   */
+  sends?: { datagrams: number; direct: number; calls: number; dropped: number };
   streams: StreamSnapshot[];
   shards: { viewers: number; queueDepth: number }[];
   /** What this engine does not do, in words; absent when it does everything. */

@@ -27,7 +27,7 @@ async function watched(args: string[], use: (server: RunningServer, load: Load) 
 }
 
 function joining({ url }: RunningServer): Parameters<Load['join']>[0] {
-  return { url: `${url}/whep/demo`, viewers: 1, over: 0, group: 0, trickles: true };
+  return { url: `${url}/whep/demo`, viewers: 1, over: 0, group: 0 };
 }
 
 test('a line for the start of a session and one for its end, with reason, duration, bytes and loss', async () => {

@@ -64,7 +64,7 @@ async function plays(group: number, packets = 60): Promise<void> {
 }
 
 async function joinOne({ url }: RunningServer, stream: string, group: number): Promise<void> {
-  const joining = { url: `${url}/whep/${stream}`, viewers: 1, over: 0, group, trickles: true };
+  const joining = { url: `${url}/whep/${stream}`, viewers: 1, over: 0, group };
   assert.equal((await load.join(joining)).failures, []);
   await plays(group, 1);
 }

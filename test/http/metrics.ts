@@ -48,6 +48,19 @@ const FIELDS: { series: string; value: number; set: (snapshot: EngineSnapshot, v
   },
   ...(
     [
+      ['datagrams', 'datagrams'],
+      ['direct', 'direct_datagrams'],
+      ['calls', 'calls'],
+      ['dropped', 'dropped_datagrams'],
+    ] as const
+  ).map(([field, name]) => ({
+    series: `whep_send_${name}_total`,
+    set: (snapshot: EngineSnapshot, value: number) => {
+      Object.assign(snapshot.sends ?? {}, { [field]: value });
+    },
+  })),
+  ...(
+    [
       ['iceSeconds', 'whep_session_setup_seconds', '{phase="ice"}'],
       ['dtlsSeconds', 'whep_session_setup_seconds', '{phase="dtls"}'],
       ['firstKeyframeSeconds', 'whep_first_keyframe_seconds', ''],
@@ -102,6 +115,7 @@ const NAMES = [
   'whep_packets_dropped_total{stream,reason}',
   ...['nacks', 'retransmissions', 'keyframe_requests'].map((what) => `whep_${what}_total{stream}`),
   ...['rtt_seconds', 'loss_ratio', 'fanout_latency_seconds', 'send_batch_packets'].map((what) => `whep_${what}{}`),
+  ...['datagrams', 'direct_datagrams', 'calls', 'dropped_datagrams'].map((what) => `whep_send_${what}_total{}`),
   'whep_engine_queue_depth{shard}',
 ];
 
@@ -145,9 +159,10 @@ test('the fields of the engine snapshot are the known ones', async () => {
     return inner === undefined ? [name] : Object.keys(inner).map((key) => `${name}.${key}`);
   });
   const shown = ['streams.id', 'streams.video', 'streams.audio', 'shards.queueDepth'];
+  const sends = ['sends.datagrams', 'sends.direct', 'sends.calls', 'sends.dropped'];
   const counters = ['streams.nacks', 'streams.retransmissions', 'streams.keyframeRequests'];
   const histograms = Object.keys(snapshot.histograms).map((name) => `histograms.${name}`);
-  assert.equal(paths.sort(), [...shown, ...counters, ...histograms, ...NOT_EXPORTED].sort());
+  assert.equal(paths.sort(), [...shown, ...sends, ...counters, ...histograms, ...NOT_EXPORTED].sort());
   await server.close();
 });
 

@@ -144,6 +144,7 @@ export class FakeEngine implements MediaEngine {
     this.snapshots++;
     const snapshot: EngineSnapshot = {
       udpPorts: 1,
+      sends: { datagrams: 0, direct: 0, calls: 0, dropped: 0 },
       streams: [...this.streams].map(([id, { facts }]) => streamSnapshot(id, facts)),
       shards: [{ viewers: this.peers.size, queueDepth: 0 }],
       histograms: {

@@ -36,6 +36,8 @@ pub struct EngineOptions {
     pub media_port: u16,
     /// Threads that send.
     pub shards: u32,
+    /// Packets are protected where they leave from.
+    pub direct: bool,
 }
 
 impl EngineOptions {
@@ -43,7 +45,8 @@ impl EngineOptions {
     pub fn parse(&self) -> Result<EngineConfig, EngineError> {
         let parse = |host: &String| host.parse().map_err(|_| invalid("mediaHost"));
         let media_host = self.media_host.as_ref().map(parse).transpose()?;
-        Ok(EngineConfig { media_host, media_port: self.media_port, shards: self.shards as usize })
+        let EngineOptions { media_port, shards, direct, .. } = *self;
+        Ok(EngineConfig { media_host, media_port, shards: shards as usize, direct })
     }
 }
 
@@ -336,12 +339,27 @@ impl From<AudioFacts> for AudioObject {
 pub struct SnapshotObject {
     /// UDP sockets open for media.
     pub udp_ports: u32,
+    /// What was given to the system.
+    pub sends: SendsObject,
     /// Every stream.
     pub streams: Vec<StreamSnapshotObject>,
     /// Every shard.
     pub shards: Vec<ShardObject>,
     /// By name.
     pub histograms: HistogramsObject,
+}
+
+/// What the process has given to the system.
+#[napi(object, object_from_js = false)]
+pub struct SendsObject {
+    /// Datagrams.
+    pub datagrams: f64,
+    /// Of them, those that went past libdatachannel.
+    pub direct: f64,
+    /// System calls that sent them or tried to.
+    pub calls: f64,
+    /// Datagrams that the system did not take.
+    pub dropped: f64,
 }
 
 /// One shard.
@@ -398,6 +416,12 @@ impl From<Snapshot> for SnapshotObject {
             |(viewers, depth): (usize, usize)| ShardObject { viewers: viewers as u32, queue_depth: depth as u32 };
         Self {
             udp_ports: snapshot.udp_ports as u32,
+            sends: SendsObject {
+                datagrams: snapshot.sends.datagrams as f64,
+                direct: snapshot.sends.direct as f64,
+                calls: snapshot.sends.calls as f64,
+                dropped: snapshot.sends.dropped as f64,
+            },
             streams: snapshot.streams.into_iter().map(StreamSnapshotObject::from).collect(),
             shards: snapshot.shards.into_iter().map(shard).collect(),
             histograms: HistogramsObject {

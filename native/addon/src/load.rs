@@ -110,15 +110,13 @@ pub struct JoiningObject {
     pub over: f64,
     /// Names those that are looked at together.
     pub group: u32,
-    /// Their offers hold no candidates.
-    pub trickles: Option<bool>,
 }
 
 impl From<JoiningObject> for Joining {
     fn from(joining: JoiningObject) -> Self {
-        let JoiningObject { url, viewers, over, group, trickles } = joining;
+        let JoiningObject { url, viewers, over, group } = joining;
         let over = Duration::from_secs_f64(over.max(0.0) / 1e3);
-        Self { url, viewers: viewers as usize, over, group, trickles: trickles.unwrap_or(false) }
+        Self { url, viewers: viewers as usize, over, group }
     }
 }
 

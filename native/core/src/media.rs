@@ -184,6 +184,8 @@ impl Output {
         self.facts.sps = unit.sps;
         self.facts.bidirectional |= unit.bidirectional;
         let (timestamp, jumped) = self.timeline.map(unit.timestamp, now);
+        // Two pictures under one time stamp would be one to a receiver (RFC 6184 §5.1).
+        let timestamp = if self.last == Some(timestamp) { timestamp + 1 } else { timestamp };
         let number = self.frame(timestamp, jumped, unit.keyframe, unit.payloads, now, out);
         if unit.keyframe {
             self.facts.keyframe = Some(now);

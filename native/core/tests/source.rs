@@ -2,14 +2,15 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use core_media::counters::{DropReason, LegCounters};
 use core_media::frame::Kind;
 use core_media::rtcp::{Rtcp, SenderReport, parse};
 use core_media::rtp::write_header;
-use core_media::source::{Ending, Notice};
-use core_media::time::Ntp;
+use core_media::source::{Ending, Notice, Output, Source};
+use core_media::time::{Ntp, Time};
 use core_media::warning::Warning;
 use support::{Bench, Decoder, Encoder, FFMPEG, PPS, Random, SPS, nal_units};
 
@@ -188,6 +189,19 @@ fn a_restarted_encoder_continues_the_line() {
         }
     }
     assert_eq!(last.map(|(number, _)| number), Some(59));
+}
+
+#[test]
+fn pictures_under_one_time_stamp_get_two() {
+    let mut source = Source::new(Some(Arc::default()), None, Duration::from_secs(2));
+    let mut out = Output::default();
+    let picture = [&[0, 0, 0, 1], SPS, &[0, 0, 0, 1], PPS, &[0, 0, 0, 1, 0x65, 0x88]].concat();
+    for micros in [0, 3, 6, 33_000] {
+        let capture = Duration::from_micros(1_000_000 + micros);
+        source.push(Kind::Video, &picture, capture, Time::from_millis(1), &mut out);
+    }
+    let stamps: Vec<u64> = out.frames.iter().map(|frame| frame.timestamp - out.frames[0].timestamp).collect();
+    assert_eq!(stamps, [0, 1, 2, 2_970]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use core_media::clip::{Clip, Player};
 use core_media::frame::Kind;
 use core_media::source::Source;
 use core_media::track::{Retransmission, Track, TrackConfig};
-use rtc::{Level, MuxPort, Peer, PeerConfig, Role, TrackId};
+use rtc::{Level, MuxPort, Peer, PeerConfig, Role, TrackId, Way};
 
 mod pull;
 
@@ -43,6 +43,7 @@ pub struct Engine {
     next_port: NextPort,
     keys: AtomicU64,
     random: RandomState,
+    direct: bool,
     closing: AtomicBool,
     streams: Mutex<HashMap<String, Arc<Stream>>>,
     /// `None` while the session is being set up.
@@ -116,6 +117,7 @@ impl Engine {
             next_port,
             keys: AtomicU64::new(0),
             random: RandomState::new(),
+            direct: config.direct,
             closing: AtomicBool::new(false),
             streams: Mutex::default(),
             sessions: Mutex::default(),
@@ -200,6 +202,7 @@ impl Engine {
         let histograms = &self.histograms;
         let shards = self.shards.iter().zip(&self.ports).map(|(shard, ports)| (ports.viewers(), shard.mailbox.depth()));
         Snapshot {
+            sends: rtc::send_counters(),
             udp_ports: self.ingest.sockets() + self.ports.iter().map(Ports::count).sum::<usize>() + self.own_ports(),
             streams: lock(&self.streams).values().map(|stream| StreamSnapshot::of(stream, now)).collect(),
             shards: shards.collect(),
@@ -320,7 +323,8 @@ impl Engine {
         let lines = config.media.iter().enumerate();
         let tracks = lines.map(|(index, line)| self.track(key, stream, &session.peer, index, line)).collect();
         let cname = config.media.first().map(|line| line.cname.clone()).unwrap_or_default();
-        let viewer = ShardViewer { key, stream: stream.clone(), state: session.state.clone(), cname, tracks };
+        let (stream, state, way) = (stream.clone(), session.state.clone(), Way::new(self.direct));
+        let viewer = ShardViewer { key, stream, state, cname, tracks, way };
         mailbox.control(Control::Add(Box::new(viewer)));
         Ok((session, description))
     }

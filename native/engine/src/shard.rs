@@ -12,7 +12,7 @@ use core_media::rtcp::{self, Rtcp};
 use core_media::rtp::HEADER;
 use core_media::time::Time;
 use core_media::track::{Outcome, Outgoing, Track};
-use rtc::{Burst, TrackId};
+use rtc::{Burst, TrackId, Way};
 
 use crate::clock::Clock;
 use crate::event::{EndReason, Event, Events};
@@ -47,6 +47,8 @@ pub struct ShardViewer {
     pub state: Arc<SessionState>,
     pub cname: String,
     pub tracks: Vec<ShardTrack>,
+    /// Of its media; reports always go through the library.
+    pub way: Way,
 }
 
 /// One of its m-lines.
@@ -319,7 +321,8 @@ impl ShardViewer {
         if self.state.ended() {
             return None;
         }
-        let mut tracks = self.tracks.iter_mut();
+        let Self { tracks, way, .. } = self;
+        let mut tracks = tracks.iter_mut();
         let ShardTrack { id, track, .. } = tracks.find(|track| track.open && track.track.kind() == frame.kind)?;
         let now = clock.now();
         let before = *tally;
@@ -329,7 +332,7 @@ impl ShardViewer {
                 Some(_) => scratch.assemble(&packet),
             };
             tally.add(packet.len(), false);
-            burst.send(*id, packet);
+            burst.send_by(way, *id, packet);
         });
         if track.report(now, &self.cname, &mut scratch.report) {
             burst.send(*id, &scratch.report);
@@ -353,7 +356,7 @@ impl ShardViewer {
             track.poll(now, leg, &mut |packet| {
                 let bytes = scratch.assemble(&packet);
                 tally.add(bytes.len(), packet.again);
-                burst.send(*id, bytes);
+                burst.send_by(&mut self.way, *id, bytes);
             });
             if track.report(now, &self.cname, &mut scratch.report) {
                 burst.send(*id, &scratch.report);

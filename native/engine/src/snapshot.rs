@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use core_media::time::Time;
 use core_media::warning::Warning;
+use rtc::SendCounters;
 
 use crate::histogram::{Histogram, HistogramSnapshot};
 use crate::session;
@@ -16,6 +17,8 @@ use crate::stream::{LegState, Stream, StreamFacts};
 pub struct Snapshot {
     /// UDP sockets open for media, legs included.
     pub udp_ports: usize,
+    /// What the process has given to the system, all engines together.
+    pub sends: SendCounters,
     /// Every stream.
     pub streams: Vec<StreamSnapshot>,
     /// Viewers and waiting packets of each shard.

@@ -52,8 +52,6 @@ pub struct Joining {
     pub over: Duration,
     /// Viewers of one number are looked at together.
     pub group: u32,
-    /// Their offers hold no candidates: no server is too fast for them, and each needs some 50 ms more.
-    pub trickles: bool,
 }
 
 /// How joining went.
@@ -112,7 +110,7 @@ impl Audience {
 
     /// Lets viewers join. Their offers are made before the first request is sent. Blocks.
     pub fn join(&self, joining: &Joining) -> Joined {
-        let (offers, mut failures) = self.make(joining);
+        let (offers, mut failures) = self.make(joining.viewers, joining.group);
         let start = Instant::now();
         let queue = Mutex::new(offers.into_iter().enumerate());
         let outcomes = each_of(joining.viewers.min(AT_ONCE), || {
@@ -185,13 +183,12 @@ impl Audience {
         sample
     }
 
-    fn make(&self, joining: &Joining) -> (Vec<Viewer>, Vec<String>) {
-        let &Joining { viewers: count, group, trickles, .. } = joining;
+    fn make(&self, count: usize, group: u32) -> (Vec<Viewer>, Vec<String>) {
         let latencies = self.latencies(group);
         let left = AtomicUsize::new(count);
         let made = each_of(HANDS, || {
             left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).ok()?;
-            Some(Viewer::new(self.host, group, trickles, latencies.clone()))
+            Some(Viewer::new(self.host, group, latencies.clone()))
         });
         let (mut viewers, mut failures) = (Vec::new(), Vec::new());
         for viewer in made {

@@ -50,19 +50,28 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     /// On a port of its own, as every real viewer is.
-    pub fn new(host: IpAddr, group: u32, trickles: bool, latencies: Latencies) -> Result<Self, rtc::Error> {
+    pub fn new(host: IpAddr, group: u32, latencies: Latencies) -> Result<Self, rtc::Error> {
         let port = MuxPort::open(Some(host), 0)?;
         let eyes = Arc::new(Eyes::new(latencies));
         let tracks = SECTIONS.map(|(_, section)| section);
         let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: OFFER_TIMEOUT };
         let (peer, offer) = Peer::new(config, eyes.clone())?;
-        let offer = if trickles { as_one_that_trickles(&offer) } else { as_a_browser(&offer) };
+        let offer = without_candidates(&offer);
         Ok(Self { peer, tapped: None, _port: port, offer, group, session: None, eyes })
     }
 
+    /// The candidates come after the answer, as by trickle: libdatachannel as a client could connect while it still takes the
+    /// answer in, and DTLS would then ask for a fingerprint that is not known yet. For the same reason the offer has none:
+    /// the server learns of the viewer by its first check.
     pub fn accept(&mut self, answer: &str) -> Result<(), rtc::Error> {
         self.tapped = tap::listen(answer, &self.eyes);
-        self.peer.set_answer(answer)
+        self.peer.set_answer(&without_candidates(answer))?;
+        let mid = answer.lines().find_map(|line| line.strip_prefix("a=mid:")).unwrap_or_default();
+        let candidates =
+            answer.lines().filter_map(|line| line.strip_prefix("a=")).filter(|it| it.starts_with("candidate:"));
+        // Those that are of no use here, as by TCP, are refused.
+        let usable = candidates.filter(|candidate| self.peer.add_candidate(mid, candidate)).count();
+        if usable == 0 { Err(rtc::Error::InvalidSdp("answer without a usable candidate")) } else { Ok(()) }
     }
 
     /// One receiver report for each track, as a browser sends about once a second (RFC 3550 §6.4.2).
@@ -76,17 +85,9 @@ impl Viewer {
     }
 }
 
-/// Active: a server that begins DTLS does so as soon as it knows the pair, before libdatachannel listens here, and the
-/// repetition comes a second later. Browsers are not so slow.
-fn as_a_browser(offer: &str) -> String {
-    offer.replace("a=setup:actpass", "a=setup:active")
-}
-
-/// Without candidates. A server that checks them at once may have DTLS up before libdatachannel has stored the
-/// fingerprint of the answer, which then refuses it. Here the viewer's own checks come first, after some 50 ms.
-fn as_one_that_trickles(offer: &str) -> String {
-    let kept = |line: &&str| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates");
-    offer.split_inclusive('\n').filter(kept).collect()
+fn without_candidates(sdp: &str) -> String {
+    let stays = |line: &&str| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates");
+    sdp.split_inclusive('\n').filter(stays).collect()
 }
 
 /// Takes a peer's callbacks. All of it costs as little as it can: it runs beside the server that is measured.

@@ -90,8 +90,33 @@ impl Batch {
 
     pub fn push(&mut self, route: Route, datagram: &[u8]) {
         let start = self.bytes.len();
-        let length = datagram.len();
         self.bytes.extend_from_slice(datagram);
+        self.note(route, start);
+    }
+
+    /// A datagram that `finish` makes of `bytes`, in place and with `room` more behind them; it gives the length. False
+    /// when it gives none: then nothing was pushed.
+    pub fn push_finished(
+        &mut self,
+        route: Route,
+        bytes: &[u8],
+        room: usize,
+        finish: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.resize(start + bytes.len() + room, 0);
+        let length = finish(&mut self.bytes[start..]).filter(|length| *length <= bytes.len() + room);
+        self.bytes.truncate(start + length.unwrap_or(0));
+        if length.is_some() {
+            self.note(route, start);
+        }
+        length.is_some()
+    }
+
+    /// What has been written since `start` is a datagram.
+    fn note(&mut self, route: Route, start: usize) {
+        let length = self.bytes.len() - start;
         match self.messages.last_mut() {
             Some(last) if last.takes(&route, length) => {
                 last.length += length;
@@ -151,6 +176,22 @@ mod tests {
         assert_eq!(gathered(&[300, 1200, 1200]), [vec![300], vec![1200, 1200]]);
         assert_eq!(gathered(&[300, 300, 300, 300, 200]), [vec![300, 300, 300, 300, 200]]);
         assert_eq!(gathered(&[300, 200, 200]), [vec![300, 200], vec![200]]);
+    }
+
+    #[test]
+    fn datagrams_finished_in_place_join_like_others() {
+        let mut batch = Batch::new();
+        let route = route(3, 1, None);
+        for text in [b"first", b"other", b"third"] {
+            assert!(batch.push_finished(route, text, 4, |bytes| {
+                bytes.reverse();
+                Some(7)
+            }));
+            assert!(!batch.push_finished(route, text, 4, |_| None), "nothing is pushed");
+            assert!(!batch.push_finished(route, text, 4, |_| Some(10)), "nor is more than there was room for");
+        }
+        assert_eq!(shape(&batch), vec![vec![7, 7, 7]]);
+        assert_eq!(&batch.bytes()[7..14], b"\0\0\0\0reh");
     }
 
     #[test]

@@ -36,6 +36,43 @@ impl Burst {
         crate::counters::Tally { datagrams: 1, calls: 1, ..Default::default() }.publish();
         result >= 0
     }
+
+    /// The same for an RTP packet (not RTCP), by the peer's own way. Packets of all its tracks may take turns.
+    pub fn send_by(&mut self, way: &mut Way, track: TrackId, packet: &[u8]) -> bool {
+        #[cfg(target_os = "linux")]
+        if way.direct && PACKET_SIZES.contains(&packet.len()) {
+            if way.short.as_mut().is_some_and(|short| short.send(track.mark, packet)) {
+                return true;
+            }
+            let (sent, short) = crate::direct::learn(|| self.send(track, packet));
+            way.short = short;
+            return sent;
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = way;
+        self.send(track, packet)
+    }
+}
+
+/// How media reaches one peer: each packet through libdatachannel, or most of them past it (direct.rs, on Linux).
+#[derive(Debug)]
+pub struct Way {
+    #[cfg(target_os = "linux")]
+    direct: bool,
+    #[cfg(target_os = "linux")]
+    short: Option<crate::direct::Short>,
+}
+
+impl Way {
+    /// `direct`: past libdatachannel, where that can be done.
+    pub fn new(#[cfg_attr(not(target_os = "linux"), expect(unused))] direct: bool) -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            direct,
+            #[cfg(target_os = "linux")]
+            short: None,
+        }
+    }
 }
 
 /// Runs `f`; all that it sends leaves when it ends, also when it panics.

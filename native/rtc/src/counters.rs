@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct SendCounters {
     /// Datagrams given to the system.
     pub datagrams: u64,
+    /// Of them, those that were protected in place ([`Way`](crate::Way)).
+    pub direct: u64,
     /// System calls that sent them or tried to.
     pub calls: u64,
     /// Datagrams lost here: the socket stayed full, or the system refused their destination.
@@ -29,6 +31,7 @@ pub fn send_counters() -> SendCounters {
     let (gso, sendmmsg) = (false, false);
     SendCounters {
         datagrams: DATAGRAMS.load(Relaxed),
+        direct: DIRECT.load(Relaxed),
         calls: CALLS.load(Relaxed),
         dropped: DROPPED.load(Relaxed),
         waits: WAITS.load(Relaxed),
@@ -39,6 +42,7 @@ pub fn send_counters() -> SendCounters {
 }
 
 static DATAGRAMS: AtomicU64 = AtomicU64::new(0);
+static DIRECT: AtomicU64 = AtomicU64::new(0);
 static CALLS: AtomicU64 = AtomicU64::new(0);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static WAITS: AtomicU64 = AtomicU64::new(0);
@@ -48,6 +52,7 @@ static GSO_REFUSED: AtomicU64 = AtomicU64::new(0);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub datagrams: u64,
+    pub direct: u64,
     pub calls: u64,
     pub dropped: u64,
     pub waits: u64,
@@ -58,6 +63,7 @@ impl Tally {
     pub fn publish(self) {
         DATAGRAMS.fetch_add(self.datagrams, Relaxed);
         CALLS.fetch_add(self.calls, Relaxed);
+        DIRECT.fetch_add(self.direct, Relaxed);
         for (counter, value) in [(&DROPPED, self.dropped), (&WAITS, self.waits), (&GSO_REFUSED, self.gso_refused)] {
             if value > 0 {
                 counter.fetch_add(value, Relaxed);

@@ -7,6 +7,8 @@
 //! forgets the track's mark: it sends audio with that of video.)
 
 use crate::batch::{Address, Batch, Message, Route};
+use crate::counters::Tally;
+use crate::direct::Lesson;
 use crate::flush::{Gso, flush};
 use crate::kernel::{self, SystemCalls};
 use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
@@ -39,11 +41,15 @@ struct Gathered {
     batch: Batch,
     singles: Vec<Message>,
     refusals: u32,
+    /// Datagrams of the batch that were protected in place.
+    direct: u64,
+    /// What a send that is under way shows, when somebody wants to know.
+    lesson: Option<Lesson>,
 }
 
 impl Gathered {
     const fn new() -> Self {
-        Self { open: false, mark: None, batch: Batch::new(), singles: Vec::new(), refusals: 0 }
+        Self { open: false, mark: None, batch: Batch::new(), singles: Vec::new(), refusals: 0, direct: 0, lesson: None }
     }
 
     fn flush(&mut self) {
@@ -53,12 +59,19 @@ impl Gathered {
         self.batch.group_by_socket();
         let mut gso = Gso { enabled: kernel::gso(), refusals: self.refusals };
         let probed = gso.enabled;
-        flush(&self.batch, &mut gso, &mut SystemCalls::new(), &mut self.singles).publish();
+        let tally = flush(&self.batch, &mut gso, &mut SystemCalls::new(), &mut self.singles);
+        Tally { direct: std::mem::take(&mut self.direct), ..tally }.publish();
         if probed && !gso.enabled {
             kernel::give_up_gso();
         }
         self.refusals = gso.refusals;
         self.batch.clear();
+    }
+
+    fn relieve(&mut self) {
+        if self.batch.bytes().len() >= RELIEF {
+            self.flush();
+        }
     }
 }
 
@@ -92,11 +105,39 @@ pub(crate) fn marked<R>(mark: u8, send: impl FnOnce() -> R) -> R {
     let result = send();
     GATHERED.with_borrow_mut(|gathered| {
         gathered.mark = None;
-        if gathered.batch.bytes().len() >= RELIEF {
-            gathered.flush();
-        }
+        gathered.relieve();
     });
     result
+}
+
+/// Puts a datagram that `finish` makes of `bytes` into this thread's burst; false when there is none, or nothing was made.
+pub(crate) fn put(route: Route, bytes: &[u8], room: usize, finish: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+    GATHERED.with_borrow_mut(|gathered| {
+        let put = gathered.open && gathered.batch.push_finished(route, bytes, room, finish);
+        gathered.direct += u64::from(put);
+        gathered.relieve();
+        put
+    })
+}
+
+/// From now on the sends of this thread teach.
+pub(crate) fn begin(lesson: Lesson) {
+    GATHERED.with_borrow_mut(|gathered| gathered.lesson = Some(lesson));
+}
+
+/// What they have shown.
+pub(crate) fn end() -> Option<Lesson> {
+    GATHERED.with_borrow_mut(|gathered| gathered.lesson.take())
+}
+
+/// Calls `add` when somebody wants to learn.
+pub(crate) fn teach(add: impl FnOnce(&mut Lesson)) {
+    // Elsewhere than in a burst nobody learns, and this may run while a thread ends.
+    let _ = GATHERED.try_with(|gathered| {
+        if let Some(lesson) = gathered.try_borrow_mut().ok().as_mut().and_then(|gathered| gathered.lesson.as_mut()) {
+            add(lesson);
+        }
+    });
 }
 
 /// `sendto` of this library.
@@ -141,6 +182,9 @@ fn gather(socket: c_int, datagram: &[u8], to: &[u8]) -> bool {
             let Some(to) = Address::new(to) else { return false };
             let route = Route { socket, to, mark: gathered.mark };
             gathered.batch.push(route, datagram);
+            if let Some(lesson) = &mut gathered.lesson {
+                lesson.sends(socket, to, datagram.len());
+            }
             true
         })
         .unwrap_or(false)

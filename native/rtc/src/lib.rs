@@ -13,6 +13,8 @@ mod batch;
 mod burst;
 mod candidate;
 mod counters;
+#[cfg(target_os = "linux")]
+mod direct;
 mod error;
 #[cfg(target_os = "linux")]
 mod flush;
@@ -34,7 +36,7 @@ mod rtcp;
 mod tap;
 mod udp;
 
-pub use burst::{Burst, burst};
+pub use burst::{Burst, Way, burst};
 pub use counters::{SendCounters, send_counters};
 pub use error::Error;
 pub use log::{Level, init};

@@ -19,6 +19,10 @@ export interface FanoutRow {
   reordered: number;
   duplicates: number;
   cpuMicrosPerPacket: number | undefined;
+  /** System calls that sent, of our own server. */
+  sendCallsPerSecond: number | undefined;
+  /** Of its datagrams, those that went past libdatachannel (--direct-send). */
+  directRatio: number | undefined;
   /** Of one core. */
   cpuShare: number | undefined;
   /** Microseconds a packet without WebRTC, and how much more the server needs. */
@@ -46,6 +50,7 @@ export const COLUMNS: Column<FanoutRow>[] = [
   ['us/packet', (row) => row.cpuMicrosPerPacket],
   ['x GSO', (row) => row.cpuRatio?.gso],
   ['x sendto', (row) => row.cpuRatio?.sendto],
+  ['sends/s', (row) => row.sendCallsPerSecond],
   ['latency p50', (row) => row.latency?.p50],
   ['p99', (row) => row.latency?.p99],
   ['max', (row) => row.latency?.max],
@@ -92,10 +97,10 @@ async function measure(
     throw new Failure('engine-failed', `no viewer got in: ${arrived.failures[0] ?? 'none was connected'}`);
   await settle();
   say(`measuring for ${secs} s`);
-  const before = look(load, target);
+  const before = await look(load, target);
   const stopProbe = probe(target.origin);
   await pause(secs * 1000);
-  const after = look(load, target);
+  const after = await look(load, target);
   const http = await stopProbe();
   const connected = load.arrivals(0).connected;
   const seconds = (after.at - before.at) / 1000;
@@ -116,6 +121,7 @@ async function measure(
     reordered: after.sample.reordered - before.sample.reordered,
     duplicates: after.sample.duplicates - before.sample.duplicates,
     cpuMicrosPerPacket: cpu && round(cpu / delivered),
+    ...sending(before.sends, after.sends, seconds),
     cpuShare: cpu && round(cpu / 1e6 / seconds),
     latency: after.sample.stamps === 0 ? undefined : latencyOf(after.sample),
     post: quantiles(arrived.posts),
@@ -126,9 +132,30 @@ async function measure(
   };
 }
 
-function look(load: Load, { pid }: Target) {
+async function look(load: Load, { pid, origin }: Target) {
+  const sends = await sendsOf(origin);
   const sample = load.sample(0);
-  return { sample, sent: load.sent(), server: usage(pid), own: usage(process.pid), at: performance.now() };
+  return { sends, sample, sent: load.sent(), server: usage(pid), own: usage(process.pid), at: performance.now() };
+}
+
+/** Undefined for a server that is not ours. */
+async function sendsOf(origin: string | undefined) {
+  if (origin === undefined) return undefined;
+  const metrics = await (await fetch(`${origin}/metrics`)).text();
+  const [datagrams = 0, direct = 0, calls = 0] = ['datagrams', 'direct_datagrams', 'calls'].map((name) =>
+    Number(new RegExp(`^whep_send_${name}_total (\\d+)$`, 'm').exec(metrics)?.[1]),
+  );
+  return { datagrams, direct, calls };
+}
+
+type Sends = Awaited<ReturnType<typeof sendsOf>>;
+
+function sending(before: Sends, after: Sends, seconds: number): Pick<FanoutRow, 'sendCallsPerSecond' | 'directRatio'> {
+  if (before === undefined || after === undefined) return { sendCallsPerSecond: undefined, directRatio: undefined };
+  return {
+    sendCallsPerSecond: round((after.calls - before.calls) / seconds),
+    directRatio: round((after.direct - before.direct) / (after.datagrams - before.datagrams)),
+  };
 }
 
 export function latencyOf(sample: { latencyP50: number; latencyP99: number; latencyMax: number }) {

@@ -6,8 +6,7 @@ export interface Load {
   send(framesPerSecond: number, video: number, audio?: number): void;
   /** Packets of the stream sent so far. */
   sent(): number;
-  /** `trickles`: without candidates in the offers; slower by some 50 ms, and no server is too fast for that. */
-  join(joining: { url: string; viewers: number; over: number; group: number; trickles?: boolean }): Promise<Joined>;
+  join(joining: { url: string; viewers: number; over: number; group: number }): Promise<Joined>;
   arrivals(group: number): { connected: number; firstKeyframes: number[] };
   sample(group: number): Sample;
   /** The first viewers of a group leave, or all. */

@@ -41,8 +41,8 @@ export interface Arrived extends Joined {
 }
 
 /** Lets viewers join and waits until each that got in has a picture, or never will have one. */
-export async function arrive(load: Load, joining: Parameters<Load['join']>[0], again = false): Promise<Arrived> {
-  const { viewers, group } = joining;
+export async function arrive(load: Load, joining: Parameters<Load['join']>[0]): Promise<Arrived> {
+  const { group } = joining;
   const before = load.arrivals(group);
   const joined = await load.join(joining);
   const expected = before.connected + joined.posts.length;
@@ -51,12 +51,6 @@ export async function arrive(load: Load, joining: Parameters<Load['join']>[0], a
   while (arrived.firstKeyframes.length < expected && performance.now() < deadline) {
     await pause(20);
     arrived = load.arrivals(group);
-  }
-  // libdatachannel as a client loses a race with the server's checks now and then, which says nothing about the server.
-  const missing = viewers - joined.failures.length - (arrived.connected - before.connected);
-  if (missing > 0 && !again) {
-    const rest = await arrive(load, { ...joining, viewers: missing }, true);
-    return { ...rest, posts: joined.posts, failures: [...joined.failures, ...rest.failures] };
   }
   return { ...joined, ...arrived };
 }

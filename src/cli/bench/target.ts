@@ -29,13 +29,15 @@ export function openTarget(options: BenchOptions): Promise<Target> | Target {
 }
 
 /** A server in a process of its own, on loopback, with one stream that takes RTP. */
-async function startServer({ runtime, shards, engine }: BenchOptions): Promise<Target> {
+async function startServer(options: BenchOptions): Promise<Target> {
+  const { runtime, shards, engine, 'direct-send': directSend } = options;
   const [program, first] = commandOf(runtime);
   const cli = fileURLToPath(import.meta.url);
   const limits = ['--max-viewers', '10000', '--max-viewers-per-stream', 'none'];
   const threads = shards === undefined ? [] : ['--shards', `${shards}`];
+  const way = directSend === undefined ? [] : ['--direct-send', directSend];
   const rest = ['--port', '0', '--stream', 'bench=rtp:0,0', '--log-level', 'error', '--engine', engine];
-  const child = spawn(program, [...first, cli, 'serve', ...rest, ...limits, ...threads], {
+  const child = spawn(program, [...first, cli, 'serve', ...rest, ...limits, ...threads, ...way], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, PATH: searchPath(cli) },
   });

@@ -16,7 +16,7 @@ export function nativeViewer(host: string): Viewer {
   const load = openLoad(host);
   return {
     async join(url) {
-      const { posts, failures } = await load.join({ url, viewers: 1, over: 0, group: 0, trickles: true });
+      const { posts, failures } = await load.join({ url, viewers: 1, over: 0, group: 0 });
       if (posts[0] === undefined) throw new Error(failures[0]);
       return posts[0];
     },

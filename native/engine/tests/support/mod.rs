@@ -22,8 +22,13 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1f, 0xd9, 0x00, 0x50, 0x05, 0xbb, 0x01, 0x10];
 const PPS: &[u8] = &[0x68, 0xcb, 0x83, 0xcb, 0x20];
 
+/// Says to a test that runs in a process of its own that packets go past the library.
+pub const DIRECT: &str = "FETCH_WHEP_TEST_DIRECT";
+
 pub fn start(shards: usize) -> Engine {
-    Engine::start(&EngineConfig { media_host: Some(LOOPBACK), media_port: 0, shards }).expect("loopback has free ports")
+    let direct = std::env::var_os(DIRECT).is_some();
+    let config = EngineConfig { media_host: Some(LOOPBACK), media_port: 0, shards, direct };
+    Engine::start(&config).expect("loopback has free ports")
 }
 
 /// Asks until `done` or the deadline.

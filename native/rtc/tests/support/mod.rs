@@ -141,7 +141,17 @@ impl Pair {
 ///
 /// The viewer begins DTLS, as it is the side that ICE connects last: the other side's first flight would
 /// come too early for it and be repeated after a second.
+///
+/// The library as a client can be overtaken by the server's checks before it has the answer, which it then refuses: the
+/// viewer offers again.
 pub fn join(viewer_address: IpAddr, server_port: &MuxPort) -> Pair {
+    std::iter::repeat_with(|| try_join(viewer_address, server_port))
+        .flatten()
+        .next()
+        .expect("it goes on until one joins")
+}
+
+fn try_join(viewer_address: IpAddr, server_port: &MuxPort) -> Option<Pair> {
     let viewer_port = MuxPort::open(Some(viewer_address), 0).expect("a free port");
     let (recorder, viewer_events) = Recorder::new();
     let wanted = [section("video", "0", "recvonly", 0x2000_0001), section("audio", "1", "recvonly", 0x2000_0002)];
@@ -150,8 +160,8 @@ pub fn join(viewer_address: IpAddr, server_port: &MuxPort) -> Pair {
     let (recorder, server_events) = Recorder::new();
     let given = [section("video", "0", "sendonly", VIDEO_SSRC), section("audio", "1", "sendonly", AUDIO_SSRC)];
     let (server, answered) = answer(server_port, &offered, &given.each_ref().map(|it| &**it), recorder);
-    viewer.set_answer(&answered).expect("a valid answer");
-    Pair { viewer, viewer_events, server, server_events, viewer_port }
+    viewer.set_answer(&answered).ok()?;
+    Some(Pair { viewer, viewer_events, server, server_events, viewer_port })
 }
 
 /// An RTP packet whose payload tells its number.
