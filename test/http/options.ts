@@ -27,12 +27,28 @@ async function codeOf(promise: Promise<unknown>): Promise<FailureCode | undefine
   return undefined;
 }
 
+test('the engine is told what to keep of a stream, and how much may leave at once', async () => {
+  const told = async (options: ServerOptions) => {
+    const engine = new FakeEngine();
+    const server = await createServer({ engine, streams: { demo: 'clip' }, ...options });
+    const spec = engine.streams.get('demo')?.spec;
+    await server.close();
+    return { cache: spec?.cache, burst: spec?.burst };
+  };
+  const kept = { bytes: 8 << 20, age: 10_000, instantStart: true };
+  assert.equal(await told({}), { cache: kept, burst: 64_000 });
+  const own: ServerOptions = { cacheBytes: 1_000, cacheSeconds: 2, instantStart: false, burstBytes: 'none' };
+  const cache = { bytes: 1_000, age: 2_000, instantStart: false };
+  assert.equal(await told(own), { cache, burst: Number.POSITIVE_INFINITY });
+});
+
 test('a wrong option is named by its path, with what to write instead', () => {
   const cases: [Record<string, unknown>, string][] = [
     [{ basePath: 'live' }, 'options.basePath: give an absolute path such as /live'],
     [{ basePath: '/a b' }, 'options.basePath: give an absolute path'],
     [{ maxViewers: 0 }, 'options.maxViewers: give a whole number of at least 1'],
     [{ maxViewersPerStream: 1.5 }, 'options.maxViewersPerStream: give a whole number'],
+    [{ burstBytes: 0 }, 'options.burstBytes: give a whole number of at least 1'],
     [{ mediaPort: 70_000 }, 'options.mediaPort: give a UDP port'],
     [{ conformance: 'strict' }, 'options.conformance: give classic or draft'],
     [{ engine: 'fast' }, 'options.engine: give auto, native or portable'],
