@@ -18,7 +18,7 @@ let browser: Chromium;
 
 test.before(async () => {
   built = await prebuild();
-  installed = await install(built);
+  installed = await install(built, 'npm');
   browser = await Chromium.launch();
 });
 
@@ -148,6 +148,19 @@ for (const module of [
 
 test('npm installs the addon of this platform and no other', () => {
   assert.equal(installed.chosen, [built.platform.manifest.name]);
+});
+
+test('Bun installs the same, and serves from there', async () => {
+  const { folder, chosen, remove } = await install(built, 'bun');
+  try {
+    assert.equal(chosen, [built.platform.manifest.name]);
+    const cli = 'node_modules/fetch-whep/dist/cli.js';
+    const server = await listening(new Child('bun', cli, ['serve', '--port', '0'], {}, folder));
+    assert.is(server.announcement.engine, 'native');
+    assert.equal(await server.stop(), { code: 0, signal: null });
+  } finally {
+    remove();
+  }
 });
 
 test('from an empty folder it plays in Chromium, on every runtime', async () => {

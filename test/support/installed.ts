@@ -44,27 +44,32 @@ function packageIn(name: string): Package {
   return { manifest, folder, tarball: resolve(target, file) };
 }
 
-/** A folder of its own into which npm has installed the packages. */
+/** A folder of its own into which a package manager has installed the packages. */
 export interface Installation {
   folder: string;
-  /** The platform packages that npm chose. */
+  /** The platform packages that it chose. */
   chosen: string[];
   remove(): void;
 }
+
+const MANAGERS = {
+  npm: ['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'],
+  bun: [resolve('node_modules/.bin/bun'), 'add', '--silent'],
+} as const;
 
 /**
  * Installs the main package as a user would. Its platform packages come from a registry on loopback that knows all of
  * them and has the tarball of this machine's.
  */
-export async function install({ main, platform }: Built): Promise<Installation> {
+export async function install({ main, platform }: Built, manager: keyof typeof MANAGERS): Promise<Installation> {
+  const [program, ...args] = MANAGERS[manager];
   const names = Object.keys(main.manifest.optionalDependencies ?? {}).filter((name) => name.startsWith('@fetch-whep/'));
   const registry = await startRegistry(names.map((name) => publication(name, platform)));
   const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-test-'));
   try {
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
     writeFileSync(join(folder, '.npmrc'), `@fetch-whep:registry=${registry.url}\n`);
-    const quietly = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'];
-    await run('npm', ['install', ...quietly, main.tarball], { cwd: folder });
+    await run(program, [...args, main.tarball], { cwd: folder });
   } finally {
     registry.close();
   }
