@@ -127,7 +127,7 @@ struct Output {
     next_frame: u64,
     next_packet: u64,
     facts: Facts,
-    /// Media time of the newest frame.
+    /// The highest media time so far.
     last: Option<u64>,
     /// Number and media time of the newest IDR picture.
     last_keyframe: Option<(u64, u64)>,
@@ -247,10 +247,12 @@ impl Output {
         let millisecond = u64::from(self.kind.rate() / 1_000);
         let same = self.last.filter(|last| last.checked_sub(timestamp).is_some_and(|back| back < millisecond));
         let timestamp = same.map_or(timestamp, |last| last + 1);
-        let step = self.last.replace(timestamp).and_then(|last| timestamp.checked_sub(last));
-        if let Some(step) = step.filter(|&step| !jumped && step > 0) {
-            let mean = self.facts.frame_ticks.get_or_insert(step as f64);
-            *mean += (step as f64 - *mean) / 16.0;
+        // Frames that are shown before others that came before them add nothing to the time.
+        let advance = self.last.map(|last| timestamp.saturating_sub(last));
+        self.last = self.last.max(Some(timestamp));
+        if let Some(advance) = advance.filter(|_| !jumped) {
+            let mean = self.facts.frame_ticks.get_or_insert(advance as f64);
+            *mean += (advance as f64 - *mean) / 16.0;
         }
         let frame = Frame {
             kind: self.kind,

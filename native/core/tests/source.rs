@@ -671,3 +671,21 @@ fn pictures_pushed_within_one_tick_stay_two() {
     let stamps: Vec<u64> = bench.frames().iter().map(|frame| frame.timestamp).collect();
     assert!(stamps.windows(2).all(|pair| pair[0] < pair[1]), "{stamps:?}");
 }
+
+#[test]
+fn the_frame_rate_is_right_with_b_frames_too() {
+    let (mut encoder, mut bench) = (Encoder::new(32), Bench::new());
+    for number in 0..120u32 {
+        let unit = encoder.next_unit();
+        // Shown in the order 0 2 3 1 5 6 4 and so on.
+        let shown = if number % 3 == 1 { number + 2 } else { number.saturating_sub(1) };
+        for mut datagram in encoder.packetize(&unit) {
+            datagram[4..8].copy_from_slice(&(shown * 3_000).to_be_bytes());
+            bench.video(&datagram);
+        }
+        bench.pass(FRAME);
+    }
+    let (_, facts) = bench.source.facts(Kind::Video).expect("a video leg");
+    let rate = 90_000.0 / facts.frame_ticks.expect("measured");
+    assert!((26.0..35.0).contains(&rate), "{rate} frames a second");
+}
