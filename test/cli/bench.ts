@@ -113,6 +113,13 @@ test('packets are gathered, and --direct-send sends them past libdatachannel', a
   }
 });
 
+test('the stream may come from a publisher', async () => {
+  const child = bench('fanout', '--viewers', '3', '--secs', '1', '--ingest', 'whip', '--json');
+  assert.is((await child.ending(60_000)).code, 0, child.stderr);
+  const row = JSON.parse(child.stdout) as { connected: number; lossRatio: number };
+  assert.equal([row.connected, row.lossRatio], [3, 0]);
+});
+
 test('a few viewers join at once, and come and go', async () => {
   const storm = bench('join', '--viewers', '10', '--playing', '5', '--secs', '1', '--json');
   assert.is((await storm.ending(60_000)).code, 0, storm.stderr);

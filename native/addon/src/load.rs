@@ -20,7 +20,7 @@ fn millis(duration: Duration) -> f64 {
 #[napi]
 pub struct NativeLoad {
     audience: Arc<Mutex<Option<Arc<Audience>>>>,
-    sender: Option<Sender>,
+    sender: Arc<Mutex<Option<Sender>>>,
 }
 
 #[napi]
@@ -31,23 +31,29 @@ impl NativeLoad {
         let host =
             host.map_or(Ok(HOST), |host| host.parse().map_err(|_| Error::from_reason("host is no IP address")))?;
         let audience = Audience::new(host).map_err(|error| Error::from_reason(error.to_string()))?;
-        Ok(Self { audience: Arc::new(Mutex::new(Some(Arc::new(audience)))), sender: None })
+        Ok(Self { audience: Arc::new(Mutex::new(Some(Arc::new(audience)))), sender: Arc::default() })
     }
 
     /// Sends the stream to these ports until `close`; the pictures' rate must divide 90000.
     #[napi]
-    pub fn send(&mut self, frames_per_second: u32, video: u16, audio: Option<u16>) -> Result<()> {
+    pub fn send(&self, frames_per_second: u32, video: u16, audio: Option<u16>) -> Result<()> {
         let at = |port| SocketAddr::new(HOST, port);
         let sender = Sender::start(at(video), audio.map(at), frames_per_second)
             .map_err(|error| Error::from_reason(error.to_string()))?;
-        self.sender = Some(sender);
+        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         Ok(())
+    }
+
+    /// The same to a WHIP endpoint; resolves when media flows.
+    #[napi]
+    pub fn publish(&self, frames_per_second: u32, url: String) -> AsyncTask<Publish> {
+        AsyncTask::new(Publish(self.sender.clone(), url, frames_per_second))
     }
 
     /// Packets of the stream sent so far.
     #[napi]
     pub fn sent(&self) -> f64 {
-        self.sender.as_ref().map_or(0, Sender::packets) as f64
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, Sender::packets) as f64
     }
 
     /// Lets viewers join; resolves when every request has its answer.
@@ -80,8 +86,8 @@ impl NativeLoad {
 
     /// Ends the stream and all viewers.
     #[napi]
-    pub fn close(&mut self) -> AsyncTask<CloseLoad> {
-        AsyncTask::new(CloseLoad(self.audience.clone(), self.sender.take()))
+    pub fn close(&self) -> AsyncTask<CloseLoad> {
+        AsyncTask::new(CloseLoad(self.audience.clone(), self.sender.clone()))
     }
 
     fn audience(&self) -> Result<Arc<Audience>> {
@@ -232,15 +238,33 @@ impl Task for Leave {
 }
 
 /// Ends everything.
-pub struct CloseLoad(Arc<Mutex<Option<Arc<Audience>>>>, Option<Sender>);
+pub struct CloseLoad(Arc<Mutex<Option<Arc<Audience>>>>, Arc<Mutex<Option<Sender>>>);
 
 impl Task for CloseLoad {
     type Output = ();
     type JsValue = ();
 
     fn compute(&mut self) -> Result<()> {
-        drop(self.1.take());
+        drop(self.1.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        Ok(())
+    }
+
+    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Publishes the stream.
+pub struct Publish(Arc<Mutex<Option<Sender>>>, String, u32);
+
+impl Task for Publish {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        let sender = Sender::publish(HOST, &self.1, self.2).map_err(Error::from_reason)?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         Ok(())
     }
 

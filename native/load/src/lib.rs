@@ -1,7 +1,7 @@
 //! The load generator of `fetch-whep bench`: a stream, viewers that count what they get, and the floor.
 //!
 //! ```text
-//! Sender   -> RTP to a server's two ports, each picture and each sound stamped with the time it was sent
+//! Sender   -> RTP to a server's two ports, or by WHIP, each picture and sound stamped with the time it was sent
 //! Audience -> real WHEP viewers of any server; they read the stamps and follow the sequence numbers
 //! floor    -> the same packets encrypted and sent with no WebRTC at all: what this machine can do at best
 //! ```
@@ -13,6 +13,7 @@
 mod audience;
 mod floor;
 mod programme;
+mod publisher;
 mod reception;
 mod sender;
 mod stamp;

@@ -1,19 +1,24 @@
 //! The thread that sends the stream by the clock.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use rtc::{TrackId, burst};
+
 use crate::programme::Leg;
+use crate::publisher::Publisher;
 
 /// Sends a stream until it is dropped.
 #[derive(Debug)]
 pub struct Sender {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Dropped when the thread has ended.
+    _publisher: Option<Publisher>,
 }
 
 #[derive(Debug, Default)]
@@ -25,14 +30,29 @@ struct Shared {
 impl Sender {
     /// Starts to send RTP to the ports of a stream's legs; the pictures' rate must divide 90000.
     pub fn start(video: SocketAddr, audio: Option<SocketAddr>, frames_per_second: u32) -> io::Result<Self> {
-        let mut legs = vec![Lane::new(Leg::video(frames_per_second), video)?];
+        let mut lanes = vec![Lane::new(Leg::video(frames_per_second), Way::to(video)?)];
         if let Some(audio) = audio {
-            legs.push(Lane::new(Leg::audio(), audio)?);
+            lanes.push(Lane::new(Leg::audio(), Way::to(audio)?));
         }
+        Self::run(lanes, None)
+    }
+
+    /// Starts to publish both legs to a WHIP endpoint, from `host`. Blocks until media can flow; the error is for a person.
+    pub fn publish(host: IpAddr, url: &str, frames_per_second: u32) -> Result<Self, String> {
+        let publisher = Publisher::start(host, url)?;
+        let legs = [Leg::video(frames_per_second), Leg::audio()];
+        let lanes = legs.map(|leg| {
+            let way = Way::Track(publisher.track(leg.kind));
+            Lane::new(leg, way)
+        });
+        Self::run(lanes.into(), Some(publisher)).map_err(|error| format!("cannot start a thread: {error}"))
+    }
+
+    fn run(mut lanes: Vec<Lane>, publisher: Option<Publisher>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let its = shared.clone();
-        let thread = std::thread::Builder::new().name("load-sender".into()).spawn(move || run(&mut legs, &its))?;
-        Ok(Self { shared, thread: Some(thread) })
+        let thread = std::thread::Builder::new().name("load-sender".into()).spawn(move || run(&mut lanes, &its))?;
+        Ok(Self { shared, thread: Some(thread), _publisher: publisher })
     }
 
     /// Packets sent so far, both legs together.
@@ -51,34 +71,52 @@ impl Drop for Sender {
     }
 }
 
-/// One leg with its own socket and clock.
+/// One leg with its own way and clock.
 struct Lane {
     leg: Leg,
-    socket: UdpSocket,
+    way: Way,
     due: Instant,
 }
 
+/// How packets leave.
+enum Way {
+    /// As they are.
+    Socket(UdpSocket),
+    /// Encrypted, to a WHIP endpoint.
+    Track(TrackId),
+}
+
 impl Lane {
-    fn new(leg: Leg, to: SocketAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind(match to {
-            SocketAddr::V4(_) => "0.0.0.0:0",
-            SocketAddr::V6(_) => "[::]:0",
-        })?;
-        socket.connect(to)?;
-        Ok(Self { leg, socket, due: Instant::now() })
+    fn new(leg: Leg, way: Way) -> Self {
+        Self { leg, way, due: Instant::now() }
     }
 }
 
-fn run(legs: &mut [Lane], shared: &Shared) {
+impl Way {
+    fn to(address: SocketAddr) -> io::Result<Self> {
+        let socket = UdpSocket::bind(match address {
+            SocketAddr::V4(_) => "0.0.0.0:0",
+            SocketAddr::V6(_) => "[::]:0",
+        })?;
+        socket.connect(address)?;
+        Ok(Self::Socket(socket))
+    }
+
+    /// Gives how many left: a server that is not there yet, or no more, answers with an error.
+    fn send(&self, packets: &[Vec<u8>]) -> usize {
+        match self {
+            Self::Socket(socket) => packets.iter().filter(|packet| socket.send(packet).is_ok()).count(),
+            Self::Track(track) => burst(|burst| packets.iter().filter(|packet| burst.send(*track, packet)).count()),
+        }
+    }
+}
+
+fn run(lanes: &mut [Lane], shared: &Shared) {
     while !shared.stop.load(Relaxed) {
-        let Some(next) = legs.iter_mut().min_by_key(|lane| lane.due) else { return };
+        let Some(next) = lanes.iter_mut().min_by_key(|lane| lane.due) else { return };
         std::thread::sleep(next.due.saturating_duration_since(Instant::now()));
         next.due += next.leg.interval();
-        for packet in next.leg.next() {
-            // A server that is not there yet, or no more, answers with an error.
-            if next.socket.send(packet).is_ok() {
-                shared.packets.fetch_add(1, Relaxed);
-            }
-        }
+        let sent = next.way.send(next.leg.next());
+        shared.packets.fetch_add(sent as u64, Relaxed);
     }
 }

@@ -104,6 +104,7 @@ async function measure(
   const http = await stopProbe();
   const connected = load.arrivals(0).connected;
   const seconds = (after.at - before.at) / 1000;
+  const fed = target.ports !== undefined || target.whip !== undefined;
   const delivered = after.sample.packets - before.sample.packets;
   const lost = Math.max(0, after.sample.lost - before.sample.lost);
   const cpu = after.server && before.server && after.server.cpu - before.server.cpu;
@@ -115,7 +116,7 @@ async function measure(
     failures: arrived.failures.length,
     packetsPerSecond: {
       delivered: round(delivered / seconds),
-      expected: target.ports && round(((after.sent - before.sent) * connected) / seconds),
+      expected: fed ? round(((after.sent - before.sent) * connected) / seconds) : undefined,
     },
     lossRatio: delivered + lost === 0 ? 0 : round(lost / (delivered + lost)),
     reordered: after.sample.reordered - before.sample.reordered,

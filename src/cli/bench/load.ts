@@ -4,6 +4,8 @@ import { loadAddon } from '../../engine/addon.ts';
 export interface Load {
   /** Sends the stream to these ports until `close`. */
   send(framesPerSecond: number, video: number, audio?: number): void;
+  /** The same to a WHIP endpoint; resolves when media flows. */
+  publish(framesPerSecond: number, url: string): Promise<void>;
   /** Packets of the stream sent so far. */
   sent(): number;
   join(joining: { url: string; viewers: number; over: number; group: number }): Promise<Joined>;

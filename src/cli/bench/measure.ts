@@ -24,9 +24,10 @@ export function pause(milliseconds: number): Promise<void> {
 }
 
 /** Starts the stream, when the server takes one, and waits until our own server has it. */
-export async function publish(load: Load, { ports, origin }: Target, framesPerSecond: number): Promise<void> {
-  if (ports === undefined) return;
-  load.send(framesPerSecond, ports.video, ports.audio);
+export async function publish(load: Load, { ports, whip, origin }: Target, framesPerSecond: number): Promise<void> {
+  if (whip !== undefined) await load.publish(framesPerSecond, whip);
+  else if (ports !== undefined) load.send(framesPerSecond, ports.video, ports.audio);
+  else return;
   if (origin === undefined) return pause(SETTLING);
   await waitFor('the stream', PUBLISHING, async () => {
     const stats = (await (await fetch(`${origin}/webrtc/stats`)).json()) as { active_streams: number };

@@ -14,6 +14,8 @@ export interface Target {
   pid: number | undefined;
   /** Where it takes the stream; undefined: it has one of its own. */
   ports: { video: number; audio: number | undefined } | undefined;
+  /** Its WHIP endpoint, when it takes the stream there. */
+  whip: string | undefined;
   /** Where it tells about itself, when it is ours. */
   origin: string | undefined;
   /** Ends it when it is ours. */
@@ -25,18 +27,19 @@ export function openTarget(options: BenchOptions): Promise<Target> | Target {
   if (url === undefined) return startServer(options);
   const [video, audio] = rtp ?? [];
   const ports = video === undefined ? undefined : { video, audio };
-  return { url, pid, ports, origin: undefined, stop: async () => {} };
+  return { url, pid, ports, whip: undefined, origin: undefined, stop: async () => {} };
 }
 
-/** A server in a process of its own, on loopback, with one stream that takes RTP. */
+/** A server in a process of its own, on loopback, with one stream that takes RTP or a publisher. */
 async function startServer(options: BenchOptions): Promise<Target> {
-  const { runtime, shards, engine, 'direct-send': directSend } = options;
+  const { runtime, shards, engine, ingest, 'direct-send': directSend } = options;
   const [program, first] = commandOf(runtime);
   const cli = fileURLToPath(import.meta.url);
   const limits = ['--max-viewers', '10000', '--max-viewers-per-stream', 'none'];
   const threads = shards === undefined ? [] : ['--shards', `${shards}`];
   const way = directSend === undefined ? [] : ['--direct-send', directSend];
-  const rest = ['--port', '0', '--stream', 'bench=rtp:0,0', '--log-level', 'error', '--engine', engine];
+  const source = ingest === 'whip' ? 'whip' : 'rtp:0,0';
+  const rest = ['--port', '0', '--stream', `bench=${source}`, '--log-level', 'error', '--engine', engine];
   const child = spawn(program, [...first, cli, 'serve', ...rest, ...limits, ...threads, ...way], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, PATH: searchPath(cli) },
@@ -50,7 +53,8 @@ async function startServer(options: BenchOptions): Promise<Target> {
   return {
     url: `${listening}/whep/bench`,
     pid: child.pid,
-    ports: { video, audio },
+    ports: video === undefined ? undefined : { video, audio },
+    whip: ingest === 'whip' ? `${listening}/whip/bench` : undefined,
     origin: listening,
     stop: async () => {
       child.kill('SIGTERM');
@@ -61,7 +65,7 @@ async function startServer(options: BenchOptions): Promise<Target> {
 
 interface Announcement {
   listening: string;
-  streams: { bench: { video: number; audio: number } };
+  streams: { bench: { video?: number; audio?: number } };
 }
 
 function commandOf(runtime: BenchOptions['runtime']): [program: string, first: string[]] {

@@ -1,0 +1,95 @@
+//! A WHIP publisher: the stream as a browser would send it, over ICE, DTLS and SRTP.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use core_media::frame::Kind;
+use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
+
+use crate::whep::Client;
+
+/// Making an offer takes a millisecond, connecting some fifty; this is for a machine that stands still.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is offered to be sent, with the payload types and SSRCs of the programme.
+const SECTIONS: [(Kind, &str); 2] = [
+    (
+        Kind::Audio,
+        "m=audio 9 UDP/TLS/RTP/SAVPF 97\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\n\
+         a=rtpmap:97 opus/48000/2\r\na=ssrc:1342177282 cname:load\r\na=msid:load sound\r\n",
+    ),
+    (
+        Kind::Video,
+        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendonly\r\na=rtcp-mux\r\n\
+         a=rtpmap:96 H264/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n\
+         a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n\
+         a=ssrc:1342177281 cname:load\r\na=msid:load picture\r\n",
+    ),
+];
+
+/// A publisher whose tracks are open. Dropping it ends its session; the port is still there while the peer closes.
+pub(crate) struct Publisher {
+    peer: Peer,
+    _port: MuxPort,
+    client: Client,
+    session: String,
+}
+
+impl Publisher {
+    /// Publishes to the WHIP endpoint `url`. Blocks until media can flow; the error is for a person.
+    pub fn start(host: IpAddr, url: &str) -> Result<Self, String> {
+        let failed = |error: rtc::Error| format!("cannot publish: {error}");
+        let port = MuxPort::open(Some(host), 0).map_err(failed)?;
+        let tracks = SECTIONS.map(|(_, section)| section);
+        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: PATIENCE };
+        let open = Arc::new(Open::default());
+        let (peer, offer) = Peer::new(config, open.clone()).map_err(failed)?;
+        let client = Client::new(1);
+        // Active, as the viewers are: libdatachannel might not listen yet when the server begins.
+        let session = client.post(url, &offer.replace("a=setup:actpass", "a=setup:active"))?;
+        let publisher = Self { peer, _port: port, client, session: session.url };
+        publisher.peer.set_answer(&session.answer).map_err(failed)?;
+        let deadline = Instant::now() + PATIENCE;
+        while open.0.load(Relaxed) < SECTIONS.len() {
+            if Instant::now() > deadline {
+                return Err(format!("POST {url}: no connection within {} s", PATIENCE.as_secs()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(publisher)
+    }
+
+    /// Where a leg's packets go.
+    pub fn track(&self, kind: Kind) -> TrackId {
+        self.peer.track(usize::from(kind == Kind::Video))
+    }
+}
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Publisher").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.client.delete(&self.session);
+    }
+}
+
+/// How many tracks are.
+#[derive(Debug, Default)]
+struct Open(AtomicUsize);
+
+impl PeerEvents for Open {
+    fn state(&self, _state: PeerState) {}
+
+    fn open(&self, _track: usize) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// Reports and requests: the stream is the same whatever the server says.
+    fn message(&self, _track: usize, _packet: &[u8]) {}
+}
