@@ -3,9 +3,19 @@ import { Bits, whole } from './bits.ts';
 import { MAX_PAYLOAD } from './rtp.ts';
 
 /** NAL unit types (ITU-T H.264 table 7-1, RFC 6184 §5.2). */
-export const NAL = { slice: 1, partition: 2, idr: 5, sps: 7, pps: 8, delimiter: 9, stapA: 24, fuA: 28 } as const;
+export const NAL = {
+  slice: 1,
+  partition: 2,
+  idr: 5,
+  sps: 7,
+  pps: 8,
+  delimiter: 9,
+  filler: 12,
+  stapA: 24,
+  fuA: 28,
+} as const;
 
-const START_CODE = Buffer.from([0, 0, 1]);
+export const START_CODE = Buffer.from([0, 0, 1]);
 
 /** What one RTP payload holds (RFC 6184 §5). */
 export type Unit =

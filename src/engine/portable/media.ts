@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import type { AudioFacts, LegKind, VideoFacts } from '../port.ts';
+import { nalUnits } from './access-unit.ts';
 import { Timeline } from './clock.ts';
 import type { Drops } from './drops.ts';
 import { type Frame, makePacket } from './frame.ts';
-import { annexB } from './h264.ts';
 import { parseOpus } from './opus.ts';
 import { MAX_PAYLOAD, type RtpPacket } from './rtp.ts';
 import { TICKS } from './time.ts';
@@ -41,6 +41,8 @@ export class Media {
   bidirectional = false;
   /** The sound is AAC. */
   notOpus = false;
+  /** A program pushed what is neither Annex B nor AVCC. */
+  notH264 = false;
 
   constructor(kind: LegKind, drops: Drops, out: FrameOutput) {
     this.#kind = kind;
@@ -89,12 +91,17 @@ export class Media {
     else this.#hear(packet.payload, packet.timestamp);
   }
 
-  /** A whole frame: an Annex B access unit or an Opus packet. `timestamp` in ticks, 32 bits. */
+  /** A whole frame: an access unit, as Annex B or AVCC, or an Opus packet. `timestamp` in ticks, 32 bits. */
   push(data: Uint8Array, timestamp: number, now: number): void {
     this.#now = now;
     const bytes = Buffer.from(data);
-    if (this.#kind === 'video') this.#assembler.pushAccessUnit(annexB(bytes), timestamp);
-    else this.#hear(bytes, timestamp);
+    if (this.#kind === 'audio') {
+      this.#hear(bytes, timestamp);
+    } else {
+      const units = nalUnits(bytes);
+      this.notH264 ||= units === undefined;
+      this.#assembler.pushAccessUnit(units, timestamp);
+    }
   }
 
   lost(count: number): void {

@@ -58,13 +58,13 @@ export class Assembler {
     if (marker) this.#finish();
   }
 
-  /** A whole access unit from a program, as NAL units. */
-  pushAccessUnit(units: readonly Buffer[], timestamp: number): void {
+  /** A whole access unit from a program, as NAL units; undefined: it is none. */
+  pushAccessUnit(units: readonly Buffer[] | undefined, timestamp: number): void {
     this.#finish();
-    const wanted = units.filter((unit) => typeOf(unit) !== NAL.delimiter);
+    const wanted = (units ?? []).filter((unit) => travels(typeOf(unit)));
     const payloads = wanted.flatMap((whole) => splitUnit({ whole }));
     const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0);
-    const damage = bytes > MAX_ACCESS_UNIT ? 'oversized' : undefined;
+    const damage = units === undefined ? 'malformed' : bytes > MAX_ACCESS_UNIT ? 'oversized' : undefined;
     this.#current = { timestamp, payloads, bytes, damage, afterGap: false };
     this.#finish();
   }
@@ -191,4 +191,9 @@ class Scan {
 
 function typeOf(unit: Buffer): number {
   return unit.readUInt8(0) & 0x1f;
+}
+
+/** Delimiters and filler are for byte streams; types past 23 mean something else in RTP (RFC 6184 §5.2). */
+function travels(type: number): boolean {
+  return type >= 1 && type <= 23 && type !== NAL.delimiter && type !== NAL.filler;
 }

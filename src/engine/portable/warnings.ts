@@ -37,6 +37,11 @@ const CAUSES: readonly (Warning & { seen: (leg: Leg, now: number) => boolean })[
     },
   },
   {
+    code: 'not-h264',
+    text: 'pushed video is dropped: it is neither Annex B nor AVCC with lengths of four bytes that add up; push whole H264 access units',
+    seen: ({ media }) => media.notH264,
+  },
+  {
     code: 'not-opus',
     text: "the audio is AAC, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: FFmpeg's codec options belong to the next output only",
     seen: ({ media }) => media.notOpus,
