@@ -64,7 +64,7 @@ export class Link {
       const wait = Math.max(backoff.next(), retryAfter * 1000);
       // Said once: it may go on like this for days.
       const level = message === this.#report.lastError ? 'debug' : 'warning';
-      log[level]('{stream}: no longer pulled ({message}); again in {wait} ms', { stream: this.#stream, message, wait });
+      log[level]('{stream}: not pulled ({message}); again in {wait} ms', { stream: this.#stream, message, wait });
       Object.assign(this.#report, { state: 'waiting', lastError: message, path: [] });
       await sleep(wait, signal);
       if (signal.aborted) return;
