@@ -21,7 +21,7 @@ export {
   type Settings,
 } from './options.ts';
 export type { Server, SessionInfo, Sessions, StreamInfo, Streams } from './server.ts';
-export type { Source, SourceKind } from './sources/source.ts';
+export type { Pull, Puller, Source, SourceKind } from './sources/source.ts';
 export type { SourceInput } from './sources/spec.ts';
 
 /**

@@ -75,7 +75,12 @@ class Session implements Pull {
   ): Promise<Session> {
     const session = new Session(engine, lines);
     const transport = await engine.offerPull({ id: session.id, stream, media: pullMedia(lines) });
-    return Object.assign(session, writeOffer(lines, transport, announce));
+    try {
+      return Object.assign(session, writeOffer(lines, transport, announce));
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
   }
 
   get over(): AbortSignal {
