@@ -53,7 +53,7 @@ export class Attempt {
   #session: string | undefined;
   #over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #media = new Counter();
+  #media = new Counter();
   /** `Date.now()`. */
   #connected: number | undefined;
   #stopWaiting = () => {};
@@ -125,6 +125,7 @@ export class Attempt {
     await connection.setLocalDescription({ type: 'offer', sdp: offer });
     await connection.setRemoteDescription({ type: 'answer', sdp: answer });
     this.#attach();
+    this.#media = new Counter();
     void this.#watch();
   }
 

@@ -1,62 +1,25 @@
-import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Player, PlayerState, play as playFunction } from '../../src/player/index.ts';
-import { Chromium, type Tab } from '../support/chromium.ts';
+import { Chromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { numberedBars, sendRtp } from '../support/picture.ts';
+import { lastState, phases, withPlayerSite } from '../support/player-site.ts';
 import { startServer } from '../support/server.ts';
-import { bundled, type Site, site } from '../support/site.ts';
 
 const test = suite('fetch-whep/player in a page of its user');
-
-/** What the page's script leaves for the test. */
 declare const play: typeof playFunction;
 declare const player: Player;
 declare const states: PlayerState[];
-
-const SCRIPT = `
-import { play } from 'fetch-whep/player';
-const states = [];
-const video = document.querySelector('video');
-const endpoint = new URL(location.href).searchParams.get('whep');
-const player = play(video, endpoint, { onState: (state) => states.push(state) });
-Object.assign(globalThis, { play, player, states });`;
-const PAGE = '<!doctype html><title>page</title><link rel="icon" href="data:,"><video playsinline></video>';
-
 let browser: Chromium;
-let files: Record<string, string>;
 
 test.before(async () => {
   browser = await Chromium.launch();
-  files = {
-    '/': `${PAGE}<script type="module" src="/bundle.js"></script>`,
-    '/bundle.js': await bundled(SCRIPT),
-    '/plain': `${PAGE}<script type="module">${SCRIPT.replace('fetch-whep/player', '/player.js')}</script>`,
-    '/player.js': readFileSync('dist/player/index.js', 'utf8'),
-  };
 });
 
 test.after(async () => {
   await browser.close();
 });
-
-async function withSite(use: (site: Site) => Promise<void>, others?: Parameters<typeof site>[1]): Promise<void> {
-  const running = await site(files, others);
-  try {
-    await use(running);
-  } finally {
-    running.close();
-  }
-}
-
-function phases(tab: Tab): Promise<string[]> {
-  return tab.page.evaluate(() => states.map(({ phase }) => phase));
-}
-
-function lastState(tab: Tab): Promise<PlayerState | undefined> {
-  return tab.page.evaluate(() => states.at(-1));
-}
 
 for (const [way, path] of [
   ['bundled', '/'],
@@ -65,7 +28,7 @@ for (const [way, path] of [
   test(`${way}, it plays from another origin, tells states and figures, and leaves for good`, async () => {
     const server = await startServer('node', []);
     try {
-      await withSite(async ({ origin }) => {
+      await withPlayerSite(async ({ origin }) => {
         const tab = await browser.watch(`${origin}${path}?whep=${server.url}/whep/demo`);
         await tab.frames(10);
         await eventually('the picture', async () => (await phases(tab)).at(-1) === 'playing');
@@ -94,106 +57,74 @@ for (const [way, path] of [
   });
 }
 
-/** A WHEP endpoint that refuses, each time as told, and knows when it was asked. */
-function refusing(answers: { status: number; retryAfter?: string; text: string }[]) {
-  const asked: { at: number; token: string | undefined }[] = [];
-  const handler: NonNullable<Parameters<typeof site>[1]>[string] = (request, response) => {
-    const { status, retryAfter, text } = answers[Math.min(asked.length, answers.length - 1)] ?? {
-      status: 500,
-      text: '',
-    };
-    asked.push({ at: performance.now(), token: request.headers.authorization });
-    response.writeHead(status, retryAfter === undefined ? {} : { 'Retry-After': retryAfter }).end(text);
-  };
-  return { asked, others: { '/whep': handler } };
-}
-
-test('Retry-After of 409 and 503 is obeyed, whatever wakes the page; a lasting refusal is the last word', async () => {
-  const { asked, others } = refusing([
-    { status: 409, retryAfter: '1', text: 'not live' },
-    { status: 503, retryAfter: '2', text: 'full' },
-    { status: 406, text: 'codec mismatch' },
-  ]);
-  await withSite(async ({ origin }) => {
-    const tab = await browser.watch(`${origin}/?whep=/whep`);
-    await eventually('the second refusal', () => asked.length === 2);
-    await eventually('its notice', async () => ((await lastState(tab)) as { reason?: string }).reason === 'full');
-    await tab.page.evaluate(() => dispatchEvent(new Event('online')));
-    await eventually('the last refusal', async () => (await lastState(tab))?.phase === 'refused');
-    const [first, second, third] = asked.map(({ at }) => at);
-    assert.ok((second ?? 0) - (first ?? 0) >= 990, `${second} - ${first}`);
-    assert.ok((third ?? 0) - (second ?? 0) >= 1990, `${third} - ${second}`);
-
-    const told = await tab.page.evaluate(() => states.filter(({ phase }) => phase !== 'connecting'));
-    const words = told.map((state) => ('cause' in state ? [state.phase, state.cause, state.reason] : []));
-    assert.equal(words, [
-      ['waiting', 'not-live', 'not live'],
-      ['waiting', 'busy', 'full'],
-      ['refused', 'codec', 'codec mismatch'],
-    ]);
-    await tab.page.evaluate(() => dispatchEvent(new Event('online')));
-    await tab.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1500)));
-    assert.is(asked.length, 3);
-    await tab.page.close();
-  }, others);
-});
-
-test('a pause of its own ends when the network returns; each request has a fresh token', async () => {
-  const { asked, others } = refusing([{ status: 500, text: 'broken' }]);
-  await withSite(async ({ origin }) => {
-    const tab = await browser.watch(`${origin}/`);
-    await tab.page.evaluate((endpoint) => {
-      let count = 0;
-      const onState = (state: PlayerState) => void states.push(state);
-      play(document.createElement('video'), endpoint, { token: async () => `token-${count++}`, onState });
-    }, `${origin}/whep`);
-    // The pause is 8 s by then, less a quarter at most.
-    await eventually('five refusals', () => asked.length === 5, 20_000);
-    await eventually('the pause', async () => (((await lastState(tab)) as { seconds?: number }).seconds ?? 0) > 5);
-    const before = performance.now();
-    await tab.page.evaluate(() => dispatchEvent(new Event('online')));
-    await eventually('another request', () => asked.length === 6, 5000);
-    assert.ok(performance.now() - before < 5000);
-    assert.equal(
-      asked.map(({ token }) => token),
-      [0, 1, 2, 3, 4, 5].map((count) => `Bearer token-${count}`),
-    );
-    await tab.page.close();
-  }, others);
-});
-
-test('a machine that wakes up keeps a connection that is alive, and at once gives up one that is dead', async () => {
-  const server = await startServer('node', []);
-  const signal = (name: NodeJS.Signals) => process.kill(server.child.pid, name);
+test('ICE servers are those of the options and of the server; the smallest delay is asked of both sides', async () => {
+  const server = await startServer('node', ['--ice-server', 'stun:127.0.0.1:9']);
   try {
-    await withSite(async ({ origin }) => {
+    await withPlayerSite(async ({ origin }) => {
       const tab = await browser.watch(`${origin}/?whep=${server.url}/whep/demo`);
-      await tab.frames(10);
-      const sleepAMinute = () =>
-        tab.page.evaluate(() => {
-          const now = Date.now;
-          Date.now = () => now() + 60_000;
+      await tab.frames(1);
+      const posted = tab.page.waitForRequest((request) => request.method() === 'POST');
+      const { servers, targets } = await tab.page.evaluate(async (endpoint) => {
+        const element = document.createElement('video');
+        const iceServers = [{ urls: 'stun:127.0.0.1:10' }];
+        const { connection } = await new Promise<Player>((resolve) => {
+          const other = play(element, endpoint, {
+            iceServers,
+            lowLatency: true,
+            onState: ({ phase }) => phase === 'playing' && resolve(other),
+          });
         });
-      await sleepAMinute();
-      await tab.frames((await tab.media()).framesDecoded + 90);
-      assert.is(tab.sessions.length, 1);
-
-      const connection = await tab.page.evaluateHandle(() => {
-        const changes: string[] = [];
-        const { connection } = player;
-        connection?.addEventListener('connectionstatechange', () => changes.push(connection.connectionState));
-        return changes;
-      });
-      signal('SIGSTOP');
-      await sleepAMinute();
-      await eventually('the loss to be noticed', async () => (await lastState(tab))?.phase === 'waiting');
-      assert.equal(await connection.jsonValue(), [], 'before the browser sees that nobody answers');
-      signal('SIGCONT');
-      await eventually('another session', () => tab.sessions.length === 2);
-      await eventually('the picture', async () => (await lastState(tab))?.phase === 'playing');
+        return {
+          servers: connection?.getConfiguration().iceServers?.flatMap(({ urls }) => urls),
+          targets: connection?.getReceivers().map(({ jitterBufferTarget }) => jitterBufferTarget),
+        };
+      }, `${server.url}/whep/demo`);
+      assert.equal(servers, ['stun:127.0.0.1:10', 'stun:127.0.0.1:9']);
+      assert.equal(targets, [0, 0]);
+      assert.is(new URL((await posted).url()).search, '?latency=low');
       await tab.page.close();
       assert.equal(await server.stop(), { code: 0, signal: null });
     });
+  } finally {
+    server.child.kill('SIGKILL');
+  }
+});
+
+test('a browser that refuses sound is given a muted start; one that refuses all waits for a gesture', async () => {
+  const server = await startServer('node', []);
+  try {
+    const tab = await browser.watch('about:blank');
+    await tab.page.addInitScript(() => {
+      const start = HTMLMediaElement.prototype.play;
+      let clicked = false;
+      const noteClick = () => {
+        clicked = true;
+      };
+      addEventListener('click', noteClick, true);
+      HTMLMediaElement.prototype.play = async function () {
+        const allowed = clicked || (this.muted && sessionStorage.getItem('strict') === null);
+        if (!allowed) throw new DOMException('no', 'NotAllowedError');
+        await start.call(this);
+      };
+    });
+    await withPlayerSite(async ({ origin }) => {
+      await tab.page.goto(`${origin}/?whep=${server.url}/whep/demo`);
+      await tab.page.evaluate((endpoint) => {
+        player.close();
+        const element = document.querySelector('video') ?? document.createElement('video');
+        play(element, endpoint, { startMuted: false, onState: (state) => void states.push(state) });
+      }, `${server.url}/whep/demo`);
+      await eventually('the picture', async () => (await lastState(tab))?.phase === 'playing');
+      assert.is(await tab.page.evaluate(() => document.querySelector('video')?.muted), true);
+    });
+    await tab.page.goto(`${server.url}/play/demo`);
+    await tab.page.evaluate(() => sessionStorage.setItem('strict', ''));
+    await tab.page.reload();
+    await tab.page.getByRole('button', { name: 'Play', exact: true }).click();
+    await eventually('the picture', async () => (await tab.status()) === '');
+    await eventually('a frame number', () => tab.frameNumber());
+    await tab.page.close();
+    assert.equal(await server.stop(), { code: 0, signal: null });
   } finally {
     server.child.kill('SIGKILL');
   }
@@ -204,7 +135,7 @@ test('the picture is shown from the live edge on, not while it catches up', asyn
   const ffmpeg = sendRtp(server.announcement.streams.cam1 ?? {}, numberedBars(), ['-g', '90']);
   try {
     await server.live();
-    await withSite(async ({ origin }) => {
+    await withPlayerSite(async ({ origin }) => {
       const tab = await browser.watch(`${origin}/?whep=${server.url}/whep/cam1`);
       await tab.frames(10);
       // A starved machine may decode too slowly to catch up in time: one join that shows it is enough.
