@@ -12,6 +12,8 @@ import { Track } from './track.ts';
 
 /** Between a packet and its repair, where the viewer has not reported yet. Milliseconds. */
 const DEFAULT_ROUND_TRIP = 40;
+/** The library gives a packet once for each SSRC that it names: twins come together. Milliseconds. */
+const TWIN = 5;
 /** A viewer that sends more RTCP packets a second is no player; what it sends would pile up. */
 const MAX_RTCP = 1_000;
 
@@ -42,6 +44,7 @@ export class Viewer {
   #jitter: number | undefined;
   readonly #lost = new Map<LegKind, number>();
   #rtcp = { second: 0, packets: 0 };
+  readonly #newest = new Map<Track, { packet: Buffer; at: number }>();
 
   constructor(spec: ViewerSpec, stream: Stream, parts: ViewerParts) {
     this.#spec = spec;
@@ -145,7 +148,10 @@ export class Viewer {
     this.#rtcp = { second, packets: this.#rtcp.second === second ? this.#rtcp.packets + 1 : 1 };
     if (this.#rtcp.packets > MAX_RTCP) this.#end('engine-error');
     if (track === undefined || this.#over) return;
-    // A compound packet that names the SSRCs of several tracks comes once for each.
+    const before = this.#newest.get(track);
+    if (before && now - before.at < TWIN && before.packet.equals(packet)) return;
+    this.#newest.set(track, { packet, at: now });
+    // It also comes to each track that it names.
     for (const report of parseRtcp(packet)) {
       if ('ssrc' in report && report.ssrc === track.ssrc) this.#handleReport(track, report, now);
     }
