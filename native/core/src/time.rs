@@ -23,6 +23,11 @@ impl Time {
         self.0
     }
 
+    /// The next whole millisecond, or this one: what is due for many comes due together.
+    pub const fn next_millisecond(self) -> Self {
+        Self(self.0.next_multiple_of(1_000_000))
+    }
+
     /// How long ago `earlier` was; zero when it lies ahead.
     pub const fn since(self, earlier: Time) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -109,6 +114,12 @@ mod tests {
         assert_eq!(ntp.0 >> 32, SECONDS_1900_TO_1970 + 1);
         assert_eq!(ntp.0 & 0xffff_ffff, 1 << 31);
         assert_eq!(ntp.middle(), (((SECONDS_1900_TO_1970 + 1) as u32 & 0xffff) << 16) | 0x8000);
+    }
+
+    #[test]
+    fn whole_milliseconds() {
+        assert_eq!(Time::from_nanos(4_000_001).next_millisecond(), Time::from_millis(5));
+        assert_eq!(Time::from_millis(5).next_millisecond(), Time::from_millis(5));
     }
 
     #[test]
