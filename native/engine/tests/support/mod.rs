@@ -26,7 +26,11 @@ const PPS: &[u8] = &[0x68, 0xcb, 0x83, 0xcb, 0x20];
 pub const DIRECT: &str = "FETCH_WHEP_TEST_DIRECT";
 
 pub fn start(shards: usize) -> Engine {
-    let direct = std::env::var_os(DIRECT).is_some();
+    start_sending(shards, std::env::var_os(DIRECT).is_some())
+}
+
+/// `direct`: past the library.
+pub fn start_sending(shards: usize, direct: bool) -> Engine {
     let config = EngineConfig { media_host: Some(LOOPBACK), media_port: 0, shards, direct };
     Engine::start(&config).expect("loopback has free ports")
 }
@@ -80,13 +84,8 @@ impl<'a> Programme<'a> {
     /// Pushes a picture of about `size` bytes that is unlike any other.
     pub fn picture(&mut self, keyframe: bool, size: usize) {
         let number = self.pictures.len() as u32;
-        let mut slice = if keyframe { vec![0x65, 0x88, 0x84] } else { vec![0x41, 0x9a] };
-        // The number again and again: every packet tells it, and no byte can be taken for a start code.
-        let digits = number.to_be_bytes().map(|byte| [0x40 | byte >> 4, 0x40 | byte & 0xf]).concat();
-        slice.extend(digits.iter().cycle().take(size));
-        let units: &[&[u8]] = if keyframe { &[SPS, PPS, &slice] } else { &[&slice] };
-        let unit = |unit: &&[u8]| [&[0, 0, 0, 1], *unit].concat();
-        self.push(Kind::Video, units.iter().flat_map(unit).collect());
+        let units = picture(number, keyframe, size);
+        self.push(Kind::Video, annex_b(&units));
         let mut payloads = Payloads::default();
         units.iter().for_each(|unit| payloads.push_nal(unit));
         self.pictures.push(Picture { keyframe, payloads: payloads.iter().map(<[u8]>::to_vec).collect() });
@@ -136,6 +135,19 @@ impl<'a> Programme<'a> {
         assert!(rest.is_empty(), "nothing after the last picture");
         first..self.pictures.len()
     }
+}
+
+/// The NAL units of a picture of about `size` bytes, which tells its number in every packet.
+pub fn picture(number: u32, keyframe: bool, size: usize) -> Vec<Vec<u8>> {
+    let mut slice = if keyframe { vec![0x65, 0x88, 0x84] } else { vec![0x41, 0x9a] };
+    // The number again and again, and no byte can be taken for a start code.
+    let digits = number.to_be_bytes().map(|byte| [0x40 | byte >> 4, 0x40 | byte & 0xf]).concat();
+    slice.extend(digits.iter().cycle().take(size));
+    if keyframe { vec![SPS.to_vec(), PPS.to_vec(), slice] } else { vec![slice] }
+}
+
+pub fn annex_b(units: &[Vec<u8>]) -> Vec<u8> {
+    units.iter().flat_map(|unit| [&[0, 0, 0, 1], unit.as_slice()].concat()).collect()
 }
 
 /// SPS and PPS, alone or in one packet: how they are packed is the engine's business.
@@ -226,7 +238,7 @@ fn section(kind: Kind, payload_type: u8, codec: &str, direction: &str, ssrc: u32
 
 /// A viewer and the session it has. Dropping it closes its peer and leaves the session to the engine.
 pub struct Viewer {
-    _peer: Peer,
+    peer: Peer,
     _port: MuxPort,
     pub id: String,
     pub log: Arc<Log>,
@@ -248,17 +260,30 @@ impl Viewer {
 
     /// On a port of its own: libjuice tells a port's peers apart by the address that they send from.
     pub fn try_join(engine: &Engine, stream: &str) -> Result<Self, EngineError> {
+        let (mut viewer, offer) = Self::offer();
         let number = next_number();
+        viewer.id = format!("viewer-{number}");
+        let answer = watch(engine, stream, &viewer.id, number, &offer)?;
+        if viewer.accept(&answer).is_err() {
+            // Overtaken so early that the library refuses the answer.
+            viewer.log.change(|state| state.gone = true);
+        }
+        Ok(viewer)
+    }
+
+    /// One that has not joined yet, and its offer.
+    pub fn offer() -> (Self, String) {
         let port = MuxPort::open(Some(LOOPBACK), 0).expect("a free port");
         let log = Arc::new(Log::default());
-        let wanted = LINES.map(|(kind, payload_type, codec)| section(kind, payload_type, codec, "recvonly", number));
+        let wanted = LINES.map(|(kind, payload_type, codec)| section(kind, payload_type, codec, "recvonly", 1));
         let tracks = wanted.each_ref().map(String::as_str);
         let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: DEADLINE };
         let (peer, offer) = Peer::new(config, log.clone()).expect("an offer");
-        let id = format!("viewer-{number}");
-        let answer = watch(engine, stream, &id, number, &offer)?;
-        peer.set_answer(&answer).expect("a valid answer");
-        Ok(Self { _peer: peer, _port: port, id, log })
+        (Self { peer, _port: port, id: String::new(), log }, offer)
+    }
+
+    pub fn accept(&self, answer: &str) -> Result<(), rtc::Error> {
+        self.peer.set_answer(answer)
     }
 
     /// Payloads of a leg in sending order; checks that they came in it, and that only pictures' last packets are marked.
@@ -302,7 +327,7 @@ fn as_a_browser(offer: &str) -> String {
 }
 
 /// Has the engine answer an offer of `LINES`; `number` makes the SSRCs.
-fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
+pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
     let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
         let ssrc = number << 1 | u32::from(kind == Kind::Audio);
         MediaLine {
@@ -327,7 +352,7 @@ fn with_loopback(offer: &str) -> String {
     also.map_or(offer.into(), |also| offer.replacen("a=candidate:", &also, 1))
 }
 
-fn next_number() -> u32 {
+pub fn next_number() -> u32 {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     NUMBER.fetch_add(1, Relaxed)
 }
