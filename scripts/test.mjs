@@ -3,7 +3,7 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { buildAddon, buildPackage, buildTests, bundleOf, testFiles } from './build.mjs';
-import { cargo } from './lib/cargo.mjs';
+import { addressSanitizer, cargo } from './lib/cargo.mjs';
 import { root } from './lib/files.mjs';
 import { run } from './lib/run.mjs';
 
@@ -37,7 +37,9 @@ const checks = {
 };
 const builds = { package: buildPackage, addon: buildAddon };
 
-const stages = [...Object.keys(checks), 'cargo'];
+/** What goes past libdatachannel exists on Linux alone, and so does its check. */
+const cargoStages = { cargo: cargoTests, ...(process.platform === 'linux' && { asan: sanitizedTests }) };
+const stages = [...Object.keys(checks), ...Object.keys(cargoStages)];
 const files = testFiles();
 /** A name of a stage means the stage, whatever files have it in their paths. */
 const parts = options.only.filter((name) => !stages.includes(name));
@@ -59,7 +61,9 @@ if (unknown !== undefined || badRuntime !== undefined) {
 for (const [name, check] of Object.entries(checks)) {
   if (wanted(name)) await stage(name, () => single(check));
 }
-if (wanted('cargo')) await stage('cargo', cargoTests);
+for (const [name, tests] of Object.entries(cargoStages)) {
+  if (wanted(name)) await stage(name, tests);
+}
 if (chosen.length > 0) {
   for (const [name, build] of Object.entries(builds)) await stage(`build ${name}`, () => single(build));
   await stage('build tests', () => single(() => buildTests(chosen)));
@@ -110,8 +114,19 @@ function local(program, args) {
   return run(program, args, { cwd: root });
 }
 
-async function cargoTests() {
-  const { output, ending } = await cargo(['test', '--release', '--locked', '--workspace', '--no-fail-fast']);
+function cargoTests() {
+  return tested(cargo(['test', '--release', '--locked', '--workspace', '--no-fail-fast']));
+}
+
+/** Sessions of libsrtp that end while packets are protected with them. */
+function sanitizedTests() {
+  const { args, env } = addressSanitizer();
+  const tests = ['--workspace', '--lib', '--test', 'closes', '--', 'viewers_', 'sessions_may_be_freed'];
+  return tested(cargo(['test', '--release', '--locked', ...args, ...tests], { env }));
+}
+
+async function tested(running) {
+  const { output, ending } = await running;
   if (ending !== undefined) console.log(lastLines(output));
   const results = [...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm)];
   const sum = (group) => results.reduce((all, result) => all + Number(result[group]), 0);

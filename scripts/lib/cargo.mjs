@@ -1,20 +1,46 @@
 // cargo, with a sign of life while it works.
+import { execFileSync } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { root } from './files.mjs';
 import { run } from './run.mjs';
 
+function cache(name) {
+  return join(process.env.FETCH_WHEP_CACHE || join(homedir(), '.cache', 'fetch-whep'), name);
+}
+
 /** Where cargo builds: outside the checkout, so that only the first clone on a machine pays for libdatachannel. */
 export function cargoTarget() {
-  return join(process.env.FETCH_WHEP_CACHE || join(homedir(), '.cache', 'fetch-whep'), 'target');
+  return cache('target');
+}
+
+/**
+ * Arguments and environment by which cargo builds and runs with AddressSanitizer in libdatachannel and all that it links
+ * (gcc's; Rust's own needs an unstable compiler). A target of its own, so that build scripts stay as they are.
+ */
+export function addressSanitizer() {
+  const [, host = ''] = /^host: (\S+)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' })) ?? [];
+  const library = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+  const name = host.replaceAll('-', '_');
+  return {
+    args: ['--target', host],
+    env: {
+      CARGO_TARGET_DIR: cache('asan'),
+      [`CFLAGS_${name}`]: '-fsanitize=address',
+      [`CXXFLAGS_${name}`]: '-fsanitize=address',
+      RUSTFLAGS: '-Clink-arg=-lasan',
+      // Not all of the memory of a process that ends is given back; what was given back must not be used.
+      [`CARGO_TARGET_${name.toUpperCase()}_RUNNER`]: `env LD_PRELOAD=${library} ASAN_OPTIONS=detect_leaks=0`,
+    },
+  };
 }
 
 /**
  * Runs cargo on the workspace. `shown` lets a terminal see its progress; without one, a line every 15 s says how long
  * it has been working (libdatachannel and OpenSSL take some minutes the first time).
  */
-export async function cargo(args, { shown = false } = {}) {
+export async function cargo(args, { shown = false, env = {} } = {}) {
   const inherit = shown && process.stderr.isTTY;
   const start = Date.now();
   let doing = '';
@@ -24,7 +50,7 @@ export async function cargo(args, { shown = false } = {}) {
   try {
     return await run('cargo', args, {
       cwd: join(root, 'native'),
-      env: { ...process.env, CARGO_TARGET_DIR: cargoTarget() },
+      env: { ...process.env, CARGO_TARGET_DIR: cargoTarget(), ...env },
       heard: (text) => {
         doing = text.trim().split('\n').at(-1)?.trim() || doing;
       },
