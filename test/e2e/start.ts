@@ -50,11 +50,15 @@ async function watch(instantStart: boolean, gop: number): Promise<Join[]> {
 }
 
 async function inMidGop(tab: Tab, gop: number): Promise<void> {
-  const wanted = Math.random() * 0.5 + 0.1;
-  await eventually('the middle of a GOP', async () => {
-    const place = (((await tab.frameNumber()) ?? 0) % gop) / gop;
-    return place > wanted && place < wanted + 0.2;
-  });
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000));
+  await eventually(
+    'the middle of a GOP',
+    async () => {
+      const number = await tab.frameNumber();
+      return number !== undefined && number % gop > gop * 0.05 && number % gop < gop * 0.6;
+    },
+    20_000,
+  );
 }
 
 test('with a GOP of 10 s the first picture is of the GOP under way, and nothing is lost or stands still', async () => {
