@@ -23,9 +23,10 @@ use crate::event::{Event, Events};
 use crate::ingest::{Ingest, PublisherKey, Sockets, player_start};
 use crate::ports::{NextPort, Place, Ports};
 use crate::session::{Media, SessionEvents, SessionState};
-use crate::shard::{Control, Shard, ShardTrack, ShardViewer, ViewerKey};
+use crate::shard::{Control, Shard};
 use crate::snapshot::{self, Histograms, SessionTotals, Snapshot, StreamSnapshot, ViewerSnapshot};
 use crate::stream::{Legs, Stream, StreamFacts, StreamKey};
+use crate::viewer::{ShardTrack, ShardViewer, ViewerKey};
 
 /// Events handed out at once.
 const MAX_EVENTS: usize = 1_024;

@@ -21,6 +21,7 @@ mod session;
 mod shard;
 mod snapshot;
 mod stream;
+mod viewer;
 
 pub use config::{EngineConfig, Ingress, MediaLine, PullConfig, SessionConfig, StreamConfig, StreamPorts};
 pub use engine::Engine;

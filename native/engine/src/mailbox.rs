@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use core_media::frame::{Frame, Kind};
 
-use crate::shard::{Control, ViewerKey};
+use crate::shard::Control;
 use crate::stream::Stream;
+use crate::viewer::ViewerKey;
 
 /// Packets of media waiting for a shard, each leg kind by itself. At 300 packets a second and stream this is seconds
 /// of media: a shard that is so late had better skip.

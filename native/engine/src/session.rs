@@ -13,9 +13,10 @@ use crate::clock::Clock;
 use crate::event::{EndReason, Event, Events};
 use crate::ingest::SourceHandle;
 use crate::mailbox::{Feedback, Mailbox};
-use crate::shard::{Control, ViewerKey};
+use crate::shard::Control;
 use crate::snapshot::{Histograms, SessionTotals};
 use crate::stream::StreamKey;
+use crate::viewer::ViewerKey;
 
 /// Between a packet and its repair, where the viewer has not reported yet.
 const DEFAULT_ROUND_TRIP: Duration = Duration::from_millis(40);

@@ -7,22 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use core_media::frame::{Frame, Kind};
+use core_media::frame::Kind;
 use core_media::rtcp::{self, Rtcp};
-use core_media::rtp::HEADER;
-use core_media::time::Time;
-use core_media::track::{Outcome, Outgoing, Track};
-use rtc::{Burst, TrackId, Way};
+use core_media::track::Outcome;
+use rtc::Burst;
 
 use crate::clock::Clock;
 use crate::event::{EndReason, Event, Events};
 use crate::mailbox::{Delivery, Feedback, Lanes, Mailbox};
-use crate::session::SessionState;
 use crate::snapshot::Histograms;
-use crate::stream::{LegState, Stream, StreamKey};
-
-/// Names a viewer within one engine; never used twice.
-pub type ViewerKey = u64;
+use crate::stream::StreamKey;
+use crate::viewer::{Scratch, ShardTrack, ShardViewer, Tally, ViewerKey};
 
 /// What a shard is told.
 #[derive(Debug)]
@@ -37,27 +32,6 @@ pub enum Control {
     Hold(mpsc::Sender<()>, mpsc::Receiver<()>),
     /// The thread ends.
     Stop,
-}
-
-/// A viewer as its shard knows it.
-#[derive(Debug)]
-pub struct ShardViewer {
-    pub key: ViewerKey,
-    pub stream: Arc<Stream>,
-    pub state: Arc<SessionState>,
-    pub cname: String,
-    pub tracks: Vec<ShardTrack>,
-    /// Of its media; reports always go through the library.
-    pub way: Way,
-}
-
-/// One of its m-lines.
-#[derive(Debug)]
-pub struct ShardTrack {
-    pub id: TrackId,
-    pub track: Track,
-    /// Packets can be sent.
-    pub open: bool,
 }
 
 /// A running shard.
@@ -103,16 +77,6 @@ struct Worker {
     /// Viewers that do not follow live: they have just joined, or a frame was large.
     behind: Vec<ViewerKey>,
     scratch: Scratch,
-}
-
-/// Room to put packets together, used again and again.
-#[derive(Debug, Default)]
-struct Scratch {
-    /// One frame's packets with room for each header, rewritten in place for viewer after viewer.
-    frame: Vec<u8>,
-    ends: Vec<usize>,
-    packet: Vec<u8>,
-    report: Vec<u8>,
 }
 
 impl Worker {
@@ -278,180 +242,5 @@ impl Worker {
         self.scratch = Scratch::default();
         let text = format!("shard {} failed; its viewers were closed", self.index);
         self.events.push(Event::Log { level: rtc::Level::Error, text });
-    }
-}
-
-/// What was sent, to be added to the counters once.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    packets: u64,
-    bytes: u64,
-    /// Of those, packets that were sent before.
-    again: u64,
-}
-
-impl Tally {
-    fn add(&mut self, bytes: usize, again: bool) {
-        self.packets += 1;
-        self.bytes += bytes as u64;
-        self.again += u64::from(again);
-    }
-}
-
-impl ShardViewer {
-    fn open(&mut self, track: usize, now: Time) {
-        let Some(ShardTrack { track, open, .. }) = self.tracks.get_mut(track) else { return };
-        *open = true;
-        if let Some(leg) = self.stream.leg(track.kind())
-            && !track.open(now, leg)
-        {
-            self.stream.request_keyframe();
-        }
-    }
-
-    /// `None`: the viewer has no such track, or it cannot send yet. `scratch` holds the frame.
-    fn live(
-        &mut self,
-        frame: &Frame,
-        burst: &mut Burst,
-        scratch: &mut Scratch,
-        clock: Clock,
-        tally: &mut Tally,
-    ) -> Option<Outcome> {
-        if self.state.ended() {
-            return None;
-        }
-        let Self { tracks, way, .. } = self;
-        let mut tracks = tracks.iter_mut();
-        let ShardTrack { id, track, .. } = tracks.find(|track| track.open && track.track.kind() == frame.kind)?;
-        let now = clock.now();
-        let before = *tally;
-        let outcome = track.live(frame, now, &mut |packet| {
-            let packet = match packet.extension {
-                None => scratch.in_place(packet.index, packet.header),
-                Some(_) => scratch.assemble(&packet),
-            };
-            tally.add(packet.len(), false);
-            burst.send_by(way, *id, packet);
-        });
-        if track.report(now, &self.cname, &mut scratch.report) {
-            burst.send(*id, &scratch.report);
-        }
-        self.state.carried(tally.packets - before.packets, tally.bytes - before.bytes);
-        Some(outcome)
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        self.tracks.iter().filter(|track| track.open).filter_map(|track| track.track.deadline()).min()
-    }
-
-    fn poll(&mut self, now: Time, burst: &mut Burst, scratch: &mut Scratch) {
-        if self.state.ended() {
-            self.tracks.iter_mut().for_each(|track| track.open = false);
-            return;
-        }
-        for ShardTrack { id, track, .. } in self.tracks.iter_mut().filter(|track| track.open) {
-            let Some(leg) = self.stream.leg(track.kind()) else { continue };
-            let mut tally = Tally::default();
-            track.poll(now, leg, &mut |packet| {
-                let bytes = scratch.assemble(&packet);
-                tally.add(bytes.len(), packet.again);
-                burst.send_by(&mut self.way, *id, bytes);
-            });
-            if track.report(now, &self.cname, &mut scratch.report) {
-                burst.send(*id, &scratch.report);
-            }
-            leg.count(tally);
-            self.stream.retransmissions.fetch_add(tally.again, Relaxed);
-            self.state.carried(tally.packets, tally.bytes);
-            self.state.retransmissions.fetch_add(tally.again, Relaxed);
-        }
-    }
-
-    fn repair(&mut self, ssrc: u32, sequences: &[u16], now: Time, burst: &mut Burst, scratch: &mut Scratch) {
-        self.stream.nacks.fetch_add(1, Relaxed);
-        let round_trip = self.state.round_trip();
-        let stream = self.stream.clone();
-        let Some((ShardTrack { id, track, .. }, leg)) = self.track(ssrc) else { return };
-        let id = *id;
-        let mut tally = Tally::default();
-        track.nack(sequences, round_trip, now, leg, &mut |packet| {
-            let bytes = scratch.assemble(&packet);
-            tally.add(bytes.len(), packet.again);
-            burst.send(id, bytes);
-        });
-        leg.count(tally);
-        stream.retransmissions.fetch_add(tally.again, Relaxed);
-        self.state.carried(tally.packets, tally.bytes);
-        self.state.retransmissions.fetch_add(tally.again, Relaxed);
-    }
-
-    fn refresh(&mut self, ssrc: u32, now: Time) {
-        self.stream.keyframe_requests.fetch_add(1, Relaxed);
-        if let Some((track, leg)) = self.track(ssrc)
-            && !track.track.refresh(now, leg)
-        {
-            self.stream.request_keyframe();
-        }
-    }
-
-    /// The open track with this SSRC, and the leg it carries.
-    fn track(&mut self, ssrc: u32) -> Option<(&mut ShardTrack, &LegState)> {
-        let track = self.tracks.iter_mut().find(|track| track.open && track.track.ssrc() == ssrc)?;
-        let leg = self.stream.leg(track.track.kind())?;
-        Some((track, leg))
-    }
-
-    /// Notes the first packet of the leg that a viewer waits for: video, where there is one.
-    fn note_start(&self, kind: Kind, clock: Clock, histograms: &Histograms) {
-        if self.state.playing() {
-            return;
-        }
-        let track = |kind| self.tracks.iter().find(|track: &&ShardTrack| track.track.kind() == kind);
-        let awaited = track(Kind::Video).or(track(Kind::Audio));
-        if awaited.is_some_and(|track| track.track.kind() == kind && track.track.started()) {
-            self.state.start(kind, clock.now(), histograms);
-        }
-    }
-}
-
-impl LegState {
-    fn count(&self, tally: Tally) {
-        self.output.packets.fetch_add(tally.packets, Relaxed);
-        self.output.bytes.fetch_add(tally.bytes, Relaxed);
-    }
-}
-
-impl Scratch {
-    fn load(&mut self, frame: &Frame) {
-        self.frame.clear();
-        self.ends.clear();
-        for payload in frame.payloads.iter() {
-            self.frame.extend_from_slice(&[0; HEADER]);
-            self.frame.extend_from_slice(payload);
-            self.ends.push(self.frame.len());
-        }
-    }
-
-    /// A packet of the loaded frame, with this viewer's header.
-    fn in_place(&mut self, index: usize, header: [u8; HEADER]) -> &[u8] {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let packet = &mut self.frame[start..self.ends[index]];
-        packet[..HEADER].copy_from_slice(&header);
-        packet
-    }
-
-    /// A packet of any frame.
-    fn assemble(&mut self, packet: &Outgoing<'_>) -> &[u8] {
-        self.packet.clear();
-        self.packet.extend_from_slice(&packet.header);
-        if let Some(extension) = &packet.extension {
-            self.packet.extend_from_slice(extension.as_bytes());
-        }
-        if let Some(original) = packet.original {
-            self.packet.extend_from_slice(&original.to_be_bytes());
-        }
-        self.packet.extend_from_slice(packet.payload());
-        &self.packet
     }
 }
