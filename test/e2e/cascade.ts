@@ -25,11 +25,11 @@ for (const runtime of RUNTIMES) {
       await edge.live();
       await eventually('the state playing', async () => (await pullOf(edge.url)).state === 'playing');
       const tab = await browser.watch(`${edge.url}/play/cam1`);
+      assert.is((await tab.frames(60)).audioChannels, 2);
       let posts = 0;
       tab.page.on('request', (request) => {
         if (request.method() === 'POST') posts++;
       });
-      assert.is((await tab.frames(60)).audioChannels, 2);
       const shown = await eventually('a frame number', () => tab.frameNumber());
       await eventually('another one', async () => ![undefined, shown].includes(await tab.frameNumber()));
 

@@ -47,13 +47,16 @@ export class WhepClient {
   }
 
   /** POSTs an offer. Rejects with a `Refusal`. */
-  async join(offer: string, signal: AbortSignal): Promise<Answered> {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIME)]);
+  join(offer: string, signal: AbortSignal): Promise<Answered> {
+    return within(ANSWER_TIME, signal, (limited) => this.#join(offer, limited));
+  }
+
+  async #join(offer: string, signal: AbortSignal): Promise<Answered> {
     const headers = { 'Content-Type': 'application/sdp', Accept: 'application/sdp' };
     let url = this.#endpoint;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const response = await this.#send('POST', url, { headers, body: offer, signal: within });
-      if (response.status !== 307 && response.status !== 308) return this.#read(response, url);
+      const response = await this.#send('POST', url, { headers, body: offer, signal });
+      if (response.status !== 307 && response.status !== 308) return this.#read(response, url, signal);
       url = redirected(url, response.headers.get('location'));
       await discard(response);
     }
@@ -63,9 +66,10 @@ export class WhepClient {
   /** Whether the other server still has the session; a fragment that adds nothing is how a client can ask. */
   async has({ url, etag }: NonNullable<Answered['session']>, fragment: string, signal: AbortSignal): Promise<boolean> {
     const headers = { 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': etag ?? '*' };
-    const within = AbortSignal.any([signal, AbortSignal.timeout(ASIDE_TIME)]);
     try {
-      const response = await this.#send('PATCH', url, { headers, body: fragment, signal: within });
+      const response = await within(ASIDE_TIME, signal, (limited) =>
+        this.#send('PATCH', url, { headers, body: fragment, signal: limited }),
+      );
       await discard(response);
       // Servers without PATCH say 405 or 501, and nothing of the session.
       return ![404, 405, 410, 501].includes(response.status);
@@ -94,7 +98,7 @@ export class WhepClient {
     }
   }
 
-  async #read(response: Response, url: URL): Promise<Answered> {
+  async #read(response: Response, url: URL, signal: AbortSignal): Promise<Answered> {
     const { status, headers } = response;
     if (status !== 201) {
       await discard(response);
@@ -105,7 +109,7 @@ export class WhepClient {
     const location = headers.get('location');
     const session = location === null ? undefined : resolved(location, url);
     return {
-      answer: await text(response),
+      answer: await text(response, signal),
       ...(session && { session: { url: session, etag: headers.get('etag') } }),
       path: readPath(headers.get(PATH_HEADER)),
     };
@@ -140,16 +144,38 @@ function retryAfter(headers: Headers): number {
   return Number.isNaN(seconds) ? 0 : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
 }
 
-async function text({ body }: Response): Promise<string> {
+async function text({ body }: Response, signal: AbortSignal): Promise<string> {
   const reader = body?.getReader();
+  const stop = () => reader?.cancel().catch(() => {});
+  signal.addEventListener('abort', stop);
   try {
     const bytes = reader && (await collect(reader, MAX_ANSWER));
+    signal.throwIfAborted();
     if (reader && bytes === undefined) throw new Refusal(`the answer is larger than ${MAX_ANSWER} bytes`);
     return new TextDecoder().decode(bytes);
   } catch (error) {
     throw error instanceof Refusal ? error : new Refusal(failureInWords(error));
   } finally {
-    reader?.cancel().catch(() => {});
+    signal.removeEventListener('abort', stop);
+    stop();
+  }
+}
+
+/**
+ * Does `work` with a signal that fires with `signal`, or after `time` milliseconds. The timer holds it: on Node 20 one that
+ * `AbortSignal.any` made may be collected as garbage before it fires.
+ */
+async function within<T>(time: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  const timer = setTimeout(() => controller.abort(new DOMException('no answer', 'TimeoutError')), time);
+  signal.addEventListener('abort', abort);
+  if (signal.aborted) abort();
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
   }
 }
 
