@@ -19,6 +19,7 @@ async function addon() {
   if (!(platform in platforms)) throw new Error(`${platform} is not in scripts/lib/platforms.mjs: add it there`);
   const folder = emptied(platform);
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
+  copyFileSync(join(root, 'native/NOTICE'), join(folder, 'NOTICE'));
   copyFileSync(join(root, 'dist/fetch-whep.node'), join(folder, 'fetch-whep.node'));
   await strip(join(folder, 'fetch-whep.node'));
   writeManifest(folder, {
@@ -28,7 +29,7 @@ async function addon() {
     license,
     engines,
     main: 'fetch-whep.node',
-    files: ['fetch-whep.node'],
+    files: ['fetch-whep.node', 'NOTICE'],
     ...platforms[platform],
   });
   await pack(folder);

@@ -78,7 +78,11 @@ async function compile(program: string, module: readonly string[]): Promise<void
 
 test('the addon is packed alone, without debug information, for machines of its kind', async () => {
   const { platform } = built;
-  assert.equal(await filesOf(platform), ['package/LICENSE', 'package/fetch-whep.node', 'package/package.json']);
+  const files = ['LICENSE', 'NOTICE', 'fetch-whep.node', 'package.json'];
+  assert.equal(
+    await filesOf(platform),
+    files.map((file) => `package/${file}`),
+  );
   const { name, version, os, cpu, libc, license, main } = platform.manifest;
   const library = { glibc: '-gnu', musl: '-musl' }[String(libc)];
   assert.is(name, `@fetch-whep/${os}-${cpu}${library}`);
