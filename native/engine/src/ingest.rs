@@ -18,14 +18,9 @@ use rtc::{RecvBatch, TrackId, UdpSocket};
 
 use crate::clock::Clock;
 use crate::event::{Event, Events};
+use crate::inbox::{Command, Inbox, Published, PublisherKey, SourceHandle};
 use crate::mailbox::Mailbox;
 use crate::stream::{Stream, StreamKey};
-
-/// Bytes of pushed frames that may wait; past it `push` says no.
-const PUSH_CAPACITY: usize = 4 << 20;
-
-/// Packets from publishers that may wait.
-const PUBLISH_CAPACITY: usize = 8_192;
 
 /// Publishers' packets carry no address that matters: their peers are authenticated.
 const PUBLISHER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -54,76 +49,12 @@ impl Sockets {
     }
 }
 
-enum Command {
-    Add {
-        stream: Arc<Stream>,
-        source: Box<Source>,
-        sockets: Sockets,
-        player: Option<Box<Player>>,
-    },
-    Remove {
-        key: StreamKey,
-        done: mpsc::Sender<()>,
-    },
-    Push {
-        key: StreamKey,
-        kind: Kind,
-        data: Vec<u8>,
-        capture: Duration,
-    },
-    /// A publisher's tracks: where to send what it has to be told.
-    Publish {
-        key: StreamKey,
-        publisher: PublisherKey,
-        tracks: Vec<(Kind, TrackId)>,
-    },
-    Depart {
-        key: StreamKey,
-        publisher: PublisherKey,
-        done: mpsc::Sender<()>,
-    },
-    RequestKeyframe {
-        key: StreamKey,
-    },
-    Stop,
-}
-
 /// The running thread.
 #[derive(Debug)]
 pub struct Ingest {
     handle: SourceHandle,
     thread: Mutex<Option<JoinHandle<()>>>,
     sockets: Arc<AtomicUsize>,
-}
-
-/// A way to the thread that can be kept anywhere.
-#[derive(Clone, Debug)]
-pub struct SourceHandle {
-    inbox: Arc<Inbox>,
-    waker: Arc<Waker>,
-}
-
-#[derive(Default)]
-struct Inbox {
-    commands: Mutex<Vec<Command>>,
-    pushed_bytes: AtomicUsize,
-    published: Mutex<Vec<Published>>,
-}
-
-/// Names a publisher within one engine; never used twice.
-pub type PublisherKey = u64;
-
-/// A packet from a publisher.
-struct Published {
-    key: StreamKey,
-    kind: Kind,
-    packet: Vec<u8>,
-}
-
-impl std::fmt::Debug for Inbox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inbox").field("pushed_bytes", &self.pushed_bytes).finish_non_exhaustive()
-    }
 }
 
 impl Ingest {
@@ -151,7 +82,7 @@ impl Ingest {
             output: Output::default(),
         };
         let thread = std::thread::Builder::new().name("whep-ingest".into()).spawn(move || worker.run())?;
-        Ok(Self { handle: SourceHandle { inbox, waker }, thread: Mutex::new(Some(thread)), sockets })
+        Ok(Self { handle: SourceHandle::new(inbox, waker), thread: Mutex::new(Some(thread)), sockets })
     }
 
     pub fn add(&self, stream: Arc<Stream>, source: Source, sockets: Sockets, player: Option<Player>) {
@@ -182,14 +113,7 @@ impl Ingest {
 
     /// False when too much waits.
     pub fn push(&self, key: StreamKey, kind: Kind, data: Vec<u8>, capture: Duration) -> bool {
-        let pushed = &self.handle.inbox.pushed_bytes;
-        let waiting = pushed.load(Relaxed);
-        if waiting > 0 && waiting + data.len() > PUSH_CAPACITY {
-            return false;
-        }
-        pushed.fetch_add(data.len(), Relaxed);
-        self.handle.command(Command::Push { key, kind, data, capture });
-        true
+        self.handle.push(key, kind, data, capture)
     }
 
     /// UDP sockets that are open.
@@ -205,37 +129,6 @@ impl Ingest {
             // The worker catches its panics, so joining cannot fail.
             let _ = thread.join();
         }
-    }
-}
-
-impl SourceHandle {
-    /// Takes a publisher's packet; dropped when too many wait.
-    pub fn publish(&self, key: StreamKey, kind: Kind, packet: &[u8]) {
-        let mut published = self.inbox.published.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = published.len();
-        if waiting < PUBLISH_CAPACITY {
-            published.push(Published { key, kind, packet: packet.to_vec() });
-        }
-        drop(published);
-        // One wake-up for all packets that come before the thread looks.
-        if waiting == 0 {
-            self.wake();
-        }
-    }
-
-    /// A viewer of a published stream cannot go on without a keyframe.
-    pub fn request_keyframe(&self, key: StreamKey) {
-        self.command(Command::RequestKeyframe { key });
-    }
-
-    fn command(&self, command: Command) {
-        self.inbox.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        // A pipe that is full wakes the thread as well.
-        let _ = self.waker.wake();
     }
 }
 
@@ -312,8 +205,7 @@ impl Worker {
 
     /// True when the thread is to end.
     fn turn(&mut self, batch: &mut RecvBatch) -> bool {
-        let commands = std::mem::take(&mut *self.inbox.commands.lock().unwrap_or_else(PoisonError::into_inner));
-        for command in commands {
+        for command in self.inbox.take_commands() {
             match command {
                 Command::Add { stream, source, sockets, player } => self.add(stream, *source, sockets, player),
                 Command::Remove { key, done } => {
@@ -322,7 +214,6 @@ impl Worker {
                     let _ = done.send(());
                 }
                 Command::Push { key, kind, data, capture } => {
-                    self.inbox.pushed_bytes.fetch_sub(data.len(), Relaxed);
                     let now = self.clock.now();
                     if let Some(input) = self.streams.get_mut(&key) {
                         input.source.push(kind, &data, capture, now, &mut self.output);
@@ -376,7 +267,7 @@ impl Worker {
     }
 
     fn take_published(&mut self) {
-        let published = std::mem::take(&mut *self.inbox.published.lock().unwrap_or_else(PoisonError::into_inner));
+        let published = self.inbox.take_published();
         if published.is_empty() {
             return;
         }

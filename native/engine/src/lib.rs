@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod event;
 mod histogram;
+mod inbox;
 mod ingest;
 mod mailbox;
 mod ports;

@@ -11,7 +11,7 @@ use rtc::{PeerEvents, PeerState};
 
 use crate::clock::Clock;
 use crate::event::{EndReason, Event, Events};
-use crate::ingest::SourceHandle;
+use crate::inbox::SourceHandle;
 use crate::mailbox::{Feedback, Mailbox};
 use crate::shard::Control;
 use crate::snapshot::{Histograms, SessionTotals};

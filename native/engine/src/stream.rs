@@ -11,7 +11,7 @@ use core_media::source::Source;
 use core_media::time::{Time, nanos};
 use core_media::warning::Warning;
 
-use crate::ingest::SourceHandle;
+use crate::inbox::SourceHandle;
 
 /// Names a stream within one engine; never used twice.
 pub type StreamKey = u64;

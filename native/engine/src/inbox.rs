@@ -1,0 +1,149 @@
+//! What the ingest thread is told, from any thread.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use core_media::clip::Player;
+use core_media::frame::Kind;
+use core_media::source::Source;
+use mio::Waker;
+use rtc::TrackId;
+
+use crate::ingest::Sockets;
+use crate::stream::{Stream, StreamKey};
+
+/// Bytes of pushed frames that may wait; past it `push` says no.
+const PUSH_CAPACITY: usize = 4 << 20;
+
+/// Packets from publishers that may wait.
+const PUBLISH_CAPACITY: usize = 8_192;
+
+/// Names a publisher within one engine; never used twice.
+pub type PublisherKey = u64;
+
+/// One thing to do.
+pub enum Command {
+    Add {
+        stream: Arc<Stream>,
+        source: Box<Source>,
+        sockets: Sockets,
+        player: Option<Box<Player>>,
+    },
+    Remove {
+        key: StreamKey,
+        done: mpsc::Sender<()>,
+    },
+    Push {
+        key: StreamKey,
+        kind: Kind,
+        data: Vec<u8>,
+        capture: Duration,
+    },
+    /// A publisher's tracks: where to send what it has to be told.
+    Publish {
+        key: StreamKey,
+        publisher: PublisherKey,
+        tracks: Vec<(Kind, TrackId)>,
+    },
+    Depart {
+        key: StreamKey,
+        publisher: PublisherKey,
+        done: mpsc::Sender<()>,
+    },
+    RequestKeyframe {
+        key: StreamKey,
+    },
+    Stop,
+}
+
+/// A way to the thread that can be kept anywhere.
+#[derive(Clone, Debug)]
+pub struct SourceHandle {
+    inbox: Arc<Inbox>,
+    waker: Arc<Waker>,
+}
+
+/// Where commands and packets wait.
+#[derive(Default)]
+pub struct Inbox {
+    commands: Mutex<Vec<Command>>,
+    pushed_bytes: AtomicUsize,
+    published: Mutex<Vec<Published>>,
+}
+
+/// A packet from a publisher.
+pub struct Published {
+    pub key: StreamKey,
+    pub kind: Kind,
+    pub packet: Vec<u8>,
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").field("pushed_bytes", &self.pushed_bytes).finish_non_exhaustive()
+    }
+}
+
+impl Inbox {
+    /// What came since the last call, in its order; none of it waits any more.
+    pub fn take_commands(&self) -> Vec<Command> {
+        let commands = std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner));
+        let pushed =
+            commands.iter().map(|command| if let Command::Push { data, .. } = command { data.len() } else { 0 });
+        self.pushed_bytes.fetch_sub(pushed.sum(), Relaxed);
+        commands
+    }
+
+    /// The same for publishers' packets.
+    pub fn take_published(&self) -> Vec<Published> {
+        std::mem::take(&mut *self.published.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl SourceHandle {
+    pub fn new(inbox: Arc<Inbox>, waker: Arc<Waker>) -> Self {
+        Self { inbox, waker }
+    }
+
+    /// Takes a program's frame; false when too much waits.
+    pub fn push(&self, key: StreamKey, kind: Kind, data: Vec<u8>, capture: Duration) -> bool {
+        let pushed = &self.inbox.pushed_bytes;
+        let waiting = pushed.load(Relaxed);
+        if waiting > 0 && waiting + data.len() > PUSH_CAPACITY {
+            return false;
+        }
+        pushed.fetch_add(data.len(), Relaxed);
+        self.command(Command::Push { key, kind, data, capture });
+        true
+    }
+
+    /// Takes a publisher's packet; dropped when too many wait.
+    pub fn publish(&self, key: StreamKey, kind: Kind, packet: &[u8]) {
+        let mut published = self.inbox.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = published.len();
+        if waiting < PUBLISH_CAPACITY {
+            published.push(Published { key, kind, packet: packet.to_vec() });
+        }
+        drop(published);
+        // One wake-up for all packets that come before the thread looks.
+        if waiting == 0 {
+            self.wake();
+        }
+    }
+
+    /// A viewer of a published stream cannot go on without a keyframe.
+    pub fn request_keyframe(&self, key: StreamKey) {
+        self.command(Command::RequestKeyframe { key });
+    }
+
+    pub fn command(&self, command: Command) {
+        self.inbox.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        // A pipe that is full wakes the thread as well.
+        let _ = self.waker.wake();
+    }
+}
