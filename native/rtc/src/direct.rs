@@ -12,7 +12,7 @@
 //!
 //! libjuice may choose another address at any time and tells nobody: a short way is good for [`GOOD_FOR`] packets.
 
-use crate::batch::Address;
+use crate::batch::{Address, Route};
 use crate::gather;
 use libc::{c_int, c_void};
 use std::collections::BTreeMap;
@@ -70,9 +70,16 @@ impl Short {
             return false;
         }
         self.left -= 1;
+        let put = self.put(mark, packet);
+        // With the session's lock given back: what the burst has may leave now, and that may take its time.
+        gather::relieve();
+        put
+    }
+
+    fn put(&self, mark: u8, packet: &[u8]) -> bool {
         let session = self.session.lock();
         let Some(Pointer(pointer)) = *session else { return false };
-        let route = crate::batch::Route { socket: self.socket, to: self.to, mark: Some(mark) };
+        let route = Route { socket: self.socket, to: self.to, mark: Some(mark) };
         gather::put(route, packet, MAX_TRAILER, |bytes| {
             let mut length = packet.len() as c_int;
             // SAFETY: the session lives while its lock is held, and nobody else uses it. Behind the packet there is room

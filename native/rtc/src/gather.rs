@@ -115,9 +115,13 @@ pub(crate) fn put(route: Route, bytes: &[u8], room: usize, finish: impl FnOnce(&
     GATHERED.with_borrow_mut(|gathered| {
         let put = gathered.open && gathered.batch.push_finished(route, bytes, room, finish);
         gathered.direct += u64::from(put);
-        gathered.relieve();
         put
     })
+}
+
+/// What this thread's burst has leaves if it is a lot.
+pub(crate) fn relieve() {
+    GATHERED.with_borrow_mut(Gathered::relieve);
 }
 
 /// From now on the sends of this thread teach.
