@@ -8,22 +8,12 @@ import { SDP, WATCH } from '../support/contract/client.ts';
 import { STREAM } from '../support/exchange.ts';
 import { freePort, freeUdpPorts } from '../support/ports.ts';
 import { currentRuntime } from '../support/runtimes.ts';
-import { type RunningServer, serveCommand, startServer } from '../support/server.ts';
+import { serveCommand, withServer } from '../support/server.ts';
 
 // That each option of `serve` does what it says, seen from outside. Config file, tokens from the environment and log
 // options have their own tests.
 const test = suite('options of serve');
 const runtime = currentRuntime();
-
-async function withServer(args: string[], use: (server: RunningServer) => Promise<void>): Promise<void> {
-  const server = await startServer(runtime, args);
-  try {
-    await use(server);
-    assert.equal(await server.stop(), { code: 0, signal: null });
-  } finally {
-    server.child.kill('SIGKILL');
-  }
-}
 
 function watch(url: string, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(url, { method: 'POST', headers: { ...SDP, ...headers }, body: WATCH });
@@ -49,7 +39,7 @@ test('addresses, ports, limits, tokens and the contract are those of the command
     ...['--token', 'of-viewers', '--admin-token', 'of-admins'],
     ...['--stream', 'a=clip', '--stream', 'b=clip', '--stream', 'c=clip'],
   ];
-  await withServer(args, async (server) => {
+  await withServer(runtime, args, async (server) => {
     const { announcement, url } = server;
     assert.equal([announcement.listening, announcement.engine], [`http://127.0.0.2:${port}`, 'native']);
     assert.equal(Object.keys(announcement.streams), ['a', 'b', 'c']);
@@ -84,7 +74,7 @@ test('addresses, ports, limits, tokens and the contract are those of the command
 });
 
 test('without options: loopback, eight viewers of a stream, no /api, the classic contract', async () => {
-  await withServer([], async (server) => {
+  await withServer(runtime, [], async (server) => {
     const { announcement, url } = server;
     assert.not.match(server.child.stderr, /WRN|ERR/);
     assert.match(url, /^http:\/\/127\.0\.0\.1:/);
@@ -102,7 +92,7 @@ test('without options: loopback, eight viewers of a stream, no /api, the classic
 });
 
 test('--max-viewers-per-stream none lifts the cap; a public --host brings media to every interface', async () => {
-  await withServer(['--host', '0.0.0.0', '--max-viewers-per-stream', 'none'], async (server) => {
+  await withServer(runtime, ['--host', '0.0.0.0', '--max-viewers-per-stream', 'none'], async (server) => {
     const url = server.url.replace('0.0.0.0', '127.0.0.1');
     await server.live();
     const answers = await Promise.all(Array.from({ length: 10 }, () => watch(`${url}/whep/demo`)));
@@ -114,7 +104,7 @@ test('--max-viewers-per-stream none lifts the cap; a public --host brings media 
 });
 
 test('--host takes IPv6, and media follows it', async () => {
-  await withServer(['--host', '::1'], async (server) => {
+  await withServer(runtime, ['--host', '::1'], async (server) => {
     assert.match(server.url, /^http:\/\/\[::1\]:\d+$/);
     await server.live();
     for (const candidate of await candidates(await watch(`${server.url}/whep/demo`))) assert.match(candidate, /^::1 /);
@@ -122,7 +112,7 @@ test('--host takes IPv6, and media follows it', async () => {
 });
 
 test('--engine portable takes the other engine', async () => {
-  await withServer(['--engine', 'portable'], async (server) => {
+  await withServer(runtime, ['--engine', 'portable'], async (server) => {
     assert.is(server.announcement.engine, 'portable');
     await server.live();
   });
@@ -130,7 +120,7 @@ test('--engine portable takes the other engine', async () => {
 
 test('--tls-cert and --tls-key serve https', async () => {
   const tls = ['--tls-cert', 'test/support/tls/cert.pem', '--tls-key', 'test/support/tls/key.pem'];
-  await withServer(tls, async ({ url }) => {
+  await withServer(runtime, tls, async ({ url }) => {
     assert.match(url, /^https:\/\/127\.0\.0\.1:/);
     const status = await new Promise((resolve, reject) => {
       // The certificate is the test's own.
@@ -165,7 +155,7 @@ async function refusal(code: number, args: string[], env: Record<string, string>
 }
 
 test('what cannot be done ends the command with one line and its exit code', async () => {
-  await withServer(['--stream', 'cam1=rtp:0,0'], async ({ url, announcement }) => {
+  await withServer(runtime, ['--stream', 'cam1=rtp:0,0'], async ({ url, announcement }) => {
     const [port, video] = [new URL(url).port, announcement.streams.cam1?.video];
     assert.match(await refusal(1, ['--port', port]), /port \d+ on 127\.0\.0\.1 is in use: choose another/);
     assert.match(

@@ -4,7 +4,7 @@ import { Chromium, type Tab } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { FLASH_AND_BEEP, lipSync } from '../support/lip-sync.ts';
 import { descendants } from '../support/process.ts';
-import { type RunningServer, startServer } from '../support/server.ts';
+import { withServer } from '../support/server.ts';
 
 const test = suite('picture and sound in step');
 /** Milliseconds. */
@@ -32,18 +32,8 @@ async function inStep(tab: Tab): Promise<void> {
   );
 }
 
-async function withServer(args: string[], use: (server: RunningServer) => Promise<void>): Promise<void> {
-  const server = await startServer('node', args);
-  try {
-    await use(server);
-    assert.equal(await server.stop(), { code: 0, signal: null });
-  } finally {
-    server.child.kill('SIGKILL');
-  }
-}
-
 test('flash and beep of the clip, three seconds after the start', async () => {
-  await withServer([], async (server) => {
+  await withServer('node', [], async (server) => {
     const tab = await browser.watch(`${server.url}/play/demo`);
     await tab.unmute();
     await tab.frames(90);
@@ -53,7 +43,7 @@ test('flash and beep of the clip, three seconds after the start', async () => {
 });
 
 test('and those of an FFmpeg, before and after it is killed', async () => {
-  await withServer(['--stream', `cam1=ffmpeg:lavfi:${FLASH_AND_BEEP}`], async (server) => {
+  await withServer('node', ['--stream', `cam1=ffmpeg:lavfi:${FLASH_AND_BEEP}`], async (server) => {
     await server.live();
     const tab = await browser.watch(`${server.url}/play/cam1`);
     await tab.unmute();

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { Chromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { sendRtp } from '../support/picture.ts';
-import { type RunningServer, startServer } from '../support/server.ts';
+import { startServer, withServer } from '../support/server.ts';
 
 const test = suite('player page');
 let browser: Chromium;
@@ -21,18 +21,8 @@ test.after(async () => {
   await browser.close();
 });
 
-async function withServer(args: string[], use: (server: RunningServer) => Promise<void>): Promise<void> {
-  const server = await startServer('node', args);
-  try {
-    await use(server);
-    assert.equal(await server.stop(), { code: 0, signal: null });
-  } finally {
-    server.child.kill('SIGKILL');
-  }
-}
-
 test('the index links to a player that shows the clip, past its end and round again', async () => {
-  await withServer([], async (server) => {
+  await withServer('node', [], async (server) => {
     const tab = await browser.watch(`${server.url}/`);
     await tab.page.getByRole('link', { name: 'demo' }).click();
     const numbers = new Set<number>();
@@ -58,7 +48,7 @@ test('the index links to a player that shows the clip, past its end and round ag
 });
 
 test('sound waits for a button, which says what it does', async () => {
-  await withServer([], async (server) => {
+  await withServer('node', [], async (server) => {
     const tab = await browser.watch(`${server.url}/play/demo`);
     await tab.frames(10);
     assert.is(await tab.page.locator('video').evaluate((video) => (video as HTMLVideoElement).muted), true);
@@ -71,7 +61,7 @@ test('sound waits for a button, which says what it does', async () => {
 });
 
 test('a stream of picture alone plays, and so does one of sound alone', async () => {
-  await withServer(['--stream', 'picture=rtp:0', '--stream', 'sound=rtp:,0'], async (server) => {
+  await withServer('node', ['--stream', 'picture=rtp:0', '--stream', 'sound=rtp:,0'], async (server) => {
     const { picture, sound } = server.announcement.streams;
     const senders = [sendRtp(picture ?? {}), sendRtp(sound ?? {})];
     try {
@@ -96,7 +86,7 @@ test('a stream of picture alone plays, and so does one of sound alone', async ()
 });
 
 test('a stream that is not live yet is waited for', async () => {
-  await withServer(['--stream', 'cam1=rtp:0'], async (server) => {
+  await withServer('node', ['--stream', 'cam1=rtp:0'], async (server) => {
     const tab = await browser.watch(`${server.url}/play/cam1`);
     await eventually('the reason', async () => /not live/.test((await tab.status()) ?? ''));
     const sender = sendRtp(server.announcement.streams.cam1 ?? {});
@@ -113,7 +103,7 @@ test('a stream that is not live yet is waited for', async () => {
 test('a source that pauses is waited for; one that has ended may come back', async () => {
   const config = join(mkdtempSync(join(tmpdir(), 'fetch-whep-test-')), 'config.json');
   writeFileSync(config, JSON.stringify({ streams: { cam1: 'rtp:0' }, silenceSeconds: 1, graceSeconds: 6 }));
-  await withServer(['--config', config], async (server) => {
+  await withServer('node', ['--config', config], async (server) => {
     const ports = server.announcement.streams.cam1 ?? {};
     let sender = sendRtp(ports);
     try {
@@ -148,7 +138,7 @@ test('a server that is killed and comes back is found again', async () => {
   first.child.kill('SIGKILL');
   await first.child.ended;
   await eventually('the loss to be noticed', async () => /lost|reached/.test((await tab.status()) ?? ''), 20_000);
-  await withServer(['--port', new URL(first.url).port], async () => {
+  await withServer('node', ['--port', new URL(first.url).port], async () => {
     await eventually('the status to clear', async () => (await tab.status()) === '', 30_000);
     await tab.frames(30);
     await tab.page.close();
@@ -156,7 +146,7 @@ test('a server that is killed and comes back is found again', async () => {
 });
 
 test('a session that the server ends is noticed at once and followed by another', async () => {
-  await withServer([], async (server) => {
+  await withServer('node', [], async (server) => {
     const tab = await browser.watch(`${server.url}/play/demo`);
     await tab.frames(10);
     await fetch(tab.sessions[0] ?? '', { method: 'DELETE' });
@@ -168,7 +158,7 @@ test('a session that the server ends is noticed at once and followed by another'
 });
 
 test('leaving the page ends the session at once', async () => {
-  await withServer([], async (server) => {
+  await withServer('node', [], async (server) => {
     const tab = await browser.watch(`${server.url}/play/demo`);
     await tab.frames(10);
     await server.viewers(1);
@@ -179,7 +169,7 @@ test('leaving the page ends the session at once', async () => {
 });
 
 test('a token in the fragment opens a guarded stream; without it the page asks for one', async () => {
-  await withServer(['--token', 'sesame'], async (server) => {
+  await withServer('node', ['--token', 'sesame'], async (server) => {
     const asked = await browser.watch(`${server.url}/play/demo`);
     const field = asked.page.getByLabel('Token');
     await field.fill('open');
@@ -197,14 +187,14 @@ test('a token in the fragment opens a guarded stream; without it the page asks f
 });
 
 test('plays under a base path, and behind a proxy that strips one', async () => {
-  await withServer(['--base-path', '/live'], async (server) => {
+  await withServer('node', ['--base-path', '/live'], async (server) => {
     const tab = await browser.watch(`${server.url}/live/play/demo`);
     await tab.frames(10);
     assert.match(tab.sessions[0] ?? '', `${server.url}/live/whep/demo/`);
     await tab.page.close();
     await server.viewers(0, 3000);
   });
-  await withServer(['--base-path', '/tv'], async (server) => {
+  await withServer('node', ['--base-path', '/tv'], async (server) => {
     const proxy = createProxy((incoming, outgoing) => {
       const { method, headers, url = '' } = incoming;
       const onward = forward(`${server.url}${url.replace(/^\/tv/, '')}`, { method, headers }, (answer) => {

@@ -4,7 +4,7 @@ import { Chromium, type Tab } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { numberedBars, sendRtp } from '../support/picture.ts';
 import { descendants } from '../support/process.ts';
-import { type RunningServer, startServer } from '../support/server.ts';
+import { type RunningServer, withServer } from '../support/server.ts';
 
 const test = suite('an FFmpeg that ends and comes back');
 let browser: Chromium;
@@ -22,16 +22,6 @@ function ffmpegOf(server: RunningServer): number | undefined {
   return descendants(server.child.pid).find(({ command }) => command[0] === 'ffmpeg')?.pid;
 }
 
-async function withServer(source: string, use: (server: RunningServer) => Promise<void>): Promise<void> {
-  const server = await startServer('node', ['--stream', `cam1=${source}`]);
-  try {
-    await use(server);
-    assert.equal(await server.stop(), { code: 0, signal: null });
-  } finally {
-    server.child.kill('SIGKILL');
-  }
-}
-
 /** The session is the one it was, and nobody had to start it again. */
 async function sameSession(server: RunningServer, tab: Tab): Promise<void> {
   assert.is(tab.sessions.length, 1);
@@ -40,7 +30,7 @@ async function sameSession(server: RunningServer, tab: Tab): Promise<void> {
 }
 
 test('a killed FFmpeg is started again, and its first GOP is on the screen', async () => {
-  await withServer(`ffmpeg:lavfi:${numberedBars()}`, async (server) => {
+  await withServer('node', ['--stream', `cam1=ffmpeg:lavfi:${numberedBars()}`], async (server) => {
     await server.live();
     const tab = await browser.watch(`${server.url}/play/cam1`);
     // Twice: the second end is of an FFmpeg that had itself taken over.
@@ -67,7 +57,7 @@ test('a killed FFmpeg is started again, and its first GOP is on the screen', asy
 });
 
 test('another FFmpeg with pictures of another size takes over from one that was killed', async () => {
-  await withServer('rtp:0,0', async (server) => {
+  await withServer('node', ['--stream', 'cam1=rtp:0,0'], async (server) => {
     const ports = server.announcement.streams.cam1 ?? {};
     const ffmpegs = [sendRtp(ports)];
     try {

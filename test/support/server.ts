@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as assert from 'uvu/assert';
 import type { Stats } from '../../src/http/schemas.ts';
 import type { ServerOptions } from '../../src/index.ts';
 import { Child, type Ending } from './child.ts';
@@ -61,6 +62,21 @@ export async function startServer(
   env: Record<string, string> = {},
 ): Promise<RunningServer> {
   return listening(serveCommand(runtime, ['--port', '0', ...args], env));
+}
+
+/** Gives `use` a `fetch-whep serve`, which has to end well afterwards. */
+export async function withServer(
+  runtime: Runtime,
+  args: readonly string[],
+  use: (server: RunningServer) => Promise<void>,
+): Promise<void> {
+  const server = await startServer(runtime, args);
+  try {
+    await use(server);
+    assert.equal(await server.stop(), { code: 0, signal: null });
+  } finally {
+    server.child.kill('SIGKILL');
+  }
 }
 
 /** Waits until a `fetch-whep serve` listens. */
