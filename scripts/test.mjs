@@ -23,6 +23,8 @@ const { values: options } = parseArgs({
 });
 
 const total = { passed: 0, failed: 0 };
+/** The names of what failed, said again at the end: thousands of lines may stand in between. */
+const failures = [];
 
 const checks = {
   rules: () => succeeds(local('node', ['scripts/check.mjs'])),
@@ -59,20 +61,21 @@ if (unknown !== undefined || badRuntime !== undefined) {
 }
 
 for (const [name, check] of Object.entries(checks)) {
-  if (wanted(name)) await stage(name, () => single(check));
+  if (wanted(name)) await stage(name, () => single(name, check));
 }
 for (const [name, tests] of Object.entries(cargoStages)) {
   if (wanted(name)) await stage(name, tests);
 }
 if (chosen.length > 0) {
-  for (const [name, build] of Object.entries(builds)) await stage(`build ${name}`, () => single(build));
-  await stage('build tests', () => single(() => buildTests(chosen)));
+  for (const [name, build] of Object.entries(builds)) await stage(`build ${name}`, () => single(`build ${name}`, build));
+  await stage('build tests', () => single('build tests', () => buildTests(chosen)));
   for (const runtime of options.runtime) {
     await stage(`tests on ${runtime}`, () => suites(everywhere, runtime, 2));
   }
   // These choose the server's runtime themselves.
   await stage('tests end to end', () => suites(endToEnd, 'node', 1));
 }
+if (failures.length > 0) console.log(`\nfailed:\n${failures.map((name) => `  ${name}`).join('\n')}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 
@@ -90,12 +93,13 @@ async function stage(name, work) {
 }
 
 /** A check or a build counts as one. */
-async function single(work) {
+async function single(name, work) {
   try {
     await work();
     return { passed: 1, failed: 0 };
   } catch (error) {
     console.log(error instanceof Error ? error.message : String(error));
+    failures.push(name);
     return { passed: 0, failed: 1 };
   }
 }
@@ -115,19 +119,22 @@ function local(program, args) {
 }
 
 function cargoTests() {
-  return tested(cargo(['test', '--release', '--locked', '--workspace', '--no-fail-fast']));
+  return tested('cargo', cargo(['test', '--release', '--locked', '--workspace', '--no-fail-fast']));
 }
 
 /** Sessions of libsrtp that end while packets are protected with them. */
 function sanitizedTests() {
   const { args, env } = addressSanitizer();
   const tests = ['--workspace', '--lib', '--test', 'closes', '--', 'viewers_', 'sessions_may_be_freed'];
-  return tested(cargo(['test', '--release', '--locked', ...args, ...tests], { env }));
+  return tested('asan', cargo(['test', '--release', '--locked', ...args, ...tests], { env }));
 }
 
-async function tested(running) {
+async function tested(name, running) {
   const { output, ending } = await running;
-  if (ending !== undefined) console.log(lastLines(output));
+  if (ending !== undefined) {
+    console.log(lastLines(output));
+    failures.push(...named(name, output.matchAll(/^test (.+) \.\.\. FAILED$/gm)));
+  }
   const results = [...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm)];
   const sum = (group) => results.reduce((all, result) => all + Number(result[group]), 0);
   const failed = sum(2) + sum(3);
@@ -164,6 +171,15 @@ async function suite(path, runtime) {
   const failed = broken ? Math.max(1, all - passed) : all - passed;
   const verdict = failed === 0 ? '' : `, ${failed} failed${ending === undefined ? '' : ` (${ending})`}`;
   console.log(`${runtime} ${path}: ${passed} passed${verdict}, ${((Date.now() - start) / 1000).toFixed(1)} s`);
-  if (failed > 0) console.log(output.trimEnd());
+  if (failed > 0) {
+    console.log(output.trimEnd());
+    failures.push(...named(`${runtime} ${path}`, output.matchAll(/^ +FAIL +(.+)$/gm)));
+  }
   return { passed, failed };
+}
+
+/** The tests that a run names as failed; the run itself if it names none. */
+function named(run, tests) {
+  const names = [...tests].map(([, test]) => `${run}: ${test}`);
+  return names.length > 0 ? names : [run];
 }
