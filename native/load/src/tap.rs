@@ -4,10 +4,10 @@
 //! the machine. The packets that carry a stamp to be read, and all before the first keyframe, go the whole way.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock};
 
+use arc_swap::ArcSwap;
 use core_media::rtp::RtpPacket;
 
 use crate::viewer::Eyes;
@@ -15,7 +15,8 @@ use crate::viewer::Eyes;
 /// By SSRC: who watches it, and as which of its tracks.
 type Ears = HashMap<u32, (Arc<Eyes>, usize)>;
 
-static EARS: LazyLock<RwLock<Ears>> = LazyLock::new(RwLock::default);
+/// Read for every packet and replaced when somebody comes or goes, for whom no packet shall wait.
+static EARS: LazyLock<ArcSwap<Ears>> = LazyLock::new(ArcSwap::default);
 
 /// Keeps a viewer's SSRCs listed.
 pub(crate) struct Tapped(Vec<u32>);
@@ -23,17 +24,14 @@ pub(crate) struct Tapped(Vec<u32>);
 /// Lists the SSRCs that an answer announces for its m-lines. Nothing is listed when it announces none or another
 /// viewer has the same, as some servers do: then every packet goes the whole way.
 pub(crate) fn listen(answer: &str, eyes: &Arc<Eyes>) -> Option<Tapped> {
-    let found = announced(answer);
-    let mut ears = EARS.write().unwrap_or_else(PoisonError::into_inner);
-    if found.is_empty() || found.iter().any(|(ssrc, _)| ears.contains_key(ssrc)) {
+    let mut found = announced(answer);
+    found.sort_by_key(|(ssrc, _)| *ssrc);
+    found.dedup_by_key(|(ssrc, _)| *ssrc);
+    let known = EARS.load();
+    if found.is_empty() || found.iter().any(|(ssrc, _)| known.contains_key(ssrc)) {
         return None;
     }
-    for &(ssrc, track) in &found {
-        if let Entry::Vacant(place) = ears.entry(ssrc) {
-            place.insert((eyes.clone(), track));
-        }
-    }
-    drop(ears);
+    change(|ears| ears.extend(found.iter().map(|&(ssrc, track)| (ssrc, (eyes.clone(), track)))));
     eyes.tapped.store(true, Relaxed);
     rtc::tap(glance);
     Some(Tapped(found.into_iter().map(|(ssrc, _)| ssrc).collect()))
@@ -41,15 +39,22 @@ pub(crate) fn listen(answer: &str, eyes: &Arc<Eyes>) -> Option<Tapped> {
 
 impl Drop for Tapped {
     fn drop(&mut self) {
-        let mut ears = EARS.write().unwrap_or_else(PoisonError::into_inner);
-        self.0.iter().for_each(|ssrc| drop(ears.remove(ssrc)));
+        change(|ears| self.0.iter().for_each(|ssrc| drop(ears.remove(ssrc))));
     }
+}
+
+fn change(change: impl Fn(&mut Ears)) {
+    EARS.rcu(|ears| {
+        let mut ears = Ears::clone(ears);
+        change(&mut ears);
+        ears
+    });
 }
 
 /// True when the packet is of no more use.
 fn glance(datagram: &[u8]) -> bool {
     let Ok(packet) = RtpPacket::parse(datagram) else { return false };
-    let ears = EARS.read().unwrap_or_else(PoisonError::into_inner);
+    let ears = EARS.load();
     ears.get(&packet.ssrc).is_some_and(|(eyes, track)| eyes.glance(*track, &packet))
 }
 
