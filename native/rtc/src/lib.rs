@@ -22,6 +22,8 @@ mod flush;
 mod gather;
 #[cfg(target_os = "linux")]
 mod goodbye;
+#[cfg(target_os = "linux")]
+mod idle;
 mod juice;
 #[cfg(target_os = "linux")]
 mod kernel;
