@@ -50,9 +50,10 @@ impl Shard {
     ) -> std::io::Result<Self> {
         let mailbox = Arc::new(Mailbox::default());
         let inbox = mailbox.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("whep-shard-{index}"))
-            .spawn(move || Worker::new(index, clock, events, histograms).run(&inbox))?;
+        let thread = std::thread::Builder::new().name(format!("whep-shard-{index}")).spawn(move || {
+            rtc::take_precedence();
+            Worker::new(index, clock, events, histograms).run(&inbox);
+        })?;
         Ok(Self { mailbox, thread: Mutex::new(Some(thread)) })
     }
 

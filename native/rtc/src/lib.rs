@@ -31,6 +31,7 @@ mod log;
 mod machine;
 mod peer;
 mod port;
+mod precedence;
 mod registry;
 #[cfg(target_os = "linux")]
 mod rtcp;
@@ -45,6 +46,7 @@ pub use log::{Level, init};
 pub use machine::{Grant, Machine, machine};
 pub use peer::{Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
 pub use port::MuxPort;
+pub use precedence::take_precedence;
 #[cfg(target_os = "linux")]
 pub use tap::tap;
 pub use udp::{RecvBatch, UdpSocket};
