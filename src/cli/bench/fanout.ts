@@ -32,6 +32,7 @@ export interface FanoutRow {
   latency: { p50: number; p99: number; max: number } | undefined;
   post: Quantiles | undefined;
   firstKeyframe: Quantiles | undefined;
+  /** Resident at the end, beyond what the server needed for the stream alone. */
   rssBytesPerViewer: number | undefined;
   /** GET /healthz while the viewers play. */
   http: Quantiles | undefined;
@@ -89,8 +90,10 @@ async function measure(
   { secs = 15 }: BenchOptions,
   say: (text: string) => void,
 ): Promise<Measured> {
-  say('joining');
+  // What the stream alone needs has come by then.
+  await settle();
   const empty = usage(target.pid);
+  say('joining');
   const over = (viewers / JOINS_PER_SECOND) * 1000;
   const arrived = await arrive(load, { url: target.url, viewers, over, group: 0 });
   if (arrived.connected === 0)
@@ -127,7 +130,7 @@ async function measure(
     latency: after.sample.stamps === 0 ? undefined : latencyOf(after.sample),
     post: quantiles(arrived.posts),
     firstKeyframe: quantiles(arrived.firstKeyframes),
-    rssBytesPerViewer: before.server && empty && Math.round((before.server.rss - empty.rss) / connected),
+    rssBytesPerViewer: after.server && empty && Math.round((after.server.rss - empty.rss) / connected),
     http,
     loadShare: own && round(own / 1e6 / seconds),
   };

@@ -22,8 +22,8 @@ export interface JoinRow {
   firstKeyframe: Quantiles | undefined;
   /** What one join costs the server, ICE and DTLS included, sending not. */
   cpuPerJoin: number | undefined;
-  /** Of those that played already, before and during the storm. */
-  latency: { before: Latency; during: Latency };
+  /** Of those that played already, before and during the storm, and when all play: more viewers are more to send. */
+  latency: { before: Latency; during: Latency; after: Latency };
   /** Packets that those missed during the storm. */
   lost: number;
 }
@@ -46,6 +46,7 @@ export const COLUMNS: Column<JoinRow>[] = [
   ['playing', (row) => row.playing],
   ['their latency p99 before', (row) => row.latency.before.p99],
   ['during', (row) => row.latency.during.p99],
+  ['after', (row) => row.latency.after.p99],
   ['their loss', (row) => row.lost],
 ];
 
@@ -54,6 +55,7 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
   const target = await openTarget(options);
   const load = openLoad();
   const { url, pid } = target;
+  const calmTime = (options.secs ?? 5) * 1000;
   try {
     await publish(load, target, options.fps);
     say(`${options.playing} viewers begin to play`);
@@ -62,15 +64,20 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
       throw new Failure('engine-failed', `no viewer got in: ${first.failures[0] ?? 'none was connected'}`);
     await settle();
     const start = { cpu: usage(pid)?.cpu, packets: load.sample(PLAYING).packets };
-    await pause((options.secs ?? 5) * 1000);
+    await pause(calmTime);
     const calm = { cpu: usage(pid)?.cpu, sample: load.sample(PLAYING) };
 
     say(`${viewers} viewers join within a second`);
     const arrived = await arrive(load, { url, viewers, over: STORM, group: JOINING });
-    const after = { cpu: usage(pid)?.cpu, sample: load.sample(PLAYING), joined: load.sample(JOINING) };
-    const packets = after.sample.packets - calm.sample.packets + after.joined.packets;
+    const storm = { cpu: usage(pid)?.cpu, sample: load.sample(PLAYING), joined: load.sample(JOINING) };
+    const packets = storm.sample.packets - calm.sample.packets + storm.joined.packets;
     const perPacket = difference(calm.cpu, start.cpu) / (calm.sample.packets - start.packets);
-    const joining = difference(after.cpu, calm.cpu) - packets * perPacket;
+    const joining = difference(storm.cpu, calm.cpu) - packets * perPacket;
+    say('all play');
+    await settle();
+    load.sample(PLAYING);
+    await pause(calmTime);
+    const after = load.sample(PLAYING);
     return {
       bench: 'join',
       viewers,
@@ -81,8 +88,8 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
       post: quantiles(arrived.posts),
       firstKeyframe: quantiles(arrived.firstKeyframes),
       cpuPerJoin: Number.isFinite(joining) ? round(joining / 1000 / viewers) : undefined,
-      latency: { before: latencyOf(calm.sample), during: latencyOf(after.sample) },
-      lost: Math.max(0, after.sample.lost - calm.sample.lost),
+      latency: { before: latencyOf(calm.sample), during: latencyOf(storm.sample), after: latencyOf(after) },
+      lost: Math.max(0, storm.sample.lost - calm.sample.lost),
     };
   } finally {
     await load.close();
