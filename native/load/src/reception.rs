@@ -1,5 +1,7 @@
 //! What one track of a viewer got: sequence numbers followed, stamps read. Pure.
 
+use std::collections::VecDeque;
+
 use core_media::h264::nal;
 use core_media::rtp::RtpPacket;
 
@@ -39,10 +41,14 @@ pub(crate) struct Reception {
     /// Packets and losses when the last report was made.
     reported: (u64, u64),
     ends: u64,
+    /// Sequence number and arrival of packets whose stamps are to be read when they have been decrypted.
+    awaited: VecDeque<(u16, u64)>,
 }
 
 /// One of so many pictures or sounds has its stamp read.
 const SAMPLED: u64 = 4;
+/// That are decrypted at a time, many seconds of a stream; one that cannot be decrypted is forgotten.
+const AWAITED: usize = 64;
 
 impl Reception {
     /// False when the packet has come before.
@@ -71,10 +77,21 @@ impl Reception {
         true
     }
 
-    /// Whether to read the stamp of the picture or sound that ends here.
-    pub fn sampled(&mut self) -> bool {
+    /// Whether to read the stamp of the picture or sound that ends with this packet, which has come at `now`.
+    pub fn sampled(&mut self, packet: &RtpPacket<'_>, now: impl Fn() -> u64) -> bool {
         self.ends += 1;
-        self.ends.is_multiple_of(SAMPLED)
+        let sampled = self.ends.is_multiple_of(SAMPLED);
+        if sampled {
+            self.awaited.truncate(AWAITED - 1);
+            self.awaited.push_front((packet.sequence, now()));
+        }
+        sampled
+    }
+
+    /// When a sampled packet came, once.
+    pub fn arrived(&mut self, packet: &RtpPacket<'_>) -> Option<u64> {
+        let index = self.awaited.iter().position(|(sequence, _)| *sequence == packet.sequence)?;
+        self.awaited.remove(index).map(|(_, at)| at)
     }
 
     pub fn totals(&self) -> Totals {
@@ -110,9 +127,9 @@ pub(crate) fn begins_keyframe(payload: &[u8]) -> bool {
     }
 }
 
-/// Nanoseconds from sending to now, when the packet ends a picture or sound of ours.
-pub(crate) fn latency(packet: &RtpPacket<'_>) -> Option<u64> {
-    stamp::read(packet.payload).map(|sent| stamp::now().saturating_sub(sent))
+/// Nanoseconds from sending to arrival, when the packet ends a picture or sound of ours.
+pub(crate) fn latency(packet: &RtpPacket<'_>, arrived: u64) -> Option<u64> {
+    stamp::read(packet.payload).map(|sent| arrived.saturating_sub(sent))
 }
 
 #[cfg(test)]
@@ -154,6 +171,18 @@ mod tests {
     #[test]
     fn a_late_start_is_no_loss() {
         assert_eq!(follow(&[0, 65_535, 1]), Totals { packets: 3, reordered: 1, ..Totals::default() });
+    }
+
+    #[test]
+    fn sampled_packets_are_awaited_with_their_arrival_and_not_for_ever() {
+        let mut reception = Reception::default();
+        let sampled: Vec<u16> = (0..1_000).filter(|&it| reception.sampled(&packet(it), || u64::from(it) + 7)).collect();
+        assert_eq!(sampled.len() as u64, 1_000 / SAMPLED);
+        let (recent, newest) = (sampled[sampled.len() - AWAITED], sampled[sampled.len() - 1]);
+        assert_eq!(reception.arrived(&packet(newest)), Some(u64::from(newest) + 7));
+        assert_eq!(reception.arrived(&packet(newest)), None);
+        assert_eq!(reception.arrived(&packet(recent)), Some(u64::from(recent) + 7));
+        assert_eq!(reception.arrived(&packet(sampled[0])), None);
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Eyes {
         if !reception.note(packet) {
             return true;
         }
-        let sampled = ends && reception.sampled();
+        let sampled = ends && reception.sampled(packet, stamp::now);
         !sampled && self.keyframe.load(Relaxed) > 0
     }
 }
@@ -168,15 +168,19 @@ impl PeerEvents for Eyes {
             return;
         }
         let Ok(packet) = RtpPacket::parse(packet) else { return };
-        let counted = self.tapped.load(Relaxed) || lock(&self.tracks[track]).note(&packet);
+        let tapped = self.tapped.load(Relaxed);
+        let counted = tapped || lock(&self.tracks[track]).note(&packet);
         let video = SECTIONS[track].0 == Kind::Video;
         if counted && video && self.keyframe.load(Relaxed) == 0 && begins_keyframe(packet.payload) {
             self.keyframe.store(stamp::now(), Relaxed);
         }
-        if counted
-            && (packet.marker || !video)
-            && let Some(nanos) = latency(&packet)
-        {
+        // Decrypting is the viewer's own affair, and waits for handshakes of others when many join.
+        let arrived = if tapped {
+            lock(&self.tracks[track]).arrived(&packet)
+        } else {
+            (counted && (packet.marker || !video)).then(stamp::now)
+        };
+        if let Some(nanos) = arrived.and_then(|arrived| latency(&packet, arrived)) {
             lock(&self.latencies).saturating_record(nanos);
         }
     }
