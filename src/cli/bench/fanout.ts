@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { Failure } from '../../index.ts';
 import { type Floor, floorFor, type Load, openLoad } from './load.ts';
-import { arrive, pause, probe, publish, type Quantiles, quantiles, round, settle } from './measure.ts';
+import { arrive, pause, probe, publish, type Quantiles, quantiles, rest, round, settle } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 import { usage } from './process.ts';
 import type { Column } from './report.ts';
@@ -90,8 +90,8 @@ async function measure(
   { secs = 15 }: BenchOptions,
   say: (text: string) => void,
 ): Promise<Measured> {
-  // What the stream alone needs has come by then.
-  await settle();
+  say('coming to rest');
+  await rest();
   const empty = usage(target.pid);
   say('joining');
   const over = (viewers / JOINS_PER_SECOND) * 1000;

@@ -6,6 +6,8 @@ import type { Target } from './target.ts';
 const ARRIVAL = 8_000;
 /** After the last arrival: what joining set in motion has come to rest. Milliseconds. */
 const SETTLING = 2_000;
+/** What a runtime needed to start has been given back: V8 collects it after 8 s in which little happens. Milliseconds. */
+const RESTING = 10_000;
 /** A new server has seen its stream by then. Milliseconds. */
 const PUBLISHING = 10_000;
 
@@ -58,6 +60,11 @@ export async function arrive(load: Load, joining: Parameters<Load['join']>[0]): 
 
 export function settle(): Promise<void> {
   return pause(SETTLING);
+}
+
+/** A server that has just begun comes to the memory that it needs. */
+export function rest(): Promise<void> {
+  return pause(RESTING);
 }
 
 export interface Quantiles {
