@@ -67,7 +67,8 @@ for (const [name, tests] of Object.entries(cargoStages)) {
   if (wanted(name)) await stage(name, tests);
 }
 if (chosen.length > 0) {
-  for (const [name, build] of Object.entries(builds)) await stage(`build ${name}`, () => single(`build ${name}`, build));
+  for (const [name, build] of Object.entries(builds))
+    await stage(`build ${name}`, () => single(`build ${name}`, build));
   await stage('build tests', () => single('build tests', () => buildTests(chosen)));
   for (const runtime of options.runtime) {
     await stage(`tests on ${runtime}`, () => suites(everywhere, runtime, 2));
