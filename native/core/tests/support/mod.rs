@@ -248,3 +248,25 @@ impl Decoder {
         self.decoded.push(number);
     }
 }
+
+pub const FRAME: Duration = Duration::from_micros(33_333);
+
+/// Sends `count` frames over a network that does as `shake` says; gives the decoder and what was sent.
+pub fn run(
+    encoder: &mut Encoder,
+    bench: &mut Bench,
+    count: usize,
+    mut shake: impl FnMut(Vec<Vec<u8>>) -> Vec<Vec<u8>>,
+) -> Decoder {
+    let mut decoder = Decoder::default();
+    let mut sent = Vec::new();
+    for _ in 0..count {
+        let unit = encoder.next_unit();
+        let datagrams = encoder.packetize(&unit);
+        sent.push(unit);
+        shake(datagrams).iter().for_each(|datagram| bench.video(datagram));
+        bench.pass(FRAME);
+        bench.frames().iter().for_each(|frame| decoder.take(frame, &sent));
+    }
+    decoder
+}

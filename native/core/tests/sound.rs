@@ -1,0 +1,107 @@
+//! What a stream's input makes of an audio leg.
+
+mod support;
+
+use std::time::Duration;
+
+use core_media::counters::DropReason;
+use core_media::frame::Kind;
+use core_media::rtp::write_header;
+use core_media::source::{Ending, Notice};
+use core_media::warning::Warning;
+use support::{Bench, Encoder, FRAME, Random};
+
+fn sound(sequence: u16, timestamp: u32) -> Vec<u8> {
+    let mut datagram = write_header(false, 97, sequence, timestamp, 5).to_vec();
+    datagram.extend_from_slice(&[0xfc, 1, 2, 3]);
+    datagram
+}
+
+#[test]
+fn jitter_of_opus_time_stamps_is_taken_out_and_drift_is_not_built_up() {
+    let mut bench = Bench::new();
+    let mut random = Random::new(3);
+    let mut stamps = Vec::new();
+    for number in 0..2_000u32 {
+        // The source's clock is 0.1 % fast, and each stamp is up to 5 ms off.
+        let natural = number * 961 + random.below(240) as u32;
+        bench.audio(&sound(number as u16, natural));
+        bench.pass(Duration::from_millis(20));
+        stamps.push((bench.frames().pop().expect("a frame").timestamp, natural));
+    }
+    let (first, first_natural) = stamps[0];
+    let even = stamps.windows(2).filter(|pair| pair[1].0 - pair[0].0 == 960).count();
+    assert!(even > 1_990, "{even} of 1999 steps are those of the packets");
+    for (stamp, natural) in stamps {
+        let error = (stamp - first) as i64 - i64::from(natural - first_natural);
+        assert!(error.abs() <= 960, "never more than 20 ms from the source's clock: {error}");
+    }
+}
+
+#[test]
+fn aac_on_the_audio_leg_is_recognised_and_dropped() {
+    let mut bench = Bench::new();
+    for number in 0..50u32 {
+        bench.audio(&sound(number as u16, number * 1_024));
+        bench.pass(Duration::from_micros(21_333));
+    }
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus)]);
+    assert_eq!(bench.audio.count(DropReason::NotOpus), 40);
+}
+
+#[test]
+fn aac_with_several_frames_in_a_packet_is_recognised_and_no_opus_is_mistaken_for_it() {
+    let mut bench = Bench::new();
+    for number in 0..20u32 {
+        bench.audio(&sound(number as u16, number * 4_096));
+        bench.pass(Duration::from_micros(85_333));
+    }
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus)]);
+    for step in [120, 240, 480, 960, 1_920, 2_880, 5_760, 15_360] {
+        let mut bench = Bench::new();
+        for number in 0..20u32 {
+            bench.audio(&sound(number as u16, number * step));
+            bench.pass(Duration::from_millis(20));
+        }
+        assert_eq!(bench.notices(), [Notice::Active(Kind::Audio)], "a step of {step}");
+    }
+}
+
+#[test]
+fn breaks_in_the_time_stamps_of_sound_are_counted() {
+    let mut bench = Bench::new();
+    for number in 0..100u32 {
+        // Half a second is missing after each 25th packet.
+        bench.audio(&sound(number as u16, number * 960 + number / 25 * 24_000));
+        bench.pass(Duration::from_millis(20));
+    }
+    let (_, facts) = bench.source.facts(Kind::Audio).expect("an audio leg");
+    assert_eq!((facts.timestamp_breaks, facts.channels, facts.not_opus), (3, Some(2), false));
+}
+
+#[test]
+fn one_leg_that_dies_leaves_the_other_playing() {
+    let (mut encoder, mut bench) = (Encoder::new(31), Bench::new());
+    let mut number = 0;
+    let mut play = |bench: &mut Bench, picture: bool, frames: u32| {
+        for _ in 0..frames {
+            if picture {
+                let unit = encoder.next_unit();
+                encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+            }
+            bench.audio(&sound(number as u16, number * 1_600));
+            number += 1;
+            bench.pass(FRAME);
+        }
+        let frames = bench.frames();
+        let of = |kind| frames.iter().filter(|frame| frame.kind == kind).count() as u32;
+        (of(Kind::Video), of(Kind::Audio))
+    };
+    assert_eq!(play(&mut bench, true, 30), (30, 30));
+    assert_eq!(play(&mut bench, false, 90), (0, 90));
+    let expected =
+        [Notice::Active(Kind::Video), Notice::Active(Kind::Audio), Notice::Inactive(Kind::Video, Ending::Silent)];
+    assert_eq!(bench.notices(), expected);
+    assert_eq!(play(&mut bench, true, 30), (30, 30), "and it may come back");
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+}

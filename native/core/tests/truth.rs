@@ -1,0 +1,124 @@
+//! What is told of a stream: facts, and warnings of what hurts.
+
+mod support;
+
+use core_media::frame::Kind;
+use core_media::rtp::write_header;
+use core_media::source::Notice;
+use core_media::warning::Warning;
+use support::{Bench, Encoder, FRAME, run};
+
+#[test]
+fn annex_b_in_payloads_and_b_frames_are_warned_of_once() {
+    let mut bench = Bench::new();
+    for sequence in 0..10 {
+        let mut datagram = write_header(true, 96, sequence, u32::from(sequence) * 3_000, 6).to_vec();
+        datagram.extend_from_slice(&[0, 0, 0, 1, 0x65, 0x88]);
+        bench.video(&datagram);
+    }
+    assert!(bench.frames().is_empty());
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::AnnexB)]);
+
+    let mut bench = Bench::new();
+    let mut encoder = Encoder::new(15);
+    for _ in 0..10 {
+        let mut unit = encoder.next_unit();
+        if let [slice] = unit.as_mut_slice() {
+            slice[1] = 0b1010_1000; // slice type B
+        }
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        bench.pass(FRAME);
+    }
+    assert_eq!(bench.frames().len(), 10);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::BFrames)]);
+}
+
+#[test]
+fn a_stream_without_keyframes_or_parameter_sets_or_with_loss_is_warned_of_once() {
+    let mut bench = Bench::new();
+    let mut encoder = Encoder::new(21);
+    encoder.gop = 10_000;
+    encoder.next_unit();
+    run(&mut encoder, &mut bench, 330, |datagrams| datagrams);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::NoKeyframe)]);
+
+    let mut bench = Bench::new();
+    let mut encoder = Encoder::new(22);
+    encoder.repeat_sets = false;
+    encoder.next_unit();
+    run(&mut encoder, &mut bench, 330, |datagrams| datagrams);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::NoParameterSets)]);
+
+    let mut bench = Bench::new();
+    let mut number = 0;
+    run(&mut Encoder::new(23), &mut bench, 60, |mut datagrams| {
+        number += 1;
+        if number % 4 == 0 {
+            datagrams.remove(0);
+        }
+        datagrams
+    });
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::Loss)]);
+}
+
+/// Another SPS: 1280x720, baseline or, by its profile byte, main.
+fn larger_sps(profile: u8) -> Vec<u8> {
+    let mut sps = vec![
+        0x67, 0x42, 0xc0, 0x1f, 0xd9, 0x00, 0x50, 0x05, 0xbb, 0x01, 0x6a, 0x02, 0x02, 0x02, 0x80, 0x00, 0x00, 0x03,
+        0x00, 0x80, 0x00, 0x00, 0x1e, 0x47, 0x8c, 0x19, 0x24,
+    ];
+    sps[1] = profile;
+    sps
+}
+
+#[test]
+fn the_truth_about_the_video_is_told_and_a_change_of_size_or_profile_is_seen() {
+    let (mut encoder, mut bench) = (Encoder::new(30), Bench::new());
+    run(&mut encoder, &mut bench, 70, |datagrams| datagrams);
+    let facts = |bench: &Bench| bench.source.facts(Kind::Video).expect("a video leg").1;
+    let known = facts(&bench);
+    let sps = known.sps.expect("an SPS came");
+    assert_eq!((sps.width, sps.height, sps.frames_per_second()), (640, 360, Some(30.0)));
+    assert_eq!(sps.reorder_frames, Some(0));
+    assert!(known.frame_ticks.is_some_and(|ticks| (ticks - 3_000.0).abs() < 1.0));
+    assert_eq!((known.gop, known.sps_changes, known.profile_changed), (Some((30, 90_000)), 0, false));
+    bench.notices();
+    let mut change = |sps: Vec<u8>| {
+        while encoder.frame_number() % encoder.gop != 0 {
+            let unit = encoder.next_unit();
+            encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        }
+        let mut unit = encoder.next_unit();
+        unit[0] = sps;
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        bench.pass(FRAME);
+        (facts(&bench), bench.notices())
+    };
+    let (known, notices) = change(larger_sps(0x42));
+    assert_eq!(known.sps.map(|sps| sps.width), Some(1280));
+    assert_eq!((known.sps_changes, known.profile_changed), (1, false));
+    assert_eq!(notices, [], "another size hurts nobody");
+    let (known, notices) = change(larger_sps(0x4d));
+    assert_eq!((known.sps_changes, known.profile_changed), (2, true));
+    assert_eq!(notices, [Notice::Warning(Warning::ProfileChanged)]);
+    let (_, notices) = change(larger_sps(0x42));
+    assert_eq!(notices, [], "said once");
+}
+
+#[test]
+fn the_frame_rate_is_right_with_b_frames_too() {
+    let (mut encoder, mut bench) = (Encoder::new(32), Bench::new());
+    for number in 0..120u32 {
+        let unit = encoder.next_unit();
+        // Shown in the order 0 2 3 1 5 6 4 and so on.
+        let shown = if number % 3 == 1 { number + 2 } else { number.saturating_sub(1) };
+        for mut datagram in encoder.packetize(&unit) {
+            datagram[4..8].copy_from_slice(&(shown * 3_000).to_be_bytes());
+            bench.video(&datagram);
+        }
+        bench.pass(FRAME);
+    }
+    let (_, facts) = bench.source.facts(Kind::Video).expect("a video leg");
+    let rate = 90_000.0 / facts.frame_ticks.expect("measured");
+    assert!((26.0..35.0).contains(&rate), "{rate} frames a second");
+}
