@@ -1,7 +1,7 @@
 //! The engine's face: streams and sessions by name. Every method may be called from any thread; those that block say so.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -11,23 +11,21 @@ use std::time::Duration;
 use core_media::clip::{Clip, Player};
 use core_media::frame::Kind;
 use core_media::source::Source;
-use core_media::track::{Retransmission, Track, TrackConfig};
-use rtc::{Level, MuxPort, Peer, PeerConfig, Role, TrackId, Way};
+use rtc::Level;
 
 mod pull;
+mod sessions;
 
+use self::sessions::{Server, Session};
 use crate::clock::Clock;
-use crate::config::{EngineConfig, Ingress, MediaLine, SessionConfig, StreamConfig, StreamPorts};
+use crate::config::{EngineConfig, Ingress, SessionConfig, StreamConfig, StreamPorts};
 use crate::error::EngineError;
 use crate::event::{Event, Events};
-use crate::inbox::PublisherKey;
 use crate::ingest::{Ingest, Sockets, player_start};
-use crate::ports::{NextPort, Place, Ports};
-use crate::session::{Media, SessionEvents, SessionState};
+use crate::ports::{NextPort, Ports};
 use crate::shard::{Control, Shard};
-use crate::snapshot::{self, Histograms, SessionTotals, Snapshot, StreamSnapshot, ViewerSnapshot};
-use crate::stream::{Legs, Stream, StreamFacts, StreamKey};
-use crate::viewer::{ShardTrack, ShardViewer, ViewerKey};
+use crate::snapshot::{Histograms, SessionTotals, Snapshot, StreamSnapshot, ViewerSnapshot};
+use crate::stream::{Legs, Stream, StreamFacts};
 
 /// Events handed out at once.
 const MAX_EVENTS: usize = 1_024;
@@ -50,45 +48,6 @@ pub struct Engine {
     streams: Mutex<HashMap<String, Arc<Stream>>>,
     /// `None` while the session is being set up.
     sessions: Mutex<HashMap<String, Option<Session>>>,
-}
-
-/// A session's parts outside the thread that serves it. Dropped in this order: the port is still ours while the peer
-/// closes.
-struct Session {
-    stream: String,
-    server: Server,
-    state: Arc<SessionState>,
-    peer: Peer,
-    carrier: Carrier,
-}
-
-/// The port that carries a session.
-enum Carrier {
-    /// One of a shard's, shared with others.
-    Shared(Place),
-    /// Its own.
-    Own(MuxPort),
-}
-
-/// What makes a session.
-struct Making<'a> {
-    id: &'a str,
-    stream: &'a str,
-    server: Server,
-    media: Media,
-    carrier: Carrier,
-    role: Role<'a>,
-    /// Their media sections.
-    tracks: Vec<&'a str>,
-    timeout: Duration,
-}
-
-/// Who serves a session.
-enum Server {
-    /// A viewer, by a shard.
-    Shard(usize, ViewerKey),
-    /// A publisher, by the ingest thread.
-    Ingest(StreamKey, PublisherKey),
 }
 
 impl Engine {
@@ -283,174 +242,10 @@ impl Engine {
             }
         }
     }
-
-    fn add_session(
-        &self,
-        id: &str,
-        stream: &str,
-        make: impl FnOnce(&Arc<Stream>) -> Result<(Session, String), EngineError>,
-    ) -> Result<String, EngineError> {
-        self.refuse_when_closing()?;
-        let stream = lock(&self.streams).get(stream).cloned().ok_or(EngineError::UnknownStream)?;
-        {
-            let mut sessions = lock(&self.sessions);
-            if sessions.contains_key(id) {
-                return Err(EngineError::Exists);
-            }
-            sessions.insert(id.into(), None);
-        }
-        let made = make(&stream);
-        let mut sessions = lock(&self.sessions);
-        let removed_meanwhile = sessions.remove(id).is_none();
-        match made {
-            Ok((session, description)) if !removed_meanwhile => {
-                sessions.insert(id.into(), Some(session));
-                Ok(description)
-            }
-            Ok((session, _)) => {
-                drop(sessions);
-                self.close_session(session);
-                Err(EngineError::Closing)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn answer_viewer(&self, config: &SessionConfig, stream: &Arc<Stream>) -> Result<(Session, String), EngineError> {
-        let shard = self.emptiest_shard();
-        let mailbox = &self.shards[shard].mailbox;
-        let key = self.keys.fetch_add(1, Relaxed);
-        let media = Media::Viewer(key, mailbox.clone());
-        let (session, description) = self.answer(config, shard, Server::Shard(shard, key), media)?;
-        let lines = config.media.iter().enumerate();
-        let tracks = lines.map(|(index, line)| self.track(key, stream, &session.peer, index, line)).collect();
-        let cname = config.media.first().map(|line| line.cname.clone()).unwrap_or_default();
-        let (stream, state, way) = (stream.clone(), session.state.clone(), Way::new(self.direct));
-        let viewer = ShardViewer { key, stream, state, cname, tracks, way };
-        mailbox.control(Control::Add(Box::new(viewer)));
-        Ok((session, description))
-    }
-
-    fn answer_publisher(&self, config: &SessionConfig, stream: &Arc<Stream>) -> Result<(Session, String), EngineError> {
-        let legs: Vec<Kind> = config.media.iter().map(|line| line.kind).collect();
-        let media = Media::Publisher(stream.key, self.ingest.handle(), legs.clone());
-        let key = self.keys.fetch_add(1, Relaxed);
-        let server = Server::Ingest(stream.key, key);
-        let (session, description) = self.answer(config, self.emptiest_shard(), server, media)?;
-        stream.carry(&legs);
-        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer));
-        Ok((session, description))
-    }
-
-    fn emptiest_shard(&self) -> usize {
-        (0..self.shards.len()).min_by_key(|&shard| self.ports[shard].viewers()).unwrap_or(0)
-    }
-
-    fn answer(
-        &self,
-        config: &SessionConfig,
-        shard: usize,
-        server: Server,
-        media: Media,
-    ) -> Result<(Session, String), EngineError> {
-        self.make(Making {
-            id: &config.id,
-            stream: &config.stream,
-            server,
-            media,
-            carrier: Carrier::Shared(self.ports[shard].place(&self.next_port)?),
-            role: Role::Answer { offer: &config.offer },
-            tracks: config.media.iter().map(|line| line.description.as_str()).collect(),
-            timeout: config.timeout,
-        })
-    }
-
-    fn make(&self, making: Making<'_>) -> Result<(Session, String), EngineError> {
-        let Making { id, stream, server, media, carrier, role, tracks, timeout } = making;
-        let state = Arc::new(SessionState::new(id.into(), self.clock.now()));
-        let events = Arc::new(SessionEvents {
-            state: state.clone(),
-            media,
-            events: self.events.clone(),
-            histograms: self.histograms.clone(),
-            clock: self.clock,
-        });
-        let config = PeerConfig { port: carrier.mux(), role, tracks: &tracks, timeout };
-        let (peer, description) = Peer::new(config, events)?;
-        Ok((Session { stream: stream.into(), server, state, peer, carrier }, description))
-    }
-
-    fn track(&self, key: ViewerKey, stream: &Stream, peer: &Peer, index: usize, line: &MediaLine) -> ShardTrack {
-        // Keyed by the system's randomness: not for secrets, but nobody can guess where numbers begin.
-        let random = self.random.hash_one((key, index));
-        let track = Track::new(TrackConfig {
-            kind: line.kind,
-            payload_type: line.payload_type,
-            ssrc: line.ssrc,
-            first_sequence: random as u16,
-            timestamp_offset: (random >> 32) as u32,
-            retransmission: line.retransmission.map(|(payload_type, ssrc)| Retransmission {
-                payload_type,
-                ssrc,
-                first_sequence: (random >> 16) as u16,
-            }),
-            extensions: line.extensions,
-            burst: stream.burst,
-            wall: self.clock.wall(),
-        });
-        ShardTrack { id: peer.track(index), track, open: false }
-    }
-
-    fn close_session(&self, session: Session) {
-        session.state.retire();
-        match session.server {
-            Server::Shard(shard, key) => {
-                let (done, removed) = mpsc::channel();
-                self.shards[shard].mailbox.control(Control::Remove(key, done));
-                // An error means that the shard has ended and sends nothing any more.
-                let _ = removed.recv();
-            }
-            Server::Ingest(stream, publisher) => self.ingest.depart(stream, publisher),
-        }
-        session.peer.close();
-    }
-}
-
-/// Where each leg's publisher is told what it has to know; the legs are in the order of the peer's tracks.
-fn tracks(legs: &[Kind], peer: &Peer) -> Vec<(Kind, TrackId)> {
-    legs.iter().enumerate().map(|(index, leg)| (*leg, peer.track(index))).collect()
-}
-
-impl Carrier {
-    fn mux(&self) -> &MuxPort {
-        match self {
-            Self::Shared(place) => place.mux(),
-            Self::Own(port) => port,
-        }
-    }
 }
 
 /// Which legs there are, their ports, their sockets, and what plays.
 type OpenIngress = (Legs, StreamPorts, Sockets, Option<Player>);
-
-impl Session {
-    fn snapshot(&self, now: core_media::time::Time) -> ViewerSnapshot {
-        let (rtt, loss, jitter) = self.state.reception();
-        ViewerSnapshot {
-            id: self.state.id.clone(),
-            stream: self.stream.clone(),
-            state: snapshot::ViewerState::of(&self.state),
-            age: now.since(self.state.created).as_secs_f64(),
-            packets_out: self.state.packets.load(Relaxed),
-            bytes_out: self.state.bytes.load(Relaxed),
-            retransmissions: self.state.retransmissions.load(Relaxed),
-            rtt,
-            loss,
-            jitter,
-            candidate_pair: self.peer.candidate_pair(),
-        }
-    }
-}
 
 impl Drop for Engine {
     fn drop(&mut self) {

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use core_media::frame::Kind;
 use rtc::{MuxPort, Role};
 
-use super::{Carrier, Engine, Making, Server, Session, lock, tracks};
+use super::sessions::{Carrier, Making, Server, Session, tracks};
+use super::{Engine, lock};
 use crate::config::PullConfig;
 use crate::error::EngineError;
 use crate::session::Media;
