@@ -181,6 +181,8 @@ pub struct State {
     pub packets: Vec<Packet>,
     pub connected: bool,
     pub gone: bool,
+    /// Packets are not kept.
+    pub deaf: bool,
 }
 
 impl Log {
@@ -219,7 +221,11 @@ impl PeerEvents for Log {
         let RtpPacket { sequence, timestamp, marker, payload, .. } = packet;
         let kind = LINES[track].0;
         let packet = Packet { kind, sequence, timestamp, marker, payload: payload.to_vec() };
-        self.change(|state| state.packets.push(packet));
+        self.change(|state| {
+            if !state.deaf {
+                state.packets.push(packet);
+            }
+        });
     }
 }
 
