@@ -18,6 +18,7 @@ mod reception;
 mod sender;
 mod stamp;
 mod tap;
+mod trickle;
 mod viewer;
 mod whep;
 

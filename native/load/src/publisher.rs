@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use core_media::frame::Kind;
 use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
 
+use crate::trickle;
 use crate::whep::Client;
 
 /// Making an offer takes a millisecond, connecting some fifty; this is for a machine that stands still.
@@ -47,10 +48,9 @@ impl Publisher {
         let open = Arc::new(Open::default());
         let (peer, offer) = Peer::new(config, open.clone()).map_err(failed)?;
         let client = Client::new(1);
-        // Active, as the viewers are: libdatachannel might not listen yet when the server begins.
-        let session = client.post(url, &offer.replace("a=setup:actpass", "a=setup:active"))?;
+        let session = client.post(url, &trickle::offer(&offer))?;
         let publisher = Self { peer, _port: port, client, session: session.url };
-        publisher.peer.set_answer(&session.answer).map_err(failed)?;
+        trickle::accept(&publisher.peer, &session.answer).map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;
         while open.0.load(Relaxed) < SECTIONS.len() {
             if Instant::now() > deadline {

@@ -13,6 +13,7 @@ use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
 use crate::reception::{Reception, Totals, begins_keyframe, latency};
 use crate::stamp;
 use crate::tap::{self, Tapped};
+use crate::trickle;
 
 /// Making an offer takes a millisecond; this is for a machine that stands still.
 const OFFER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,22 +57,14 @@ impl Viewer {
         let tracks = SECTIONS.map(|(_, section)| section);
         let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: OFFER_TIMEOUT };
         let (peer, offer) = Peer::new(config, eyes.clone())?;
-        let offer = without_candidates(&offer);
+        let offer = trickle::offer(&offer);
         Ok(Self { peer, tapped: None, _port: port, offer, group, session: None, eyes })
     }
 
-    /// The candidates come after the answer, as by trickle: libdatachannel as a client could connect while it still takes the
-    /// answer in, and DTLS would then ask for a fingerprint that is not known yet. For the same reason the offer has none:
-    /// the server learns of the viewer by its first check.
+    /// Takes the answer in.
     pub fn accept(&mut self, answer: &str) -> Result<(), rtc::Error> {
         self.tapped = tap::listen(answer, &self.eyes);
-        self.peer.set_answer(&without_candidates(answer))?;
-        let mid = answer.lines().find_map(|line| line.strip_prefix("a=mid:")).unwrap_or_default();
-        let candidates =
-            answer.lines().filter_map(|line| line.strip_prefix("a=")).filter(|it| it.starts_with("candidate:"));
-        // Those that are of no use here, as by TCP, are refused.
-        let usable = candidates.filter(|candidate| self.peer.add_candidate(mid, candidate)).count();
-        if usable == 0 { Err(rtc::Error::InvalidSdp("answer without a usable candidate")) } else { Ok(()) }
+        trickle::accept(&self.peer, answer)
     }
 
     /// One receiver report for each track, as a browser sends about once a second (RFC 3550 §6.4.2).
@@ -83,11 +76,6 @@ impl Viewer {
             }
         }
     }
-}
-
-fn without_candidates(sdp: &str) -> String {
-    let stays = |line: &&str| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates");
-    sdp.split_inclusive('\n').filter(stays).collect()
 }
 
 /// Takes a peer's callbacks. All of it costs as little as it can: it runs beside the server that is measured.

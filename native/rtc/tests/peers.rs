@@ -85,14 +85,12 @@ fn a_trickled_candidate_connects_and_a_name_is_refused() {
     let (viewer, offered) = offer(&viewer_port, &[&wanted], Recorder::new().0);
     let given = section("video", "0", "sendonly", VIDEO_SSRC);
     let (server, answered) = answer(&server_port, &offered, &[&given], recorder);
-    let (candidates, bare): (Vec<&str>, Vec<&str>) =
-        answered.split_inclusive('\n').partition(|line| line.starts_with("a=candidate:"));
-    viewer.set_answer(&bare.concat()).expect("a valid answer");
+    viewer.set_answer(&without_candidates(&answered)).expect("a valid answer");
     assert!(!viewer.add_candidate("0", "candidate:1 1 UDP 2122317823 host.example 9 typ host"));
     assert!(!viewer.add_candidate("0", "nonsense"));
     assert!(!viewer.add_candidate("0", "candidate:1 1 UDP 1 127.0.0.1\0 9 typ host"));
-    let candidate = candidates[0].trim().strip_prefix("a=").expect("an attribute");
-    assert!(viewer.add_candidate("0", candidate));
+    let candidate = answered.lines().find_map(|line| line.strip_prefix("a=").filter(|it| it.starts_with("candidate:")));
+    assert!(viewer.add_candidate("0", candidate.expect("a host candidate")));
     events.wait_for_state(PeerState::Connected);
     server.close();
     viewer.close();
@@ -233,7 +231,7 @@ fn closing_waits_for_the_callback_that_runs_and_lets_no_other_in() {
     let given = section("video", "0", "sendonly", VIDEO_SSRC);
     let (recorder, events) = Recorder::new();
     let (server, answered) = answer(&server_port, &offered, &[&given], recorder);
-    viewer.set_answer(&answered).expect("a valid answer");
+    accept(&viewer, &answered);
     events.wait_for(&Event::Open(0));
     burst(|burst| {
         for sequence in 0..10 {
@@ -370,7 +368,7 @@ fn a_panic_in_an_event_stays_there() {
     let given = section("video", "0", "sendonly", VIDEO_SSRC);
     let (recorder, events) = Recorder::new();
     let (server, answered) = answer(&server_port, &offered, &[&given], recorder);
-    viewer.set_answer(&answered).expect("a valid answer");
+    accept(&viewer, &answered);
     events.wait_for(&Event::Open(0));
     burst(|burst| assert!(burst.send(server.track(0), &rtp(96, VIDEO_SSRC, 0, 100))));
     viewer.close();

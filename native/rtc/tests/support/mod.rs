@@ -104,9 +104,24 @@ pub fn offer(port: &MuxPort, tracks: &[&str], events: Arc<dyn PeerEvents>) -> (P
     Peer::new(config, events).expect("an offer")
 }
 
+/// Answers an offer of which it learns no candidate: they come with the viewer's first check, so that no check of this side
+/// overtakes the answer. The library as a client would refuse it then, or ask for a fingerprint that is not known yet.
 pub fn answer(port: &MuxPort, offer: &str, tracks: &[&str], events: Arc<dyn PeerEvents>) -> (Peer, String) {
-    let config = PeerConfig { port, role: Role::Answer { offer }, tracks, timeout: DEADLINE };
+    let config =
+        PeerConfig { port, role: Role::Answer { offer: &without_candidates(offer) }, tracks, timeout: DEADLINE };
     Peer::new(config, events).expect("an answer")
+}
+
+/// The viewer takes the answer in, then its candidates.
+pub fn accept(viewer: &Peer, answer: &str) {
+    viewer.set_answer(&without_candidates(answer)).expect("a valid answer");
+    for candidate in answer.lines().filter(|line| line.starts_with("a=candidate:")) {
+        assert!(viewer.add_candidate("0", &candidate[2..]), "{candidate}");
+    }
+}
+
+pub fn without_candidates(sdp: &str) -> String {
+    sdp.split_inclusive('\n').filter(|line| !line.starts_with("a=candidate:")).collect()
 }
 
 /// A viewer on a port of its own that has offered to receive, and a server's peer that sends.
@@ -139,29 +154,18 @@ impl Pair {
 
 /// Offer and answer are exchanged; nothing is waited for.
 ///
-/// The viewer begins DTLS, as it is the side that ICE connects last: the other side's first flight would
-/// come too early for it and be repeated after a second.
-///
-/// The library as a client can be overtaken by the server's checks before it has the answer, which it then refuses: the
-/// viewer offers again.
+/// The server begins DTLS: ICE connects it last, as it has to learn where the viewer is. A first flight that comes too early is
+/// repeated after a second.
 pub fn join(viewer_address: IpAddr, server_port: &MuxPort) -> Pair {
-    std::iter::repeat_with(|| try_join(viewer_address, server_port))
-        .flatten()
-        .next()
-        .expect("it goes on until one joins")
-}
-
-fn try_join(viewer_address: IpAddr, server_port: &MuxPort) -> Option<Pair> {
     let viewer_port = MuxPort::open(Some(viewer_address), 0).expect("a free port");
     let (recorder, viewer_events) = Recorder::new();
     let wanted = [section("video", "0", "recvonly", 0x2000_0001), section("audio", "1", "recvonly", 0x2000_0002)];
     let (viewer, offered) = offer(&viewer_port, &wanted.each_ref().map(|it| &**it), recorder);
-    let offered = offered.replace("a=setup:actpass", "a=setup:active");
     let (recorder, server_events) = Recorder::new();
     let given = [section("video", "0", "sendonly", VIDEO_SSRC), section("audio", "1", "sendonly", AUDIO_SSRC)];
     let (server, answered) = answer(server_port, &offered, &given.each_ref().map(|it| &**it), recorder);
-    viewer.set_answer(&answered).ok()?;
-    Some(Pair { viewer, viewer_events, server, server_events, viewer_port })
+    accept(&viewer, &answered);
+    Pair { viewer, viewer_events, server, server_events, viewer_port }
 }
 
 /// An RTP packet whose payload tells its number.
