@@ -57,6 +57,7 @@ pub fn units<'a>(payload: &'a [u8], mut each: impl FnMut(Unit<'a>)) -> Result<()
             while let Some((length, after)) = rest.split_first_chunk::<2>() {
                 let length = usize::from(u16::from_be_bytes(*length));
                 let unit = after.get(..length).filter(|unit| !unit.is_empty()).ok_or(PayloadError::Truncated)?;
+                nal_only(unit[0])?;
                 each(Unit::Whole(unit));
                 rest = &after[length..];
             }
@@ -66,6 +67,7 @@ pub fn units<'a>(payload: &'a [u8], mut each: impl FnMut(Unit<'a>)) -> Result<()
         }
         nal::FU_A => {
             let (&fu, data) = rest.split_first().ok_or(PayloadError::Truncated)?;
+            nal_only(fu)?;
             let header = first & 0xe0 | fu & 0x1f;
             each(Unit::Fragment { header, start: fu & 0x80 != 0, end: fu & 0x40 != 0, data });
         }
@@ -75,6 +77,11 @@ pub fn units<'a>(payload: &'a [u8], mut each: impl FnMut(Unit<'a>)) -> Result<()
         _ => return Err(PayloadError::Unsupported),
     }
     Ok(())
+}
+
+/// Neither aggregates nor fragments hold other packet types (RFC 6184 §5.7.1 and §5.8).
+fn nal_only(first: u8) -> Result<(), PayloadError> {
+    if matches!(first & 0x1f, 1..=23) { Ok(()) } else { Err(PayloadError::Unsupported) }
 }
 
 /// The payloads of one outgoing frame, back to back.
@@ -342,6 +349,9 @@ mod tests {
         assert_eq!(collect(&[0x78, 0]), Err(PayloadError::Truncated));
         assert_eq!(collect(&[0, 0, 0, 1, 0x65]), Err(PayloadError::AnnexB));
         assert_eq!(collect(&[0x1d, 1, 2]), Err(PayloadError::Unsupported));
+        // A packet type within an aggregate, and within a fragment.
+        assert_eq!(collect(&[0x78, 0, 2, 0x7c, 0x85]), Err(PayloadError::Unsupported));
+        assert_eq!(collect(&[0x7c, 0x98, 1]), Err(PayloadError::Unsupported));
     }
 
     #[test]

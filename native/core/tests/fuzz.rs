@@ -78,6 +78,9 @@ fn rtcp() {
 #[test]
 fn h264() {
     run("h264", fuzz::h264, |random| {
+        if random.chance(50) {
+            return aggregate(random);
+        }
         let size = random.below(3_000) as usize;
         let mut data = random.bytes(size);
         if let Some(first) = data.first_mut() {
@@ -85,6 +88,17 @@ fn h264() {
         }
         data
     });
+}
+
+/// A STAP-A whose lengths are right, of units that are anything.
+fn aggregate(random: &mut Random) -> Vec<u8> {
+    let mut data = vec![0x78];
+    for _ in 0..1 + random.below(3) {
+        let size = 1 + random.below(1_500) as usize;
+        data.extend((size as u16).to_be_bytes());
+        data.extend(random.bytes(size));
+    }
+    data
 }
 
 #[test]
