@@ -61,15 +61,14 @@ if (unknown !== undefined || badRuntime !== undefined) {
 }
 
 for (const [name, check] of Object.entries(checks)) {
-  if (wanted(name)) await stage(name, () => single(name, check));
+  if (wanted(name)) await stage(name, (title) => single(title, check));
 }
 for (const [name, tests] of Object.entries(cargoStages)) {
   if (wanted(name)) await stage(name, tests);
 }
 if (chosen.length > 0) {
-  for (const [name, build] of Object.entries(builds))
-    await stage(`build ${name}`, () => single(`build ${name}`, build));
-  await stage('build tests', () => single('build tests', () => buildTests(chosen)));
+  for (const [name, build] of Object.entries(builds)) await stage(`build ${name}`, (title) => single(title, build));
+  await stage('build tests', (title) => single(title, () => buildTests(chosen)));
   for (const runtime of options.runtime) {
     await stage(`tests on ${runtime}`, () => suites(everywhere, runtime, 2));
   }
@@ -87,7 +86,7 @@ function wanted(name) {
 async function stage(name, work) {
   const start = Date.now();
   console.log(`\n== ${name}`);
-  const { passed, failed } = await work();
+  const { passed, failed } = await work(name);
   total.passed += passed;
   total.failed += failed;
   console.log(`== ${name}: ${passed} passed, ${failed} failed, ${((Date.now() - start) / 1000).toFixed(1)} s`);
@@ -119,15 +118,15 @@ function local(program, args) {
   return run(program, args, { cwd: root });
 }
 
-function cargoTests() {
-  return tested('cargo', cargo(['test', '--release', '--locked', '--workspace', '--no-fail-fast']));
+function cargoTests(title) {
+  return tested(title, cargo(['test', '--release', '--locked', '--workspace', '--no-fail-fast']));
 }
 
 /** Sessions of libsrtp that end while packets are protected with them. */
-function sanitizedTests() {
+function sanitizedTests(title) {
   const { args, env } = addressSanitizer();
   const tests = ['--workspace', '--lib', '--test', 'closes', '--', 'viewers_', 'sessions_may_be_freed'];
-  return tested('asan', cargo(['test', '--release', '--locked', ...args, ...tests], { env }));
+  return tested(title, cargo(['test', '--release', '--locked', ...args, ...tests], { env }));
 }
 
 async function tested(name, running) {

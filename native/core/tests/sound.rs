@@ -17,6 +17,16 @@ fn sound(sequence: u16, timestamp: u32) -> Vec<u8> {
     datagram
 }
 
+/// What has had `count` sounds, whose time stamps are `step` apart, one after each `interval`.
+fn played(count: u32, step: u32, interval: Duration) -> Bench {
+    let mut bench = Bench::new();
+    for number in 0..count {
+        bench.audio(&sound(number as u16, number * step));
+        bench.pass(interval);
+    }
+    bench
+}
+
 #[test]
 fn jitter_of_opus_time_stamps_is_taken_out_and_drift_is_not_built_up() {
     let mut bench = Bench::new();
@@ -40,29 +50,17 @@ fn jitter_of_opus_time_stamps_is_taken_out_and_drift_is_not_built_up() {
 
 #[test]
 fn aac_on_the_audio_leg_is_recognised_and_dropped() {
-    let mut bench = Bench::new();
-    for number in 0..50u32 {
-        bench.audio(&sound(number as u16, number * 1_024));
-        bench.pass(Duration::from_micros(21_333));
-    }
+    let mut bench = played(50, 1_024, Duration::from_micros(21_333));
     assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus)]);
     assert_eq!(bench.audio.count(DropReason::NotOpus), 40);
 }
 
 #[test]
 fn aac_with_several_frames_in_a_packet_is_recognised_and_no_opus_is_mistaken_for_it() {
-    let mut bench = Bench::new();
-    for number in 0..20u32 {
-        bench.audio(&sound(number as u16, number * 4_096));
-        bench.pass(Duration::from_micros(85_333));
-    }
+    let mut bench = played(20, 4_096, Duration::from_micros(85_333));
     assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus)]);
     for step in [120, 240, 480, 960, 1_920, 2_880, 5_760, 15_360] {
-        let mut bench = Bench::new();
-        for number in 0..20u32 {
-            bench.audio(&sound(number as u16, number * step));
-            bench.pass(Duration::from_millis(20));
-        }
+        let mut bench = played(20, step, Duration::from_millis(20));
         assert_eq!(bench.notices(), [Notice::Active(Kind::Audio)], "a step of {step}");
     }
 }

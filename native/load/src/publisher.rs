@@ -48,7 +48,7 @@ impl Publisher {
         let open = Arc::new(Open::default());
         let (peer, offer) = Peer::new(config, open.clone()).map_err(failed)?;
         let client = Client::new(1);
-        let session = client.post(url, &trickle::offer(&offer))?;
+        let session = client.post(url, &trickle::without_candidates(&offer))?;
         let publisher = Self { peer, _port: port, client, session: session.url };
         trickle::accept(&publisher.peer, &session.answer).map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;

@@ -5,11 +5,6 @@
 
 use rtc::Peer;
 
-/// The offer as it is sent.
-pub(crate) fn offer(offer: &str) -> String {
-    without_candidates(offer)
-}
-
 /// Takes an answer in.
 pub(crate) fn accept(peer: &Peer, answer: &str) -> Result<(), rtc::Error> {
     peer.set_answer(&without_candidates(answer))?;
@@ -21,7 +16,8 @@ pub(crate) fn accept(peer: &Peer, answer: &str) -> Result<(), rtc::Error> {
     if usable == 0 { Err(rtc::Error::InvalidSdp("answer without a usable candidate")) } else { Ok(()) }
 }
 
-fn without_candidates(sdp: &str) -> String {
+/// An offer as it is sent, an answer as it is taken in.
+pub(crate) fn without_candidates(sdp: &str) -> String {
     let stays = |line: &&str| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates");
     sdp.split_inclusive('\n').filter(stays).collect()
 }

@@ -57,7 +57,7 @@ impl Viewer {
         let tracks = SECTIONS.map(|(_, section)| section);
         let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: OFFER_TIMEOUT };
         let (peer, offer) = Peer::new(config, eyes.clone())?;
-        let offer = trickle::offer(&offer);
+        let offer = trickle::without_candidates(&offer);
         Ok(Self { peer, tapped: None, _port: port, offer, group, session: None, eyes })
     }
 
