@@ -72,6 +72,12 @@ export const METRICS = [
   counter('whep_send_dropped_datagrams_total', [], 'Datagrams that the system did not take.', (hub) =>
     ofSends(hub, 'dropped'),
   ),
+  counter(
+    'whep_refused_packets_total',
+    ['reason'],
+    'Packets of viewers, publishers and strangers that were dropped on arrival.',
+    ({ engine }) => Object.entries(engine.refused ?? {}).map(([reason, packets]) => [{ reason }, packets]),
+  ),
   counter('whep_nacks_total', ['stream'], 'Packets that viewers asked for again.', (hub) =>
     perStream(hub, ({ media }) => media?.nacks),
   ),

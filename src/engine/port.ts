@@ -98,7 +98,8 @@ export type EndReason =
   | 'consent-lost'
   | 'closed-by-peer'
   | 'setup-timeout'
-  | 'engine-error';
+  | 'engine-error'
+  | 'flooding';
 
 export type EngineEvent =
   | { type: 'session-connected'; session: string }
@@ -191,6 +192,8 @@ export interface EngineSnapshot {
    * calls, and what the system did not take.
    */
   sends?: { datagrams: number; direct: number; calls: number; dropped: number };
+  /** What peers sent in vain since the engine began, by reason: datagrams, and RTCP that was decrypted. */
+  refused?: Record<string, number>;
   streams: StreamSnapshot[];
   shards: { viewers: number; queueDepth: number }[];
   /** What this engine does not do, in words; absent when it does everything. */

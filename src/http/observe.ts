@@ -46,6 +46,7 @@ export function statsOf(snapshot: Snapshot): Stats {
     udp_ports_in_use: engine.udpPorts,
     engine: engineKind,
     limits: [...(engine.limits ?? [])],
+    refused: engine.refused ?? {},
     runtime: runtime(),
     uptime_seconds: uptimeSeconds,
     streams: Object.fromEntries(streams.map((stream) => [stream.id, streamStats(stream)])),

@@ -59,6 +59,12 @@ const FIELDS: { series: string; value: number; set: (snapshot: EngineSnapshot, v
       Object.assign(snapshot.sends ?? {}, { [field]: value });
     },
   })),
+  {
+    series: 'whep_refused_packets_total{reason="stranger"}',
+    set: (snapshot: EngineSnapshot, value: number) => {
+      snapshot.refused = { stranger: value };
+    },
+  },
   ...(
     [
       ['iceSeconds', 'whep_session_setup_seconds', '{phase="ice"}'],
@@ -117,6 +123,7 @@ const NAMES = [
   ...['rtt_seconds', 'loss_ratio', 'fanout_latency_seconds', 'send_batch_packets'].map((what) => `whep_${what}{}`),
   ...['datagrams', 'direct_datagrams', 'calls', 'dropped_datagrams'].map((what) => `whep_send_${what}_total{}`),
   'whep_engine_queue_depth{shard}',
+  'whep_refused_packets_total{reason}',
 ];
 
 test('every metric of the contract is there, with its labels', async () => {
@@ -158,7 +165,7 @@ test('the fields of the engine snapshot are the known ones', async () => {
     const inner = Array.isArray(value) ? value[0] : typeof value === 'object' ? value : undefined;
     return inner === undefined ? [name] : Object.keys(inner).map((key) => `${name}.${key}`);
   });
-  const shown = ['streams.id', 'streams.video', 'streams.audio', 'shards.queueDepth'];
+  const shown = ['refused.stranger', 'streams.id', 'streams.video', 'streams.audio', 'shards.queueDepth'];
   const sends = ['sends.datagrams', 'sends.direct', 'sends.calls', 'sends.dropped'];
   const counters = ['streams.nacks', 'streams.retransmissions', 'streams.keyframeRequests'];
   const histograms = Object.keys(snapshot.histograms).map((name) => `histograms.${name}`);

@@ -9,6 +9,7 @@ use crate::access_unit::nal_units;
 use crate::audio::Toc;
 use crate::counters::LegCounters;
 use crate::frame::Kind;
+use crate::gate::{Decision, Gate, Limits};
 use crate::h264::{Payloads, Unit, units};
 use crate::rtcp;
 use crate::rtp::{MAX_PAYLOAD, RtpPacket};
@@ -84,4 +85,31 @@ pub fn sps(data: &[u8]) {
         assert!((1..=16_384).contains(&sps.width) && (1..=16_384).contains(&sps.height), "{sps:?}");
     }
     let _ = (Sps::id(data), picture_parameter_set_id(data));
+}
+
+/// The credentials that the gate of [`gate`] knows.
+pub const CREDENTIALS: (&str, &str) = ("ours", "a password of ours");
+
+/// Datagrams at the gate of a viewers' port, from a few addresses: each after its length, whose low bits are its sender, in
+/// two bytes.
+pub fn gate(data: &[u8]) {
+    let mut gate = Gate::new(Limits::VIEWER);
+    gate.add(1, CREDENTIALS.0, CREDENTIALS.1, ());
+    let (mut now, mut rest) = (Time::default(), data);
+    while let Some((&[high, low], after)) = rest.split_first_chunk::<2>() {
+        let (datagram, after) = after.split_at(usize::from(high).min(after.len()));
+        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, u16::from(low & 0x7f)));
+        if low & 0x80 == 0 {
+            let known = gate.addresses();
+            let passes = gate.decide(from, datagram, now) == Decision::Pass;
+            assert!(passes || gate.addresses() <= known, "nobody who is refused is remembered");
+        } else {
+            gate.sent(from, datagram, now);
+        }
+        assert!(gate.addresses() <= 32, "addresses are bounded");
+        now = now + Duration::from_millis(u64::from(low));
+        rest = after;
+    }
+    gate.remove(1);
+    assert_eq!(gate.addresses(), 0, "nothing stays of a session");
 }

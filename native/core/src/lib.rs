@@ -7,12 +7,14 @@
 
 pub mod access_unit;
 pub mod audio;
+pub mod budget;
 pub mod clip;
 pub mod clock;
 pub mod counters;
 pub mod extension;
 pub mod frame;
 pub mod fuzz;
+pub mod gate;
 pub mod h264;
 pub mod history;
 pub mod leg;
@@ -26,6 +28,7 @@ pub mod rtp;
 pub mod sent;
 pub mod source;
 pub mod sps;
+pub mod stun;
 pub mod time;
 pub mod timeline;
 pub mod track;

@@ -1,10 +1,13 @@
 //! Mutations of valid input against the fuzz bodies: a minute each in CI, a moment elsewhere. The seed is printed.
 
+#[path = "support/stun.rs"]
+mod stun;
 mod support;
 
 use std::time::{Duration, Instant};
 
 use core_media::fuzz;
+use stun::Message;
 use support::{Encoder, PPS, Random, SPS};
 
 fn run(name: &str, body: impl Fn(&[u8]), mut sample: impl FnMut(&mut Random) -> Vec<u8>) {
@@ -85,6 +88,26 @@ fn h264() {
         let mut data = random.bytes(size);
         if let Some(first) = data.first_mut() {
             *first = [0x78, 0x7c, 0x65, 0x41][random.below(4) as usize];
+        }
+        data
+    });
+}
+
+#[test]
+fn gate() {
+    run("gate", fuzz::gate, |random| {
+        let (ours, password) = fuzz::CREDENTIALS;
+        let mut data = Vec::new();
+        for _ in 0..1 + random.below(6) {
+            let transaction = [random.below(2) as u8; 12];
+            let user = if random.chance(80) { format!("{ours}:theirs") } else { format!("theirs:{ours}") };
+            let message = match random.below(4) {
+                0 => stun::response(transaction),
+                1 => random.bytes(40),
+                _ => Message { transaction, user: &user, password }.request(),
+            };
+            data.extend([message.len() as u8, random.next() as u8]);
+            data.extend(message);
         }
         data
     });

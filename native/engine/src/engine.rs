@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::hash::RandomState;
 use std::io;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
 use core_media::clip::{Clip, Player};
 use core_media::frame::Kind;
+use core_media::gate::Limits;
 use core_media::source::Source;
 use rtc::Level;
 
@@ -22,7 +22,8 @@ use crate::config::{EngineConfig, Ingress, SessionConfig, StreamConfig, StreamPo
 use crate::error::EngineError;
 use crate::event::{Event, Events};
 use crate::ingest::{Ingest, Sockets, player_start};
-use crate::ports::{NextPort, Ports};
+use crate::gate::Refused;
+use crate::ports::{NextPort, Opener, Ports};
 use crate::shard::{Control, Shard};
 use crate::snapshot::{Histograms, SessionTotals, Snapshot, StreamSnapshot, ViewerSnapshot};
 use crate::stream::{Legs, Stream, StreamFacts};
@@ -33,13 +34,15 @@ const MAX_EVENTS: usize = 1_024;
 /// Moves media from streams to viewers.
 pub struct Engine {
     clock: Clock,
-    media_host: Option<IpAddr>,
+    /// For the ports of publishers and pulled sessions.
+    opener: Opener,
     events: Arc<Events>,
     histograms: Arc<Histograms>,
     ingest: Ingest,
     shards: Vec<Shard>,
     /// Of each shard, in the same order.
     ports: Vec<Ports>,
+    publisher_ports: Ports,
     next_port: NextPort,
     keys: AtomicU64,
     random: RandomState,
@@ -59,18 +62,22 @@ impl Engine {
         let histograms = Arc::new(Histograms::default());
         let failed = |error: io::Error| EngineError::Failed(format!("cannot start a thread: {error}"));
         let next_port = NextPort::new(config.media_port);
+        let refused = Arc::new(Refused::default());
+        let opener =
+            |limits| Opener { host: config.media_host, limits, clock, events: events.clone(), refused: refused.clone() };
         let mut shards = Vec::new();
         let mut ports = Vec::new();
         for index in 0..config.shards.max(1) {
-            ports.push(Ports::open(config.media_host, next_port.exact()?)?);
+            ports.push(Ports::open(opener(Limits::VIEWER), next_port.exact()?)?);
             shards.push(Shard::start(index, clock, events.clone(), histograms.clone()).map_err(failed)?);
         }
         let mailboxes = shards.iter().map(|shard| shard.mailbox.clone()).collect();
         let ingest = Ingest::start(clock, mailboxes, events.clone()).map_err(failed)?;
         Ok(Self {
             clock,
-            media_host: config.media_host,
-            events,
+            publisher_ports: Ports::none(opener(Limits::PUBLISHER)),
+            opener: opener(Limits::PUBLISHER),
+            events: events.clone(),
             histograms,
             ingest,
             shards,
@@ -161,10 +168,12 @@ impl Engine {
     pub fn snapshot(&self) -> Snapshot {
         let now = self.clock.now();
         let histograms = &self.histograms;
-        let shards = self.shards.iter().zip(&self.ports).map(|(shard, ports)| (ports.viewers(), shard.mailbox.depth()));
+        let shards = self.shards.iter().zip(&self.ports).map(|(shard, ports)| (ports.sessions(), shard.mailbox.depth()));
+        let shared_ports = self.ports.iter().chain([&self.publisher_ports]).map(Ports::count).sum::<usize>();
         Snapshot {
             sends: rtc::send_counters(),
-            udp_ports: self.ingest.sockets() + self.ports.iter().map(Ports::count).sum::<usize>() + self.own_ports(),
+            refused: self.refused(),
+            udp_ports: self.ingest.sockets() + shared_ports + self.own_ports(),
             streams: lock(&self.streams).values().map(|stream| StreamSnapshot::of(stream, now)).collect(),
             shards: shards.collect(),
             ice: histograms.ice.snapshot(),
@@ -209,7 +218,12 @@ impl Engine {
         lock(&self.streams).clear();
         self.ingest.stop();
         self.shards.iter().for_each(Shard::stop);
-        self.ports.iter().for_each(Ports::close);
+        self.ports.iter().chain([&self.publisher_ports]).for_each(Ports::close);
+    }
+
+    /// What peers sent in vain, by reason.
+    fn refused(&self) -> Vec<(&'static str, u64)> {
+        self.opener.refused.counts().chain([("senders", rtc::refused_senders())]).collect()
     }
 
     fn refuse_when_closing(&self) -> Result<(), EngineError> {

@@ -67,6 +67,8 @@ pub enum EndReason {
     ClosedByPeer,
     /// Its shard failed.
     EngineError,
+    /// It sent more than it may, for ten seconds.
+    Flooding,
 }
 
 impl EndReason {
@@ -78,6 +80,7 @@ impl EndReason {
             Self::ConsentLost => "consent-lost",
             Self::ClosedByPeer => "closed-by-peer",
             Self::EngineError => "engine-error",
+            Self::Flooding => "flooding",
         }
     }
 }

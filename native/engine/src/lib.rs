@@ -3,6 +3,7 @@
 //! ```text
 //! datagrams -> ingest (core::Source) -> one bounded mailbox per shard -> shard (core::Track) -> rtc::burst
 //! peers     -> rtc callbacks         -> the same mailbox (RTCP)       -> shard
+//! strangers -> rtc::Admission        -> core::Gate, before libjuice sees them
 //! sessions  <- Engine (any thread)   -> events, drained by whoever embeds it
 //! ```
 
@@ -13,6 +14,7 @@ mod config;
 mod engine;
 mod error;
 mod event;
+mod gate;
 mod histogram;
 mod inbox;
 mod ingest;

@@ -1,45 +1,75 @@
-//! UDP ports for peers: some viewers each, because libjuice's thread looks at every agent of a port when it wakes.
+//! UDP ports for peers: some sessions each, because libjuice's thread looks at every agent of a port when it wakes.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
+use core_media::gate::Limits;
 use rtc::MuxPort;
 
+use crate::clock::Clock;
 use crate::error::EngineError;
+use crate::event::Events;
+use crate::gate::{PortGate, Refused};
 
-/// Viewers on one port before the next is opened.
-const VIEWERS_PER_PORT: usize = 128;
+/// Sessions on one port before the next is opened.
+const SESSIONS_PER_PORT: usize = 128;
 
 /// How many busy ports in a row are passed over when a further one is needed.
 const MAX_BUSY: u16 = 100;
 
-/// One shard's ports.
+/// Opens ports, each with its gate.
+#[derive(Clone, Debug)]
+pub struct Opener {
+    /// `None`: every interface.
+    pub host: Option<IpAddr>,
+    /// What a session may send.
+    pub limits: Limits,
+    pub clock: Clock,
+    pub events: Arc<Events>,
+    pub refused: Arc<Refused>,
+}
+
+impl Opener {
+    /// 0: the system chooses.
+    pub fn open(&self, port: u16) -> Result<Port, rtc::Error> {
+        let gate = Arc::new(PortGate::new(self.limits, self.clock, self.events.clone(), self.refused.clone()));
+        Ok(Port { mux: MuxPort::open_for(self.host, port, Some(gate.clone()))?, gate, sessions: AtomicUsize::new(0) })
+    }
+}
+
+/// The ports of a shard, or of publishers.
 #[derive(Debug)]
 pub struct Ports {
-    host: Option<IpAddr>,
+    opener: Opener,
     open: Mutex<Vec<Arc<Port>>>,
 }
 
 #[derive(Debug)]
 pub struct Port {
     pub mux: MuxPort,
-    viewers: AtomicUsize,
+    pub gate: Arc<PortGate>,
+    sessions: AtomicUsize,
 }
 
-/// A viewer's place on a port, given back when dropped.
+/// A session's place on a port, given back when dropped.
 #[derive(Debug)]
 pub struct Place(Arc<Port>);
 
 impl Ports {
     /// Opens the first port, so that a busy one is found at the start. `port` 0: the system chooses.
-    pub fn open(host: Option<IpAddr>, port: u16) -> Result<Self, EngineError> {
-        let first = Arc::new(Port { mux: MuxPort::open(host, port)?, viewers: AtomicUsize::new(0) });
-        Ok(Self { host, open: Mutex::new(vec![first]) })
+    pub fn open(opener: Opener, port: u16) -> Result<Self, EngineError> {
+        let first = Arc::new(opener.open(port)?);
+        Ok(Self { opener, open: Mutex::new(vec![first]) })
     }
 
-    /// Frees the ports whose viewers are gone.
+    /// Opens the first port when somebody needs it.
+    pub fn none(opener: Opener) -> Self {
+        Self { opener, open: Mutex::default() }
+    }
+
+    /// Frees the ports whose sessions are gone.
     pub fn close(&self) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -48,36 +78,36 @@ impl Ports {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    pub fn viewers(&self) -> usize {
+    pub fn sessions(&self) -> usize {
         let ports = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        ports.iter().map(|port| port.viewers.load(Relaxed)).sum()
+        ports.iter().map(|port| port.sessions.load(Relaxed)).sum()
     }
 
     /// A place on the first port with room; `next` gives the number of a further port, if one is needed.
     pub fn place(&self, next: &NextPort) -> Result<Place, EngineError> {
         let mut ports = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let port = match ports.iter().find(|port| port.viewers.load(Relaxed) < VIEWERS_PER_PORT) {
+        let port = match ports.iter().find(|port| port.sessions.load(Relaxed) < SESSIONS_PER_PORT) {
             Some(port) => port.clone(),
             None => {
-                let port = Arc::new(Port { mux: next.open(self.host)?, viewers: AtomicUsize::new(0) });
+                let port = Arc::new(next.open(&self.opener)?);
                 ports.push(port.clone());
                 port
             }
         };
-        port.viewers.fetch_add(1, Relaxed);
+        port.sessions.fetch_add(1, Relaxed);
         Ok(Place(port))
     }
 }
 
 impl Place {
-    pub fn mux(&self) -> &MuxPort {
-        &self.0.mux
+    pub fn port(&self) -> &Port {
+        &self.0
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.viewers.fetch_sub(1, Relaxed);
+        self.0.sessions.fetch_sub(1, Relaxed);
     }
 }
 
@@ -100,10 +130,10 @@ impl NextPort {
         Ok(port)
     }
 
-    fn open(&self, host: Option<IpAddr>) -> Result<MuxPort, EngineError> {
+    fn open(&self, opener: &Opener) -> Result<Port, EngineError> {
         let mut busy = EngineError::AddressInUse(0);
         for _ in 0..MAX_BUSY {
-            match MuxPort::open(host, self.exact()?) {
+            match opener.open(self.exact()?) {
                 Err(rtc::Error::AddressInUse(port)) => busy = EngineError::AddressInUse(port),
                 result => return Ok(result?),
             }

@@ -1,9 +1,10 @@
 //! A viewer or publisher between its peer, the thread that serves it, and its readers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use core_media::budget::{Budget, Charge};
 use core_media::frame::Kind;
 use core_media::rtcp::Reception;
 use core_media::time::Time;
@@ -11,6 +12,7 @@ use rtc::{PeerEvents, PeerState};
 
 use crate::clock::Clock;
 use crate::event::{EndReason, Event, Events};
+use crate::gate::Refused;
 use crate::inbox::SourceHandle;
 use crate::mailbox::{Feedback, Mailbox};
 use crate::shard::Control;
@@ -20,6 +22,9 @@ use crate::viewer::ViewerKey;
 
 /// Between a packet and its repair, where the viewer has not reported yet.
 const DEFAULT_ROUND_TRIP: Duration = Duration::from_millis(40);
+
+/// RTCP packets that a viewer may send, a second and at once. Browsers send a NACK each 20 ms at most, and some reports.
+pub const FEEDBACK: (f64, f64) = (100.0, 200.0);
 
 /// What callbacks, threads and readers share of a session.
 #[derive(Debug)]
@@ -152,7 +157,24 @@ pub struct SessionEvents {
     pub media: Media,
     pub events: Arc<Events>,
     pub histograms: Arc<Histograms>,
+    pub refused: Arc<Refused>,
+    /// RTCP of a viewer.
+    pub feedback: Mutex<Budget>,
     pub clock: Clock,
+}
+
+impl SessionEvents {
+    /// Whether a viewer's RTCP is within its budget; who exceeds it for long is ended.
+    fn is_affordable(&self) -> bool {
+        let charge = self.feedback.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now());
+        match charge {
+            Charge::Within => return !self.state.ended(),
+            Charge::Above => {}
+            Charge::Exhausted => self.state.end(EndReason::Flooding, &self.events),
+        }
+        self.refused.count_feedback();
+        false
+    }
 }
 
 /// Where a session's packets and news go.
@@ -201,9 +223,10 @@ impl PeerEvents for SessionEvents {
 
     fn message(&self, track: usize, packet: &[u8]) {
         match &self.media {
-            Media::Viewer(viewer, mailbox) => {
+            Media::Viewer(viewer, mailbox) if self.is_affordable() => {
                 mailbox.feedback(Feedback { viewer: *viewer, packet: packet.to_vec() });
             }
+            Media::Viewer(..) => {}
             Media::Publisher(stream, source, legs) => {
                 if let Some(&leg) = legs.get(track) {
                     self.state.carried(1, packet.len() as u64);

@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub udp_ports: usize,
     /// What the process has given to the system, all engines together.
     pub sends: SendCounters,
+    /// What peers sent in vain, by reason.
+    pub refused: Vec<(&'static str, u64)>,
     /// Every stream.
     pub streams: Vec<StreamSnapshot>,
     /// Viewers and waiting packets of each shard.

@@ -1,4 +1,4 @@
-//! What sending did, for the whole process.
+//! What sending did, and what was refused, for the whole process.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -41,6 +41,17 @@ pub fn send_counters() -> SendCounters {
     }
 }
 
+/// Packets refused because their peer had shown too many SSRCs already, of all peers of the process.
+pub fn refused_senders() -> u64 {
+    REFUSED_SENDERS.load(Relaxed)
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) fn refuse_sender() {
+    REFUSED_SENDERS.fetch_add(1, Relaxed);
+}
+
+static REFUSED_SENDERS: AtomicU64 = AtomicU64::new(0);
 static DATAGRAMS: AtomicU64 = AtomicU64::new(0);
 static DIRECT: AtomicU64 = AtomicU64::new(0);
 static CALLS: AtomicU64 = AtomicU64::new(0);

@@ -13,7 +13,7 @@
 //! libjuice may choose another address at any time and tells nobody: a short way is good for [`GOOD_FOR`] packets.
 
 use crate::batch::{Address, Route};
-use crate::gather;
+use crate::{gather, senders};
 use libc::{c_int, c_void};
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
@@ -173,6 +173,7 @@ unsafe extern "C" fn __wrap_srtp_dealloc(session: *mut c_void) -> c_int {
     if let Some(known) = known {
         *known.lock() = None;
     }
+    senders::forget(session);
     // SAFETY: the caller's own argument.
     unsafe { __real_srtp_dealloc(session) }
 }

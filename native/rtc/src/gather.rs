@@ -6,6 +6,7 @@
 //! and success reported, and the socket's DS field stays. Outside they call through. (libdatachannel 0.23
 //! forgets the track's mark: it sends audio with that of video.)
 
+use crate::asking;
 use crate::batch::{Address, Batch, Message, Route};
 use crate::counters::Tally;
 use crate::direct::Lesson;
@@ -169,6 +170,12 @@ unsafe extern "C" fn __wrap_sendto(
         };
         if gather(socket, datagram, to) {
             return length as ssize_t;
+        }
+        // RFC 7983 §7: what begins so is STUN.
+        if let Some(admission) = datagram.first().filter(|first| **first < 4).and_then(|_| asking::of(socket))
+            && let Some(to) = asking::socket_address(to)
+        {
+            admission.sent(to, datagram);
         }
     }
     // SAFETY: the caller's own arguments.

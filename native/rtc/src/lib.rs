@@ -8,6 +8,9 @@
 //! route some C functions through this crate. Without them linking fails.
 #![deny(missing_docs)]
 
+mod admission;
+#[cfg(target_os = "linux")]
+mod asking;
 #[cfg(target_os = "linux")]
 mod batch;
 mod burst;
@@ -32,15 +35,18 @@ mod machine;
 mod peer;
 mod port;
 mod precedence;
+#[cfg(target_os = "linux")]
+mod receive;
 mod registry;
 #[cfg(target_os = "linux")]
 mod rtcp;
 #[cfg(target_os = "linux")]
-mod tap;
+mod senders;
 mod udp;
 
+pub use admission::Admission;
 pub use burst::{Burst, Way, burst};
-pub use counters::{SendCounters, send_counters};
+pub use counters::{SendCounters, refused_senders, send_counters};
 pub use error::Error;
 pub use log::{Level, init};
 pub use machine::{Grant, Machine, machine};
@@ -48,5 +54,5 @@ pub use peer::{Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
 pub use port::MuxPort;
 pub use precedence::take_precedence;
 #[cfg(target_os = "linux")]
-pub use tap::tap;
+pub use receive::tap;
 pub use udp::{RecvBatch, UdpSocket};

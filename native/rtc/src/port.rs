@@ -1,5 +1,8 @@
 //! A UDP port that many peers share.
 
+use crate::admission::Admission;
+#[cfg(target_os = "linux")]
+use crate::asking::Asking;
 use crate::error::Error;
 use crate::{juice, log};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -7,6 +10,7 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ptr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Free ports tried before giving up when the system chooses one.
@@ -21,6 +25,9 @@ const RELEASE_TIME: Duration = Duration::from_secs(2);
 /// needs no peer, no certificate and no timer. Close the peers first, then the port. Dropping closes.
 #[derive(Debug)]
 pub struct MuxPort {
+    /// Outlives the listener: the socket is asked about as long as it is open.
+    #[cfg(target_os = "linux")]
+    _asking: Option<Asking>,
     address: Option<IpAddr>,
     bind: Option<CString>,
     port: u16,
@@ -33,11 +40,16 @@ impl MuxPort {
     /// differ in number even when their addresses differ. Errors: [`Error::AddressInUse`],
     /// [`Error::Bind`], [`Error::Failed`].
     pub fn open(bind: Option<IpAddr>, port: u16) -> Result<Self, Error> {
+        Self::open_for(bind, port, None)
+    }
+
+    /// The same; what arrives goes on as far as `admission` lets it (on Linux).
+    pub fn open_for(bind: Option<IpAddr>, port: u16, admission: Option<Arc<dyn Admission>>) -> Result<Self, Error> {
         log::start();
         let attempts = if port == 0 { ATTEMPTS } else { 1 };
         let mut result = Err(Error::AddressInUse(port));
         for _ in 0..attempts {
-            result = Self::claim(bind, port);
+            result = Self::claim(bind, port, admission.clone());
             if !matches!(result, Err(Error::AddressInUse(_))) {
                 break;
             }
@@ -60,18 +72,28 @@ impl MuxPort {
         self.bind.as_deref()
     }
 
-    fn claim(address: Option<IpAddr>, port: u16) -> Result<Self, Error> {
+    fn claim(address: Option<IpAddr>, port: u16, admission: Option<Arc<dyn Admission>>) -> Result<Self, Error> {
         // libjuice says only that it failed, and falls back to IPv4 alone when IPv6 is taken.
         let port = probe(address, port)?;
         let bind =
             address.map(|address| CString::new(address.to_string()).expect("an IP address has no NUL character"));
+        #[cfg(target_os = "linux")]
+        let asking = admission.map(|admission| Asking::start(address, port, admission));
+        #[cfg(not(target_os = "linux"))]
+        drop(admission);
         let pointer = bind.as_ref().map_or(ptr::null(), |bind| bind.as_ptr());
         // SAFETY: `bind` outlives the call; the callback is a function that ignores its arguments.
         let result = unsafe { juice::juice_mux_listen(pointer, c_int::from(port), Some(ignore), ptr::null_mut()) };
         if result < 0 {
             return Err(Error::AddressInUse(port)); // somebody was faster, or this process has it
         }
-        Ok(Self { address, bind, port })
+        Ok(Self {
+            #[cfg(target_os = "linux")]
+            _asking: asking,
+            address,
+            bind,
+            port,
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 //! linker routes `srtp_unprotect_rtcp` of this library here (`--wrap`, see build.rs), so what was decrypted
 //! is checked first, and fails like a packet that can't be decrypted.
 
+use crate::senders;
 use std::ffi::{c_int, c_void};
 use std::slice;
 
@@ -25,8 +26,11 @@ unsafe extern "C" fn __wrap_srtp_unprotect_rtcp(
     packet: *mut c_void,
     length: *mut c_int,
 ) -> c_int {
-    // SAFETY: the caller's own arguments.
-    let status = unsafe { __real_srtp_unprotect_rtcp(session, packet, length) };
+    // SAFETY: the caller passes `length` bytes, and its own arguments.
+    let status = unsafe {
+        let sender = senders::ssrc(packet, *length, senders::IN_RTCP);
+        senders::known(session, sender, || __real_srtp_unprotect_rtcp(session, packet, length))
+    };
     if status != OK {
         return status;
     }

@@ -14,6 +14,8 @@ pub struct SnapshotObject {
     pub udp_ports: u32,
     /// What was given to the system.
     pub sends: SendsObject,
+    /// What peers sent in vain, by reason.
+    pub refused: HashMap<String, f64>,
     /// Every stream.
     pub streams: Vec<StreamSnapshotObject>,
     /// Every shard.
@@ -95,6 +97,7 @@ impl From<Snapshot> for SnapshotObject {
                 calls: snapshot.sends.calls as f64,
                 dropped: snapshot.sends.dropped as f64,
             },
+            refused: snapshot.refused.into_iter().map(|(reason, count)| (reason.into(), count as f64)).collect(),
             streams: snapshot.streams.into_iter().map(StreamSnapshotObject::from).collect(),
             shards: snapshot.shards.into_iter().map(shard).collect(),
             histograms: HistogramsObject {

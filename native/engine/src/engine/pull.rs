@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use core_media::frame::Kind;
-use rtc::{MuxPort, Role};
+use rtc::Role;
 
 use super::sessions::{Carrier, Making, Server, Session, tracks};
 use super::{Engine, lock};
 use crate::config::PullConfig;
 use crate::error::EngineError;
+use crate::ports::Opener;
 use crate::session::Media;
 use crate::stream::Stream;
 
@@ -43,7 +44,8 @@ impl Engine {
     /// sends all its streams from one. The port is on every interface unless the engine has an address in a network: the
     /// other server may be anywhere.
     fn make_pull(&self, config: &PullConfig, stream: &Arc<Stream>) -> Result<(Session, String), EngineError> {
-        let host = self.media_host.filter(|host| !host.is_loopback());
+        let host = self.opener.host.filter(|host| !host.is_loopback());
+        let opener = Opener { host, ..self.opener.clone() };
         let key = self.keys.fetch_add(1, Relaxed);
         let legs: Vec<Kind> = config.media.iter().map(|(kind, _)| *kind).collect();
         let (session, description) = self.make(Making {
@@ -51,7 +53,7 @@ impl Engine {
             stream: &config.stream,
             server: Server::Ingest(stream.key, key),
             media: Media::Publisher(stream.key, self.ingest.handle(), legs.clone()),
-            carrier: Carrier::Own(MuxPort::open(host, 0)?),
+            carrier: Carrier::Own(opener.open(0)?),
             role: Role::Offer,
             tracks: config.media.iter().map(|(_, section)| section.as_str()).collect(),
             timeout: config.timeout,

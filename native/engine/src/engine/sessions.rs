@@ -2,20 +2,22 @@
 
 use std::hash::BuildHasher;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use core_media::budget::Budget;
 use core_media::frame::Kind;
 use core_media::time::Time;
 use core_media::track::{Retransmission, Track, TrackConfig};
-use rtc::{MuxPort, Peer, PeerConfig, Role, TrackId, Way};
+use rtc::{Peer, PeerConfig, Role, TrackId, Way};
 
 use super::{Engine, lock};
 use crate::config::{MediaLine, SessionConfig};
 use crate::error::EngineError;
 use crate::inbox::PublisherKey;
-use crate::ports::Place;
-use crate::session::{Media, SessionEvents, SessionState};
+use crate::gate::Admitted;
+use crate::ports::{Place, Port};
+use crate::session::{FEEDBACK, Media, SessionEvents, SessionState};
 use crate::shard::Control;
 use crate::snapshot::{ViewerSnapshot, ViewerState};
 use crate::stream::{Stream, StreamKey};
@@ -28,15 +30,16 @@ pub(super) struct Session {
     pub(super) server: Server,
     pub(super) state: Arc<SessionState>,
     pub(super) peer: Peer,
+    _admitted: Admitted,
     pub(super) carrier: Carrier,
 }
 
 /// The port that carries a session.
 pub(super) enum Carrier {
-    /// One of a shard's, shared with others.
+    /// Shared with others.
     Shared(Place),
     /// Its own.
-    Own(MuxPort),
+    Own(Port),
 }
 
 /// What makes a session.
@@ -58,6 +61,15 @@ pub(super) enum Server {
     Shard(usize, ViewerKey),
     /// A publisher, by the ingest thread.
     Ingest(StreamKey, PublisherKey),
+}
+
+impl Server {
+    /// Of the viewer or publisher: unique in this engine.
+    fn key(&self) -> u64 {
+        match self {
+            Self::Shard(_, key) | Self::Ingest(_, key) => *key,
+        }
+    }
 }
 
 impl Engine {
@@ -99,10 +111,11 @@ impl Engine {
         stream: &Arc<Stream>,
     ) -> Result<(Session, String), EngineError> {
         let shard = self.emptiest_shard();
+        let carrier = Carrier::Shared(self.ports[shard].place(&self.next_port)?);
         let mailbox = &self.shards[shard].mailbox;
         let key = self.keys.fetch_add(1, Relaxed);
         let media = Media::Viewer(key, mailbox.clone());
-        let (session, description) = self.answer(config, shard, Server::Shard(shard, key), media)?;
+        let (session, description) = self.answer(config, carrier, Server::Shard(shard, key), media)?;
         let lines = config.media.iter().enumerate();
         let tracks = lines.map(|(index, line)| self.track(key, stream, &session.peer, index, line)).collect();
         let cname = config.media.first().map(|line| line.cname.clone()).unwrap_or_default();
@@ -121,20 +134,21 @@ impl Engine {
         let media = Media::Publisher(stream.key, self.ingest.handle(), legs.clone());
         let key = self.keys.fetch_add(1, Relaxed);
         let server = Server::Ingest(stream.key, key);
-        let (session, description) = self.answer(config, self.emptiest_shard(), server, media)?;
+        let carrier = Carrier::Shared(self.publisher_ports.place(&self.next_port)?);
+        let (session, description) = self.answer(config, carrier, server, media)?;
         stream.carry(&legs);
         self.ingest.publish(stream.key, key, tracks(&legs, &session.peer));
         Ok((session, description))
     }
 
     fn emptiest_shard(&self) -> usize {
-        (0..self.shards.len()).min_by_key(|&shard| self.ports[shard].viewers()).unwrap_or(0)
+        (0..self.shards.len()).min_by_key(|&shard| self.ports[shard].sessions()).unwrap_or(0)
     }
 
     fn answer(
         &self,
         config: &SessionConfig,
-        shard: usize,
+        carrier: Carrier,
         server: Server,
         media: Media,
     ) -> Result<(Session, String), EngineError> {
@@ -143,7 +157,7 @@ impl Engine {
             stream: &config.stream,
             server,
             media,
-            carrier: Carrier::Shared(self.ports[shard].place(&self.next_port)?),
+            carrier,
             role: Role::Answer { offer: &config.offer },
             tracks: config.media.iter().map(|line| line.description.as_str()).collect(),
             timeout: config.timeout,
@@ -158,11 +172,14 @@ impl Engine {
             media,
             events: self.events.clone(),
             histograms: self.histograms.clone(),
+            refused: self.opener.refused.clone(),
+            feedback: Mutex::new(Budget::new(FEEDBACK.0, FEEDBACK.1)),
             clock: self.clock,
         });
-        let config = PeerConfig { port: carrier.mux(), role, tracks: &tracks, timeout };
+        let config = PeerConfig { port: &carrier.port().mux, role, tracks: &tracks, timeout };
         let (peer, description) = Peer::new(config, events)?;
-        Ok((Session { stream: stream.into(), server, state, peer, carrier }, description))
+        let admitted = carrier.port().gate.admit(server.key(), &description, state.clone());
+        Ok((Session { stream: stream.into(), server, state, peer, _admitted: admitted, carrier }, description))
     }
 
     fn track(&self, key: ViewerKey, stream: &Stream, peer: &Peer, index: usize, line: &MediaLine) -> ShardTrack {
@@ -226,9 +243,9 @@ pub(super) fn tracks(legs: &[Kind], peer: &Peer) -> Vec<(Kind, TrackId)> {
 }
 
 impl Carrier {
-    fn mux(&self) -> &MuxPort {
+    fn port(&self) -> &Port {
         match self {
-            Self::Shared(place) => place.mux(),
+            Self::Shared(place) => place.port(),
             Self::Own(port) => port,
         }
     }

@@ -1,0 +1,328 @@
+//! Which datagrams that arrive on a port for peers go further, decided before anything else looks at them.
+//!
+//! A session's fragment and password admit an address ([`Gate::decide`]), and so does an answer to a check of ours
+//! ([`Gate::sent`]). All addresses of a session share its budget. Everything is bounded: sessions by who makes them, addresses
+//! by session, work by datagram.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ring::hmac;
+
+use crate::budget::{Budget, Charge};
+use crate::stun::{self, Binding, Class, TransactionId};
+use crate::time::Time;
+
+/// Addresses of one session. A client has as many as it has interfaces, relays and NATs.
+const MAX_ADDRESSES: usize = 32;
+
+/// An address that is silent for longer has to show the password again. Consent is asked every few seconds (RFC 7675 §5.1).
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Between two searches for silent addresses.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Passwords tried for one session, a second and at once.
+const ATTEMPTS: (f64, f64) = (500.0, 500.0);
+
+/// New addresses of one session, a second and at once. What stands behind the gate may remember them longer.
+const ARRIVALS: (f64, f64) = (0.2, 64.0);
+
+/// Checks under way to one address.
+const MAX_CHECKS: usize = 4;
+
+/// Names a session; never used twice.
+pub type Key = u64;
+
+/// What a session may send.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Datagrams a second.
+    rate: f64,
+    /// Datagrams at once.
+    burst: f64,
+    /// It sends RTP.
+    media: bool,
+}
+
+impl Limits {
+    /// Reports, repairs and consent; a handshake.
+    pub const VIEWER: Self = Self { rate: 200.0, burst: 500.0, media: false };
+    /// The same, and media of 80 Mbit/s.
+    pub const PUBLISHER: Self = Self { rate: 10_000.0, burst: 20_000.0, media: true };
+}
+
+/// Why a datagram went no further. The names are part of the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// From an address that belongs to no session, and no binding request that names one.
+    Stranger,
+    /// A binding request of somebody who does not know the session's password.
+    WrongPassword,
+    /// More passwords tried, or more addresses shown, than a client has use for.
+    NewAddresses,
+    /// Above the session's budget.
+    OverBudget,
+    /// Neither STUN, DTLS, RTP nor RTCP (RFC 7983 §7).
+    Protocol,
+    /// RTP from a session that sends none.
+    Media,
+    /// From a session that was ended here.
+    Ended,
+}
+
+impl Refusal {
+    /// All of them, in the order of their counters.
+    pub const ALL: [Refusal; 7] = [
+        Refusal::Stranger,
+        Refusal::WrongPassword,
+        Refusal::NewAddresses,
+        Refusal::OverBudget,
+        Refusal::Protocol,
+        Refusal::Media,
+        Refusal::Ended,
+    ];
+
+    /// As metrics name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Refusal::Stranger => "stranger",
+            Refusal::WrongPassword => "wrong-password",
+            Refusal::NewAddresses => "new-addresses",
+            Refusal::OverBudget => "over-budget",
+            Refusal::Protocol => "protocol",
+            Refusal::Media => "media",
+            Refusal::Ended => "ended",
+        }
+    }
+}
+
+/// What is to be done with a datagram.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decision<'a, T> {
+    /// It goes on.
+    Pass,
+    /// It is dropped.
+    Refuse(Refusal),
+    /// It is dropped, as will be all that comes from its session, which exceeds its budget on purpose; told once.
+    End(&'a T),
+}
+
+/// The gate of one port; `T` is what its owner knows of a session.
+#[derive(Debug)]
+pub struct Gate<T> {
+    limits: Limits,
+    sessions: HashMap<Key, Session<T>>,
+    fragments: HashMap<String, Key>,
+    addresses: HashMap<SocketAddr, Known>,
+    swept: Time,
+}
+
+#[derive(Debug)]
+struct Session<T> {
+    owner: T,
+    fragment: String,
+    password: hmac::Key,
+    budget: Budget,
+    attempts: Budget,
+    arrivals: Budget,
+    addresses: usize,
+    ended: bool,
+}
+
+/// An address of a session.
+#[derive(Debug)]
+struct Known {
+    session: Key,
+    /// Until it has shown the password or answered a check, STUN alone passes.
+    proven: bool,
+    /// When something came from there, or went there while it was not proven.
+    heard: Time,
+    checks: [TransactionId; MAX_CHECKS],
+    next_check: usize,
+}
+
+impl<T> Gate<T> {
+    /// Nobody passes.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            sessions: HashMap::new(),
+            fragments: HashMap::new(),
+            addresses: HashMap::new(),
+            swept: Time::default(),
+        }
+    }
+
+    /// Lets a session in by its own fragment and password (RFC 8445 §5.3).
+    pub fn add(&mut self, key: Key, fragment: &str, password: &str, owner: T) {
+        let Limits { rate, burst, .. } = self.limits;
+        let session = Session {
+            owner,
+            fragment: fragment.into(),
+            password: stun::key(password),
+            budget: Budget::new(rate, burst),
+            attempts: Budget::new(ATTEMPTS.0, ATTEMPTS.1),
+            arrivals: Budget::new(ARRIVALS.0, ARRIVALS.1),
+            addresses: 0,
+            ended: false,
+        };
+        self.sessions.insert(key, session);
+        self.fragments.insert(fragment.into(), key);
+    }
+
+    /// Forgets a session and its addresses.
+    pub fn remove(&mut self, key: Key) {
+        let Some(session) = self.sessions.remove(&key) else { return };
+        // Another session may have drawn the same fragment since.
+        if self.fragments.get(&session.fragment) == Some(&key) {
+            self.fragments.remove(&session.fragment);
+        }
+        self.addresses.retain(|_, known| known.session != key);
+    }
+
+    /// A datagram has come.
+    pub fn decide(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
+        self.sweep(now);
+        match self.addresses.get_mut(&from) {
+            Some(known) => {
+                known.heard = now;
+                let key = known.session;
+                self.decide_known(key, from, datagram, now)
+            }
+            None => self.decide_stranger(from, datagram, now),
+        }
+    }
+
+    /// A datagram of ours goes out: who answers one of our checks is let in.
+    pub fn sent(&mut self, to: SocketAddr, datagram: &[u8], now: Time) {
+        let Some(check) = Binding::parse(datagram).filter(|binding| binding.class == Class::Request) else { return };
+        // The receiver's fragment comes first (RFC 8445 §7.2.2).
+        let Some(&key) = check.fragments().and_then(|(_, ours)| self.fragments.get(ours)) else { return };
+        if !self.addresses.contains_key(&to) {
+            self.insert(to, key, false, now);
+        }
+        if let Some(known) = self.addresses.get_mut(&to).filter(|known| !known.proven) {
+            known.heard = now;
+            known.checks[known.next_check % MAX_CHECKS] = check.transaction;
+            known.next_check += 1;
+        }
+    }
+
+    /// Addresses that are known.
+    pub fn addresses(&self) -> usize {
+        self.addresses.len()
+    }
+
+    fn decide_known(&mut self, key: Key, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
+        let (Some(session), Some(known)) = (self.sessions.get_mut(&key), self.addresses.get_mut(&from)) else {
+            return Decision::Refuse(Refusal::Stranger);
+        };
+        if session.ended {
+            return Decision::Refuse(Refusal::Ended);
+        }
+        match session.budget.take(now) {
+            Charge::Within => {}
+            Charge::Above => return Decision::Refuse(Refusal::OverBudget),
+            Charge::Exhausted => {
+                session.ended = true;
+                return Decision::End(&session.owner);
+            }
+        }
+        let protocol = Protocol::of(datagram);
+        if !known.proven {
+            known.proven = Binding::parse(datagram).is_some_and(|binding| match binding.class {
+                Class::Request => binding.is_authentic(&session.password),
+                Class::Response => known.checks[..known.next_check.min(MAX_CHECKS)].contains(&binding.transaction),
+            });
+            if !known.proven {
+                return Decision::Refuse(Refusal::Stranger);
+            }
+        }
+        match protocol {
+            Some(Protocol::Rtp) if !self.limits.media => Decision::Refuse(Refusal::Media),
+            Some(_) => Decision::Pass,
+            None => Decision::Refuse(Refusal::Protocol),
+        }
+    }
+
+    fn decide_stranger(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
+        match self.admit(from, datagram, now) {
+            Ok(()) => Decision::Pass,
+            Err(refusal) => Decision::Refuse(refusal),
+        }
+    }
+
+    fn admit(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Result<(), Refusal> {
+        let request = Binding::parse(datagram).filter(|binding| binding.class == Class::Request);
+        let request = request.ok_or(Refusal::Stranger)?;
+        let (ours, _) = request.fragments().ok_or(Refusal::Stranger)?;
+        let &key = self.fragments.get(ours).ok_or(Refusal::Stranger)?;
+        let session = self.sessions.get_mut(&key).ok_or(Refusal::Stranger)?;
+        if session.ended {
+            return Err(Refusal::Ended);
+        }
+        if session.attempts.take(now) != Charge::Within {
+            return Err(Refusal::NewAddresses);
+        }
+        if !request.is_authentic(&session.password) {
+            return Err(Refusal::WrongPassword);
+        }
+        if session.arrivals.take(now) != Charge::Within {
+            return Err(Refusal::NewAddresses);
+        }
+        self.insert(from, key, true, now);
+        Ok(())
+    }
+
+    fn insert(&mut self, address: SocketAddr, key: Key, proven: bool, now: Time) {
+        let Some(session) = self.sessions.get_mut(&key) else { return };
+        session.addresses += 1;
+        if session.addresses > MAX_ADDRESSES {
+            session.addresses -= 1;
+            let others = self.addresses.iter().filter(|(_, known)| known.session == key);
+            let silent = others.min_by_key(|(_, known)| known.heard).map(|(address, _)| *address);
+            silent.and_then(|silent| self.addresses.remove(&silent));
+        }
+        let known = Known { session: key, proven, heard: now, checks: Default::default(), next_check: 0 };
+        self.addresses.insert(address, known);
+    }
+
+    fn sweep(&mut self, now: Time) {
+        if now.since(self.swept) < SWEEP {
+            return;
+        }
+        self.swept = now;
+        let sessions = &mut self.sessions;
+        self.addresses.retain(|_, known| {
+            let keep = now.since(known.heard) < SILENCE;
+            if let Some(session) = sessions.get_mut(&known.session).filter(|_| !keep) {
+                session.addresses -= 1;
+            }
+            keep
+        });
+    }
+}
+
+/// What shares a port (RFC 7983 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Stun,
+    Dtls,
+    Rtp,
+    Rtcp,
+}
+
+impl Protocol {
+    fn of(datagram: &[u8]) -> Option<Self> {
+        match *datagram.first()? {
+            0..=3 => Some(Self::Stun),
+            20..=63 => Some(Self::Dtls),
+            // RFC 5761 §4.
+            128..=191 if matches!(datagram.get(1), Some(192..=223)) => Some(Self::Rtcp),
+            128..=191 => Some(Self::Rtp),
+            _ => None,
+        }
+    }
+}
