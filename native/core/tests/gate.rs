@@ -8,8 +8,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use core_media::gate::{Decision, Gate, Limits, Refusal};
 use core_media::time::Time;
-use support::Random;
 use stun::{Message, response};
+use support::Random;
 
 const PASSWORD: &str = "the password of the session";
 const DTLS: &[u8] = &[22, 0xfe, 0xfd, 0, 0];

@@ -21,8 +21,8 @@ use crate::clock::Clock;
 use crate::config::{EngineConfig, Ingress, SessionConfig, StreamConfig, StreamPorts};
 use crate::error::EngineError;
 use crate::event::{Event, Events};
-use crate::ingest::{Ingest, Sockets, player_start};
 use crate::gate::Refused;
+use crate::ingest::{Ingest, Sockets, player_start};
 use crate::ports::{NextPort, Opener, Ports};
 use crate::shard::{Control, Shard};
 use crate::snapshot::{Histograms, SessionTotals, Snapshot, StreamSnapshot, ViewerSnapshot};
@@ -63,8 +63,13 @@ impl Engine {
         let failed = |error: io::Error| EngineError::Failed(format!("cannot start a thread: {error}"));
         let next_port = NextPort::new(config.media_port);
         let refused = Arc::new(Refused::default());
-        let opener =
-            |limits| Opener { host: config.media_host, limits, clock, events: events.clone(), refused: refused.clone() };
+        let opener = |limits| Opener {
+            host: config.media_host,
+            limits,
+            clock,
+            events: events.clone(),
+            refused: refused.clone(),
+        };
         let mut shards = Vec::new();
         let mut ports = Vec::new();
         for index in 0..config.shards.max(1) {
@@ -168,7 +173,8 @@ impl Engine {
     pub fn snapshot(&self) -> Snapshot {
         let now = self.clock.now();
         let histograms = &self.histograms;
-        let shards = self.shards.iter().zip(&self.ports).map(|(shard, ports)| (ports.sessions(), shard.mailbox.depth()));
+        let shards =
+            self.shards.iter().zip(&self.ports).map(|(shard, ports)| (ports.sessions(), shard.mailbox.depth()));
         let shared_ports = self.ports.iter().chain([&self.publisher_ports]).map(Ports::count).sum::<usize>();
         Snapshot {
             sends: rtc::send_counters(),

@@ -1,7 +1,7 @@
 //! A viewer or publisher between its peer, the thread that serves it, and its readers.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use core_media::budget::{Budget, Charge};

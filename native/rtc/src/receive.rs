@@ -121,3 +121,50 @@ fn with_reading<T>(socket: c_int, look: impl FnOnce(&mut Reading) -> T) -> Optio
         .ok()
         .flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asking::Asking;
+    use std::io::ErrorKind;
+    use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+
+    /// Lets even numbers pass.
+    #[derive(Debug)]
+    struct Even;
+
+    impl Admission for Even {
+        fn admits(&self, _from: SocketAddr, datagram: &[u8]) -> bool {
+            datagram[0].is_multiple_of(2)
+        }
+
+        fn sent(&self, _to: SocketAddr, _message: &[u8]) {}
+    }
+
+    #[test]
+    fn a_turn_has_so_many_datagrams_refused_ones_included() {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        socket.set_nonblocking(true).expect("a socket");
+        let to = socket.local_addr().expect("bound");
+        let _asking = Asking::start(Some(to.ip()), to.port(), Arc::new(Even));
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        for number in 0..100 {
+            sender.send_to(&[number], to).expect("loopback takes it");
+        }
+        let mut turns = Vec::new();
+        let mut buffer = [0; 16];
+        for _ in 0..3 {
+            let mut passed = Vec::new();
+            let end = loop {
+                match socket.recv_from(&mut buffer) {
+                    Ok(_) => passed.push(buffer[0]),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(end.kind(), ErrorKind::WouldBlock);
+            turns.push(passed);
+        }
+        let even = |range: std::ops::Range<u8>| range.filter(|number| number.is_multiple_of(2)).collect::<Vec<_>>();
+        assert_eq!(turns, [even(0..64), even(64..100), vec![]]);
+    }
+}

@@ -1,4 +1,5 @@
 //! STUN messages as ICE sends them (RFC 8489, RFC 8445 §7).
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use core_media::stun::{TransactionId, key};
 use ring::hmac;

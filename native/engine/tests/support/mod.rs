@@ -292,6 +292,17 @@ impl Viewer {
         self.peer.set_answer(answer)
     }
 
+    /// Sends so many receiver reports without a block (RFC 3550 §6.4.2).
+    pub fn send_reports(&self, count: usize) {
+        let report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+        rtc::burst(|burst| {
+            for _ in 0..count {
+                // Refused once the session has ended.
+                let _ = burst.send(self.peer.track(0), &report);
+            }
+        });
+    }
+
     /// Payloads of a leg in sending order; checks that they came in it, and that only pictures' last packets are marked.
     pub fn received(&self, kind: Kind) -> Vec<Vec<u8>> {
         let mut packets: Vec<Packet> = self.log.state().packets.iter().filter(|it| it.kind == kind).cloned().collect();
@@ -334,11 +345,16 @@ fn as_a_browser(offer: &str) -> String {
 
 /// Has the engine answer an offer of `LINES`; `number` makes the SSRCs.
 pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
+    engine.add_viewer(&session(stream, id, number, offer, "sendonly"))
+}
+
+/// `direction`: the engine's.
+fn session(stream: &str, id: &str, number: u32, offer: &str, direction: &str) -> SessionConfig {
     let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
         let ssrc = number << 1 | u32::from(kind == Kind::Audio);
         MediaLine {
             kind,
-            description: section(kind, payload_type, codec, "sendonly", ssrc),
+            description: section(kind, payload_type, codec, direction, ssrc),
             payload_type,
             ssrc,
             cname: "test".into(),
@@ -347,7 +363,7 @@ pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) 
         }
     };
     let (offer, media) = (as_a_browser(offer), LINES.map(line).to_vec());
-    engine.add_viewer(&SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE })
+    SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE }
 }
 
 /// A pull's port is on every interface; an origin that is bound to loopback reaches it there.
@@ -390,6 +406,14 @@ impl<'a> Edge<'a> {
         let config = PullConfig { id: id.clone(), stream: self.stream.into(), media, timeout: DEADLINE };
         let offer = self.engine.offer_pull(&config).expect("an offer");
         (id, with_loopback(&offer))
+    }
+
+    /// Lets a publisher in; gives the answer.
+    pub fn take(&self, offer: &str) -> String {
+        let number = next_number();
+        let offer = offer.replace("a=recvonly", "a=sendonly");
+        let config = session(self.stream, &format!("publisher-{number}"), number, &offer, "recvonly");
+        self.engine.add_publisher(&config).expect("an answer")
     }
 
     /// Pulls a stream of the origin; again and again, for the reason that `Viewer::join` gives.
