@@ -15,7 +15,7 @@ use std::{mem, ptr, slice};
 pub enum Role<'a> {
     /// Answers a remote offer.
     Answer {
-        /// The offer's SDP; candidates that name no literal address are left out.
+        /// The offer's SDP; its candidates wait for [`Peer::check`].
         offer: &'a str,
     },
     /// Makes an offer; [`Peer::set_answer`] follows.
@@ -102,7 +102,7 @@ impl Peer {
         peer.add_tracks(config.tracks)?;
         let local = match config.role {
             Role::Answer { offer } => {
-                peer.connection.set_remote_description(offer, c"offer")?;
+                peer.connection.set_remote_description(&candidate::none(offer), c"offer")?;
                 c"answer"
             }
             Role::Offer => c"offer",
@@ -113,6 +113,13 @@ impl Peer {
         }
         let sdp = peer.connection.local_description()?;
         Ok((peer, sdp))
+    }
+
+    /// Begins to check the candidates of the offer that was answered, but for those that name no literal address.
+    pub fn check(&self, offer: &str) {
+        for (mid, candidate) in candidate::each(offer) {
+            self.add_candidate(mid, candidate);
+        }
     }
 
     /// Gives the remote answer to a peer with [`Role::Offer`]. Error: [`Error::InvalidSdp`].

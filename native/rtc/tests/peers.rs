@@ -286,9 +286,9 @@ fn malformed_packets_do_no_harm() {
             let words = packet.len() / 4 - 1;
             packet[2..4].copy_from_slice(&(words as u16).to_be_bytes());
         }
-        if random.below(2) == 0 {
-            packet[4..8].copy_from_slice(&VIDEO_SSRC.to_be_bytes());
-        }
+        // Few enough senders that all are heard.
+        let sender = if random.below(2) == 0 { VIDEO_SSRC } else { 0x2000_0001 + random.below(7) as u32 };
+        packet[4..8].copy_from_slice(&sender.to_be_bytes());
         burst(|burst| burst.send(pair.viewer.track(0), &packet));
     }
     burst(|burst| assert!(burst.send(pair.viewer.track(0), &report)));

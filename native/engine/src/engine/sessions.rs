@@ -179,6 +179,10 @@ impl Engine {
         let config = PeerConfig { port: &carrier.port().mux, role, tracks: &tracks, timeout };
         let (peer, description) = Peer::new(config, events)?;
         let admitted = carrier.port().gate.admit(server.key(), &description, state.clone());
+        // Now that the gate knows who may answer.
+        if let Role::Answer { offer } = role {
+            peer.check(offer);
+        }
         Ok((Session { stream: stream.into(), server, state, peer, _admitted: admitted, carrier }, description))
     }
 
