@@ -111,6 +111,8 @@ test('secrets of URLs and of options are masked', () => {
   assert.is(masked('film.mp4'), 'film.mp4');
   const mask = maskFor(['-headers', 'Authorization: Bearer abc', '-rtsp_transport', 'tcp']);
   assert.is(mask('tcp Authorization: Bearer abc'), 'tcp ***');
+  const nested = maskFor(['-username', 'anna', '-password', 'anna-0123456789', '-headers', 'X: 1\r\nCookie: sid=0123']);
+  assert.is(nested('anna-0123456789 of anna sent\nCookie:\nsid=0123'), '*** of *** sent\nCookie:\n***');
 });
 
 test('progress is read block by block, whatever the pieces', () => {

@@ -97,6 +97,18 @@ test('noise without end on standard error keeps nothing but its tail', async () 
   });
 });
 
+test('where a long line is cut, no half of a secret is left', async () => {
+  const long = 'x'.repeat(380);
+  const said = `echo "${long} rtsp://me:hunter-two-three-four@cam/live: refused" >&2; exit 1`;
+  await withLogs(async (messages) => {
+    await withFfmpeg(said, async () => {
+      const message = await eventually('the warning', () => messages[0]);
+      assert.match(message, long);
+      assert.not.match(message, 'hunter');
+    });
+  });
+});
+
 test('a line without end fills no memory', async () => {
   const endless = 'head -c 5000000 /dev/zero | tr "\\0" x >&2; head -c 5000000 /dev/zero | tr "\\0" y; exit 1';
   await withLogs(async (messages) => {
