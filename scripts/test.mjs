@@ -1,5 +1,5 @@
 // Runs every test, after scripts/test has set the machine up. A failing stage never hides a later one.
-// Options: --only NAME (repeatable: a stage, or a part of a test file's path), --runtime NAME (repeatable).
+// Options: --only NAME (repeatable: a stage, or a part of a test file's path), --runtime NAME (repeatable), --all.
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { buildAddon, buildPackage, buildTests, bundleOf, testFiles } from './build.mjs';
@@ -19,8 +19,11 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
     runtime: { type: 'string', multiple: true, default: Object.keys(runtimes) },
+    all: { type: 'boolean', default: false },
   },
 });
+// What is random runs longer then; see CONTRIBUTING.md.
+if (options.all) process.env.FETCH_WHEP_ALL = '1';
 
 const total = { passed: 0, failed: 0 };
 /** The names of what failed, said again at the end: thousands of lines may stand in between. */
@@ -45,7 +48,9 @@ const stages = [...Object.keys(checks), ...Object.keys(cargoStages)];
 const files = testFiles();
 /** A name of a stage means the stage, whatever files have it in their paths. */
 const parts = options.only.filter((name) => !stages.includes(name));
-const chosen = options.only.length === 0 ? files : files.filter((path) => parts.some((part) => path.includes(part)));
+const chosen = files.filter((path) =>
+  options.only.length === 0 ? options.all || !isSlow(path) : parts.some((part) => path.includes(part)),
+);
 const everywhere = chosen.filter((path) => !path.startsWith('test/e2e/'));
 const endToEnd = chosen.filter((path) => path.startsWith('test/e2e/'));
 const unknown = parts.find((part) => !files.some((path) => path.includes(part)));
@@ -60,9 +65,9 @@ if (unknown !== undefined || badRuntime !== undefined) {
   process.exit(2);
 }
 
-for (const [name, check] of Object.entries(checks)) {
-  if (wanted(name)) await stage(name, (title) => single(title, check));
-}
+// Side by side: most use one core.
+const checking = Object.entries(checks).filter(([name]) => wanted(name));
+await Promise.all(checking.map(([name, check]) => stage(name, (title) => single(title, check))));
 for (const [name, tests] of Object.entries(cargoStages)) {
   if (wanted(name)) await stage(name, tests);
 }
@@ -75,9 +80,16 @@ if (chosen.length > 0) {
   // These choose the server's runtime themselves.
   await stage('tests end to end', () => suites(endToEnd, 'node', 1));
 }
+if (options.only.length === 0 && !options.all) {
+  console.log(`\nleft out, for --all: ${files.filter(isSlow).length} slow files, and more rounds of what is random`);
+}
 if (failures.length > 0) console.log(`\nfailed:\n${failures.map((name) => `  ${name}`).join('\n')}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+
+function isSlow(path) {
+  return path.includes('/slow/');
+}
 
 function wanted(name) {
   return options.only.length === 0 || options.only.includes(name);

@@ -53,7 +53,7 @@ const PROGRAMS: Record<string, (args: string[], place: string) => void | Promise
     const files = readdirSync('test', { recursive: true }).map(String);
     for (const name of only) assert.ok(stages.includes(name) || files.some((path) => path.includes(name)), name);
     for (const flag of args.filter((arg) => arg.startsWith('-')))
-      assert.ok(['--only', '--runtime'].includes(flag), flag);
+      assert.ok(['--all', '--only', '--runtime'].includes(flag), flag);
   },
   'scripts/bench': ([name = ''], place) => assert.ok(existsSync(`test/bench/${name}.ts`), place),
   'fetch-whep': ([command = '', ...args], place) => {

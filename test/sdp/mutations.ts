@@ -9,6 +9,7 @@ import { checkAnswer } from '../support/answer-rules.ts';
 import { type Exchange, exchange, STREAM } from '../support/exchange.ts';
 import { mutated } from '../support/mutations.ts';
 import { offers } from '../support/offers.ts';
+import { rounds } from '../support/rounds.ts';
 
 const test = suite('mutated SDP');
 
@@ -52,7 +53,7 @@ for (const role of ['watch', 'publish'] as const) {
         // The engine is not given what this server would refuse.
         assert.is(parseOffer(done.plan.offer, role).media.length, done.plan.media.length);
       }),
-      { numRuns: 1500 },
+      { numRuns: rounds(1500) },
     );
     assert.ok(answered > 150, `only ${answered} mutated offers were answered: the mutations are too harsh to tell`);
   });
@@ -70,7 +71,7 @@ test('offers: arbitrary text', () => {
         undefined,
       );
     }),
-    { numRuns: 1000 },
+    { numRuns: rounds(1000) },
   );
 });
 
@@ -98,7 +99,7 @@ test('fragments: candidates that are complete, or an expected failure', () => {
         assert.is(error.code, 'invalid-fragment');
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: rounds(1500) },
   );
   assert.ok(read > 150, `only ${read} mutated fragments were read: the mutations are too harsh to tell`);
 });

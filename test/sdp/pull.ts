@@ -6,6 +6,7 @@ import { readAnswer } from '../../src/sdp/pull-answer.ts';
 import { pullLines, pullMedia, writeOffer } from '../../src/sdp/pull-offer.ts';
 import { exchange, failureOf } from '../support/exchange.ts';
 import { mutated } from '../support/mutations.ts';
+import { rounds } from '../support/rounds.ts';
 
 const test = suite('SDP of a pull');
 
@@ -154,7 +155,7 @@ test('a mutated answer is refused, or reduced to what was offered', () => {
       // Whole lines: names and passwords may be any of these words.
       assert.not.match(answer, /^a=(candidate:.*(\.local| tcp) .*|sendrecv|recvonly|setup:active)\r?$/im);
     }),
-    { numRuns: 2000 },
+    { numRuns: rounds(2000) },
   );
 });
 

@@ -1,4 +1,4 @@
-//! Mutations of valid input against the fuzz bodies: a minute each in CI, a moment elsewhere. The seed is printed.
+//! Mutations of valid input against the fuzz bodies: a moment each, a minute with `scripts/test --all`. The seed is printed.
 
 #[path = "support/stun.rs"]
 mod stun;
@@ -11,7 +11,7 @@ use stun::Message;
 use support::{Encoder, PPS, Random, SPS};
 
 fn run(name: &str, body: impl Fn(&[u8]), mut sample: impl FnMut(&mut Random) -> Vec<u8>) {
-    let time = Duration::from_secs(if std::env::var_os("CI").is_some() { 60 } else { 2 });
+    let time = Duration::from_secs(if std::env::var_os("FETCH_WHEP_ALL").is_some() { 60 } else { 2 });
     let seed = std::env::var("FUZZ_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     println!("{name}: FUZZ_SEED={seed}");
