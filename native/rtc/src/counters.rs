@@ -17,7 +17,7 @@ pub struct SendCounters {
     pub waits: u64,
     /// Super-packets that the system refused and that were sent again one datagram at a time.
     pub gso_refused: u64,
-    /// Whether UDP segmentation offload (GSO) is in use.
+    /// Whether the system has UDP segmentation offload (GSO) and it is not switched off.
     pub gso: bool,
     /// Whether several messages leave with one system call (`sendmmsg`).
     pub sendmmsg: bool,

@@ -4,10 +4,7 @@
 
 use crate::batch::{Batch, Message};
 use crate::counters::Tally;
-
-/// Super-packets refused in a row, with none accepted in between, before GSO is given up for good. A
-/// refusal can be one viewer's (a small path MTU, a tunnel), so a single one only splits that message.
-pub(crate) const REFUSALS_IN_A_ROW: u32 = 32;
+use crate::gso::Gso;
 
 /// Why the system did not take a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,27 +25,15 @@ pub(crate) trait Kernel {
     fn wait(&mut self, socket: i32) -> bool;
 }
 
-/// Whether super-packets may be sent, and how often in a row they were refused.
-pub(crate) struct Gso {
-    pub enabled: bool,
-    pub refusals: u32,
-}
-
 /// Sends a batch that is grouped by socket. `scratch` is memory for split messages.
 pub(crate) fn flush(batch: &Batch, gso: &mut Gso, kernel: &mut impl Kernel, scratch: &mut Vec<Message>) -> Tally {
     let mut tally = Tally::default();
-    if gso.enabled {
-        for messages in batch.messages().chunk_by(same_socket) {
+    for messages in batch.messages().chunk_by(same_socket) {
+        if gso.enabled() {
             drain(batch.bytes(), messages, gso, kernel, scratch, &mut tally);
+        } else {
+            drain_singly(batch.bytes(), messages, gso, kernel, scratch, &mut tally);
         }
-    } else {
-        let mut singles = std::mem::take(scratch);
-        singles.clear();
-        singles.extend(batch.messages().iter().flat_map(|message| message.split()));
-        for messages in singles.chunk_by(same_socket) {
-            drain(batch.bytes(), messages, gso, kernel, scratch, &mut tally);
-        }
-        *scratch = singles;
     }
     tally
 }
@@ -74,7 +59,7 @@ fn drain(
                 let (sent, unsent) = rest.split_at(count.max(1).min(rest.len()));
                 tally.datagrams += datagrams(sent);
                 if sent.iter().any(|message| message.datagrams > 1) {
-                    gso.refusals = 0;
+                    gso.accepted();
                 }
                 rest = unsent;
             }
@@ -90,14 +75,10 @@ fn drain(
             }
             Err(Refusal::Segmentation) if head.datagrams > 1 => {
                 tally.gso_refused += 1;
-                gso.refusals += 1;
-                gso.enabled = gso.refusals < REFUSALS_IN_A_ROW;
-                let mut singles = std::mem::take(scratch);
-                singles.clear();
-                singles.extend(head.split());
-                drain(bytes, &singles, gso, kernel, scratch, tally);
-                *scratch = singles;
-                rest = &rest[1..];
+                gso.refused();
+                let (split, others) = rest.split_at(if gso.enabled() { 1 } else { rest.len() });
+                drain_singly(bytes, split, gso, kernel, scratch, tally);
+                rest = others;
             }
             Err(Refusal::Segmentation | Refusal::Destination) => {
                 tally.dropped += datagrams(&rest[..1]);
@@ -105,6 +86,22 @@ fn drain(
             }
         }
     }
+}
+
+/// The same, datagram by datagram.
+fn drain_singly(
+    bytes: &[u8],
+    messages: &[Message],
+    gso: &mut Gso,
+    kernel: &mut impl Kernel,
+    scratch: &mut Vec<Message>,
+    tally: &mut Tally,
+) {
+    let mut singles = std::mem::take(scratch);
+    singles.clear();
+    singles.extend(messages.iter().flat_map(|message| message.split()));
+    drain(bytes, &singles, gso, kernel, scratch, tally);
+    *scratch = singles;
 }
 
 fn datagrams(messages: &[Message]) -> u64 {
@@ -115,6 +112,7 @@ fn datagrams(messages: &[Message]) -> u64 {
 mod tests {
     use super::*;
     use crate::batch::{Address, Route};
+    use crate::gso::REFUSALS_IN_A_ROW;
 
     /// A system that refuses by rule and takes at most three messages at once.
     struct Scripted<F> {
@@ -180,7 +178,7 @@ mod tests {
     }
 
     fn with_gso() -> Gso {
-        Gso { enabled: true, refusals: 0 }
+        Gso::new(true)
     }
 
     fn host(message: &Message) -> u8 {
@@ -197,7 +195,7 @@ mod tests {
 
     #[test]
     fn without_gso_the_datagrams_leave_singly_in_order() {
-        let mut gso = Gso { enabled: false, refusals: 0 };
+        let mut gso = Gso::new(false);
         let (tally, sent) = run(&batch(&[1, 2]), &mut gso, 0, |_| None);
         let expected: Sent = [1, 2].iter().flat_map(|&to| [100, 100, 40].map(|size| (3, to, vec![size]))).collect();
         assert_eq!(sent, expected);
@@ -254,8 +252,7 @@ mod tests {
         ];
         assert_eq!(sent, expected);
         assert_eq!((tally.datagrams, tally.dropped, tally.gso_refused), (9, 0, 1));
-        assert!(gso.enabled);
-        assert_eq!(gso.refusals, 0, "the next one was accepted");
+        assert_eq!(gso, with_gso(), "the next one was accepted");
     }
 
     #[test]
@@ -269,17 +266,18 @@ mod tests {
     }
 
     #[test]
-    fn gso_is_given_up_when_it_is_always_refused() {
+    fn what_follows_the_refusal_that_ends_gso_leaves_singly() {
         let mut gso = with_gso();
         let refuse = |message: &Message| (message.datagrams > 1).then_some(Refusal::Segmentation);
-        for burst in 1..=REFUSALS_IN_A_ROW {
-            assert!(gso.enabled);
-            let (tally, sent) = run(&batch(&[1]), &mut gso, 0, refuse);
-            assert_eq!((sent.len(), tally.gso_refused), (3, 1), "burst {burst}");
+        let mut batch = Batch::new();
+        for to in 0..40 {
+            for size in [100, 100, 40] {
+                batch.push(route(3 + i32::from(to >= 36), to), &vec![to; size]);
+            }
         }
-        assert!(!gso.enabled);
-        let (tally, sent) = run(&batch(&[1]), &mut gso, 0, refuse);
-        assert_eq!((sent.len(), tally.gso_refused, tally.calls), (3, 0, 1));
+        let (tally, sent) = run(&batch, &mut gso, 0, refuse);
+        assert_eq!((sent.len(), tally.gso_refused), (120, u64::from(REFUSALS_IN_A_ROW)));
+        assert!(!gso.enabled());
     }
 
     #[test]

@@ -10,11 +10,13 @@ use crate::asking;
 use crate::batch::{Address, Batch, Message, Route};
 use crate::counters::Tally;
 use crate::direct::Lesson;
-use crate::flush::{Gso, flush};
+use crate::flush::flush;
+use crate::gso::Gso;
 use crate::kernel::{self, SystemCalls};
 use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
 use std::cell::RefCell;
 use std::slice;
+use std::time::Instant;
 
 /// Bytes after which a burst sends what it has: a viewer waits less, and the bytes are still in cache.
 const RELIEF: usize = 256 * 1024;
@@ -32,7 +34,7 @@ unsafe extern "C" {
 }
 
 thread_local! {
-    static GATHERED: RefCell<Gathered> = const { RefCell::new(Gathered::new()) };
+    static GATHERED: RefCell<Gathered> = RefCell::new(Gathered::new());
 }
 
 /// A thread's burst. Its memory is kept from burst to burst.
@@ -41,7 +43,7 @@ struct Gathered {
     mark: Option<u8>,
     batch: Batch,
     singles: Vec<Message>,
-    refusals: u32,
+    gso: Gso,
     /// Datagrams of the batch that were protected in place.
     direct: u64,
     /// What a send that is under way shows, when somebody wants to know.
@@ -49,8 +51,9 @@ struct Gathered {
 }
 
 impl Gathered {
-    const fn new() -> Self {
-        Self { open: false, mark: None, batch: Batch::new(), singles: Vec::new(), refusals: 0, direct: 0, lesson: None }
+    fn new() -> Self {
+        let gso = Gso::new(kernel::gso());
+        Self { open: false, mark: None, batch: Batch::new(), singles: Vec::new(), gso, direct: 0, lesson: None }
     }
 
     fn flush(&mut self) {
@@ -58,14 +61,9 @@ impl Gathered {
             return;
         }
         self.batch.group_by_socket();
-        let mut gso = Gso { enabled: kernel::gso(), refusals: self.refusals };
-        let probed = gso.enabled;
-        let tally = flush(&self.batch, &mut gso, &mut SystemCalls::new(), &mut self.singles);
+        self.gso.begin(Instant::now());
+        let tally = flush(&self.batch, &mut self.gso, &mut SystemCalls::new(), &mut self.singles);
         Tally { direct: std::mem::take(&mut self.direct), ..tally }.publish();
-        if probed && !gso.enabled {
-            kernel::give_up_gso();
-        }
-        self.refusals = gso.refusals;
         self.batch.clear();
     }
 

@@ -16,18 +16,12 @@ const PATIENCE: Duration = Duration::from_millis(5);
 const AT_ONCE: usize = 64;
 
 /// `FETCH_WHEP_NO_GSO` and `FETCH_WHEP_NO_SENDMMSG` switch them off, for tests.
-static GSO: LazyLock<AtomicBool> =
-    LazyLock::new(|| AtomicBool::new(!switched_off("FETCH_WHEP_NO_GSO") && kernel_segments()));
+static GSO: LazyLock<bool> = LazyLock::new(|| !switched_off("FETCH_WHEP_NO_GSO") && kernel_segments());
 static SENDMMSG: LazyLock<AtomicBool> = LazyLock::new(|| AtomicBool::new(!switched_off("FETCH_WHEP_NO_SENDMMSG")));
 
-/// Whether super-packets are in use. The first call asks the system.
+/// Whether there are super-packets. The first call asks the system.
 pub(crate) fn gso() -> bool {
-    GSO.load(Relaxed)
-}
-
-/// No more super-packets in this process.
-pub(crate) fn give_up_gso() {
-    GSO.store(false, Relaxed);
+    *GSO
 }
 
 /// Whether sendmmsg is in use.
@@ -92,15 +86,21 @@ impl Kernel for SystemCalls {
     }
 
     fn wait(&mut self, socket: i32) -> bool {
-        let now = Instant::now();
-        let deadline = *self.deadline.get_or_insert(now + PATIENCE);
-        let Some(left) = deadline.checked_duration_since(now).filter(|left| !left.is_zero()) else {
-            return false;
-        };
-        let mut poll = libc::pollfd { fd: socket, events: libc::POLLOUT, revents: 0 };
-        let milliseconds = left.as_micros().div_ceil(1000) as c_int;
-        // SAFETY: one valid entry.
-        unsafe { libc::poll(&mut poll, 1, milliseconds) > 0 }
+        loop {
+            let now = Instant::now();
+            let deadline = *self.deadline.get_or_insert(now + PATIENCE);
+            let left = deadline.saturating_duration_since(now);
+            if left.is_zero() {
+                return false;
+            }
+            let mut poll = libc::pollfd { fd: socket, events: libc::POLLOUT, revents: 0 };
+            let milliseconds = left.as_micros().div_ceil(1000) as c_int;
+            // SAFETY: one valid entry.
+            let ready = unsafe { libc::poll(&mut poll, 1, milliseconds) };
+            if ready >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                return ready > 0;
+            }
+        }
     }
 }
 
@@ -206,4 +206,60 @@ fn goes_by_ipv6(to: &[u8]) -> bool {
     const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
     let family = to.first_chunk().map(|bytes| u16::from_ne_bytes(*bytes));
     family == Some(libc::AF_INET6 as u16) && to.get(ADDRESS..ADDRESS + 12) != Some(&MAPPED[..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::net::UnixDatagram;
+    use std::os::unix::thread::JoinHandleExt;
+    use std::sync::atomic::{AtomicI32, AtomicUsize};
+    use std::thread;
+
+    const PLENTY: Duration = Duration::from_secs(60);
+
+    fn eventually(what: &str, condition: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < PLENTY, "{what}");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// State S of proc(5).
+    fn sleeps(thread: i32) -> bool {
+        let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+    }
+
+    #[test]
+    fn a_signal_does_not_end_the_wait_for_room() {
+        static CAUGHT: AtomicUsize = AtomicUsize::new(0);
+        static WAITING: AtomicI32 = AtomicI32::new(0);
+        extern "C" fn caught(_: c_int) {
+            CAUGHT.fetch_add(1, Relaxed);
+        }
+        // SAFETY: the handler only adds to an atomic, and no other test of this crate uses the signal.
+        unsafe { libc::signal(libc::SIGUSR1, caught as *const () as libc::sighandler_t) };
+        let (full, other) = UnixDatagram::pair().expect("sockets");
+        full.set_nonblocking(true).expect("can be set");
+        while full.send(&[0; 1000]).is_ok() {}
+        let socket = full.as_raw_fd();
+        let waiter = thread::spawn(move || {
+            // SAFETY: a plain call.
+            WAITING.store(unsafe { libc::gettid() }, Relaxed);
+            SystemCalls { deadline: Some(Instant::now() + PLENTY) }.wait(socket)
+        });
+        for signal in 1..=3 {
+            eventually("the thread waits", || sleeps(WAITING.load(Relaxed)) || waiter.is_finished());
+            // SAFETY: the thread is not joined yet.
+            unsafe { libc::pthread_kill(waiter.as_pthread_t(), libc::SIGUSR1) };
+            eventually("the signal is caught", || CAUGHT.load(Relaxed) == signal || waiter.is_finished());
+        }
+        assert!(!waiter.is_finished());
+        other.set_nonblocking(true).expect("can be set");
+        while other.recv(&mut [0; 1000]).is_ok() {}
+        assert!(waiter.join().expect("no panic"), "there is room");
+    }
 }

@@ -26,12 +26,15 @@ mod gather;
 #[cfg(target_os = "linux")]
 mod goodbye;
 #[cfg(target_os = "linux")]
+mod gso;
+#[cfg(target_os = "linux")]
 mod idle;
 mod juice;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod log;
 mod machine;
+mod mask;
 mod peer;
 mod port;
 mod precedence;

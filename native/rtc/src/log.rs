@@ -1,6 +1,7 @@
-//! The way of libdatachannel's log lines out of this crate: cut, rate limited, never blocking.
+//! The way of libdatachannel's log lines out of this crate: without secrets, cut, rate limited, never blocking.
 
 use crate::juice;
+use crate::mask::masked;
 use datachannel_sys as dc;
 use std::ffi::{CStr, c_char};
 use std::panic::catch_unwind;
@@ -65,8 +66,13 @@ pub(crate) fn report(level: Level, line: &str) {
     if omitted > 0 {
         sink(Level::Warning, &format!("{omitted} log lines were left out"));
     }
+    sink(level, cut(&masked(line)));
+}
+
+/// The line's begin.
+fn cut(line: &str) -> &str {
     let end = (0..=line.len().min(LINE_LENGTH)).rev().find(|&end| line.is_char_boundary(end));
-    sink(level, &line[..end.unwrap_or(0)]);
+    &line[..end.unwrap_or(0)]
 }
 
 unsafe extern "C" fn on_line(level: dc::rtcLogLevel, line: *const c_char) {
@@ -126,6 +132,15 @@ impl Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_part_of_a_secret_is_passed_on_wherever_the_line_is_cut() {
+        for before in 0..=LINE_LENGTH {
+            let line = format!("{}password=\"SECRET\" and more", "é".repeat(before / 2) + &"-".repeat(before % 2));
+            let passed = cut(&masked(&line)).to_owned();
+            assert!(passed.len() <= LINE_LENGTH && !passed.contains('S'), "{before}: {passed}");
+        }
+    }
 
     #[test]
     fn a_flood_is_cut_and_its_length_told_in_the_next_second() {
