@@ -81,7 +81,10 @@ impl Ingest {
             ready: Vec::new(),
             output: Output::default(),
         };
-        let thread = std::thread::Builder::new().name("whep-ingest".into()).spawn(move || worker.run())?;
+        let thread = std::thread::Builder::new().name("whep-ingest".into()).spawn(move || {
+            rtc::take_precedence();
+            worker.run();
+        })?;
         Ok(Self { handle: SourceHandle::new(inbox, waker), thread: Mutex::new(Some(thread)), sockets })
     }
 

@@ -1,4 +1,4 @@
-//! Threads that send go before the others, as far as the system lets them. Alone in its file: it looks at the whole process.
+//! Threads that carry media go before the others, as far as the system lets them. Alone in its file: it looks at the whole process.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -23,7 +23,7 @@ fn nice(prefix: &str) -> Vec<i32> {
 }
 
 #[test]
-fn shards_go_before_the_other_threads() {
+fn shards_and_ingest_go_before_the_other_threads() {
     let _engine = start(2);
     let ask = || {
         rtc::take_precedence();
@@ -32,7 +32,9 @@ fn shards_go_before_the_other_threads() {
     let granted =
         std::thread::Builder::new().name("precedent".into()).spawn(ask).expect("a thread").join().expect("one");
     assert_eq!(granted.len(), 1);
-    eventually("the shards have asked", || nice("whep-shard-") == [granted[0], granted[0]]);
-    let others = nice("whep-ingest");
+    eventually("they have asked", || {
+        nice("whep-shard-") == [granted[0], granted[0]] && nice("whep-ingest") == [granted[0]]
+    });
+    let others = nice("shards_and_inge");
     assert!(others.len() == 1 && granted[0] <= others[0], "{:?}", threads());
 }

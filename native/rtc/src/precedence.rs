@@ -4,8 +4,8 @@
 #[cfg(target_os = "linux")]
 const STEPS: i32 = 8;
 
-/// Asks the system to run this thread before the others of the process. For threads that send what is due now: handshakes,
-/// which take milliseconds each, can wait for them.
+/// Asks the system to run this thread before the others of the process. For threads that carry media: handshakes, which
+/// take milliseconds each, can wait for them.
 ///
 /// Linux grants it to root, to CAP_SYS_NICE and within RLIMIT_NICE (setpriority(2)); elsewhere nothing changes.
 pub fn take_precedence() {
