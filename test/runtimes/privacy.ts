@@ -1,7 +1,9 @@
+import { createSocket } from 'node:dgram';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Client, FRAGMENT, PUBLISH, SDP, WATCH } from '../support/contract/client.ts';
 import { fragment } from '../support/contract/session.ts';
+import { eventually } from '../support/eventually.ts';
 import { currentRuntime } from '../support/runtimes.ts';
 import { startServer } from '../support/server.ts';
 
@@ -9,6 +11,8 @@ const runtime = currentRuntime();
 const test = suite(`the log of a ${runtime} process with the native engine`);
 const TOKEN = 'token-of-viewers';
 const ADMIN = 'token-of-admins';
+/** libjuice's word on a forged request. */
+const REFUSED = 'STUN integrity check failed';
 
 function passwordOf(sdp: string): string {
   const [, password] = /a=ice-pwd:(.*)\r/.exec(sdp) ?? [];
@@ -16,10 +20,41 @@ function passwordOf(sdp: string): string {
   return password;
 }
 
+/** A STUN binding request (RFC 8489 §5 and §14) whose integrity no password gives. */
+function forged(username: string): Uint8Array {
+  const name = Buffer.from(username);
+  const integrity = 24 + Math.ceil(name.length / 4) * 4;
+  const message = Buffer.alloc(integrity + 24);
+  message.writeUInt16BE(0x0001);
+  message.writeUInt16BE(message.length - 20, 2);
+  message.writeUInt32BE(0x2112_a442, 4);
+  message.writeUInt16BE(0x0006, 20);
+  message.writeUInt16BE(name.length, 22);
+  name.copy(message, 24);
+  message.writeUInt16BE(0x0008, integrity);
+  message.writeUInt16BE(20, integrity + 2);
+  return message;
+}
+
+/** Sends it to the server's first candidate until `seen`. */
+async function forge(offer: string, answer: string, seen: () => boolean): Promise<void> {
+  const [local, remote] = [answer, offer].map((sdp) => /a=ice-ufrag:(.*)\r/.exec(sdp)?.[1]);
+  const port = Number(/a=candidate:\S+ 1 UDP \d+ \S+ (\d+) typ host/i.exec(answer)?.[1]);
+  const socket = createSocket('udp4');
+  try {
+    await eventually('the refusal of a forged request', () => {
+      socket.send(forged(`${local}:${remote}`), port, '127.0.0.1');
+      return seen();
+    });
+  } finally {
+    socket.close();
+  }
+}
+
 test('at its most talkative it names no token, no password of ICE and no whole session id', async () => {
   const streams = ['--stream', 'live=clip', '--stream', 'pub=whip'];
   const options = ['--admin-token', ADMIN, '--log-level', 'trace', ...streams];
-  const server = await startServer(runtime, options, { FETCH_WHEP_TOKEN: TOKEN });
+  const server = await startServer(runtime, options, { FETCH_WHEP_TOKEN: TOKEN, FETCH_WHEP_RTC_LOG: 'verbose' });
   const secrets = [TOKEN, ADMIN, 'guessed-by-someone', passwordOf(WATCH), passwordOf(PUBLISH)];
   try {
     await server.live();
@@ -31,6 +66,8 @@ test('at its most talkative it names no token, no password of ICE and no whole s
     ] as const) {
       const { location, reply } = await client.watch(path, { headers, body });
       secrets.push(location.split('/').at(-1) ?? '', passwordOf(reply.text));
+      const refused = server.child.stderr.split(REFUSED).length;
+      await forge(body, reply.text, () => server.child.stderr.split(REFUSED).length > refused);
       const own = body === WATCH ? fragment('candidate:1 1 UDP 2122252543 127.0.0.1 54321 typ host') : 'nonsense';
       await client.send('PATCH', location, { headers: FRAGMENT, body: own });
       await client.send('POST', path, { headers: { Authorization: 'Bearer guessed-by-someone' } });

@@ -97,13 +97,17 @@ export async function listening(child: Child): Promise<RunningServer> {
   }
 }
 
-/** The same with options of `createServer`, those that fit into a file. */
-export async function startConfigured(runtime: Runtime, options: ServerOptions): Promise<RunningServer> {
+/** The same with options of `createServer`, those that fit into a file, and the command's own. */
+export async function startConfigured(
+  runtime: Runtime,
+  options: ServerOptions & { logLevel?: 'trace' },
+  env?: Record<string, string>,
+): Promise<RunningServer> {
   const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-'));
   const file = join(folder, 'config.json');
   writeFileSync(file, JSON.stringify(options));
   try {
-    return await startServer(runtime, ['--config', file]);
+    return await startServer(runtime, ['--config', file], env);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -7,7 +7,11 @@ import { fragment } from './session.ts';
 const TURN = {
   iceServers: [
     { urls: 'stun:stun.test:3478' },
-    { urls: ['turn:turn.test:3478?transport=udp', 'turn:turn.test:3478'], username: 'user', credential: 'pass' },
+    {
+      urls: ['turn:turn.test:3478?transport=udp', 'turn:turn.test:3478'],
+      username: 'user',
+      credential: 'pass-of-turn',
+    },
   ],
 };
 const CANDIDATES = Array.from(
@@ -39,8 +43,8 @@ export const clients: Row[] = [
         read.map((match) => [match?.[1], match?.[3], match?.[4]]),
         [
           ['stun:stun.test:3478', undefined, undefined],
-          ['turn:turn.test:3478?transport=udp', 'user', 'pass'],
-          ['turn:turn.test:3478', 'user', 'pass'],
+          ['turn:turn.test:3478?transport=udp', 'user', 'pass-of-turn'],
+          ['turn:turn.test:3478', 'user', 'pass-of-turn'],
         ],
       );
       const { location } = await client.watch();

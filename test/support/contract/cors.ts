@@ -15,7 +15,7 @@ const LINKS = [
   '<turn:turn.test:3478?transport=udp>; rel="ice-server"; username="a \\"user\\""; credential="pass\\\\word"; credential-type="password"',
 ].join(', ');
 const ORIGINS = { allowedOrigins: ['HTTPS://Page.test:443', 'http://localhost:3000', 'app://home'] };
-const TURN = { turn: { urls: 'turn:turn.test', secret: 'shared', ttlSeconds: 600 } };
+const TURN = { turn: { urls: 'turn:turn.test', secret: 'shared-with-turn', ttlSeconds: 600 } };
 const HOOK = {
   iceServers: async (request: Request) => [{ urls: `stun:${new URL(request.url).searchParams.get('of')}` }],
 };
@@ -77,7 +77,7 @@ export const cors: Row[] = [
       const left = Number(username.split(':')[0]) - Date.now() / 1000;
       assert.ok(left > 500 && left <= 600, username);
       const { createHmac } = await import('node:crypto');
-      assert.is(credential, createHmac('sha1', 'shared').update(username).digest('base64'));
+      assert.is(credential, createHmac('sha1', 'shared-with-turn').update(username).digest('base64'));
     },
   },
   {
