@@ -11,6 +11,10 @@ const log = getLogger(['fetch-whep', 'session']);
 
 /** Sessions that have neither ICE nor DTLS after this long are reaped. Milliseconds. */
 const SETUP_TIME = 15_000;
+/** Sessions that are not connected yet. Past it, who has waited for longest makes room for who comes. */
+const WAITING_ROOM = 128;
+/** Nobody has to make room before. Milliseconds. */
+const FAIR_WAIT = 2000;
 /** How long the engine may take for its local description. Milliseconds. */
 const ENGINE_TIME = 10_000;
 
@@ -35,6 +39,8 @@ export interface LifecycleParts {
 /** A session from the place it takes to the place it gives back. */
 export class Lifecycle {
   readonly #parts: LifecycleParts;
+  /** Sessions that are not connected yet, oldest first. */
+  readonly #waiting = new Set<Session>();
   readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(parts: LifecycleParts) {
@@ -54,6 +60,8 @@ export class Lifecycle {
       }),
     });
     this.#parts.opened(session);
+    this.#makeRoom();
+    this.#waiting.add(session);
     try {
       const answer = await this.#makePeer(session, plan, signal);
       if (session.state === 'setup') {
@@ -70,6 +78,7 @@ export class Lifecycle {
   connected(session: Session): void {
     session.state = 'connected';
     session.connectedAt = performance.now();
+    this.#waiting.delete(session);
     clearTimeout(session.deadline);
   }
 
@@ -77,6 +86,7 @@ export class Lifecycle {
   async end(session: Session, reason: Ended): Promise<void> {
     const { engine, sessions, metrics } = this.#parts;
     if (!sessions.remove(session)) return;
+    this.#waiting.delete(session);
     session.ended = reason;
     clearTimeout(session.deadline);
     metrics.count('whep_sessions_ended_total', { reason });
@@ -92,6 +102,14 @@ export class Lifecycle {
       log.error('{session} could not be ended in the engine: {error}', { ...logged(session), error });
     }
     logEnd(session, reason, seconds, totals);
+  }
+
+  /** Clients that never connect hold a place and memory for as long as `SETUP_TIME`: a crowd of them holds it for less. */
+  #makeRoom(): void {
+    for (const oldest of this.#waiting) {
+      if (this.#waiting.size < WAITING_ROOM || performance.now() - oldest.since < FAIR_WAIT) return;
+      void this.end(oldest, 'setup-timeout');
+    }
   }
 
   /** A stream's publishers come and go one after the other: the engine feeds a stream from one at a time. */

@@ -121,7 +121,7 @@ test('every command exists and takes its options', async () => {
 });
 
 /** Options of other programs, and of scripts that the checks above know. */
-const FOREIGN = ['--omit', '--runtime', '--only', '--help', '--version', '--json'];
+const FOREIGN = ['--omit', '--runtime', '--only', '--all', '--help', '--version', '--json'];
 
 test('every option in a sentence is one of the command', () => {
   const source = readFileSync('src/cli/bench/options.ts', 'utf8');

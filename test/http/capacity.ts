@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createServer, Failure, type Server, type ServerOptions } from '../../src/index.ts';
 import { checkAnswer } from '../support/answer-rules.ts';
+import { Clock } from '../support/clock.ts';
 import { Client, SDP, WATCH } from '../support/contract/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeEngine, LIVE } from '../support/fake-engine.ts';
@@ -52,6 +53,28 @@ test('1000 POSTs at once against 50 places: exactly 50 get in, and after all hav
   }
   assert.is(waiting, 100, 'the engine was asked for no more peers than there were places');
   await server.close();
+});
+
+test('a crowd that never connects makes room for who comes, after a fair wait', async () => {
+  const clock = new Clock();
+  const { server, engine, client } = await start({ maxViewersPerStream: 'none' });
+  try {
+    for (let waiting = 0; waiting < 200; waiting++) await client.watch();
+    assert.is(engine.peers.size, 200, 'a storm is let in whole');
+    const connected = [...server.sessions].slice(0, 50).map(({ id }) => id);
+    for (const session of connected) engine.emit({ type: 'session-connected', session });
+    await clock.advance(2000);
+    for (let coming = 0; coming < 100; coming++) await client.watch();
+    assert.is(engine.peers.size, 50 + 128, 'the oldest have made room');
+    const left = new Set([...server.sessions].map(({ id }) => id));
+    assert.ok(
+      connected.every((id) => left.has(id)),
+      'who is connected stays',
+    );
+  } finally {
+    clock.restore();
+    await server.close();
+  }
 });
 
 test('the cap of a stream holds in a storm and leaves the other streams alone', async () => {
