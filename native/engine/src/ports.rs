@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rtc::MuxPort;
 
@@ -19,7 +19,10 @@ const MAX_BUSY: u16 = 100;
 #[derive(Debug)]
 pub struct Ports {
     host: Option<IpAddr>,
+    /// Held for moments: whoever looks at the statistics wants it.
     open: Mutex<Vec<Arc<Port>>>,
+    /// Held while a port is opened, which waits for locks of the library.
+    opening: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -36,37 +39,49 @@ impl Ports {
     /// Opens the first port, so that a busy one is found at the start. `port` 0: the system chooses.
     pub fn open(host: Option<IpAddr>, port: u16) -> Result<Self, EngineError> {
         let first = Arc::new(Port { mux: MuxPort::open(host, port)?, viewers: AtomicUsize::new(0) });
-        Ok(Self { host, open: Mutex::new(vec![first]) })
+        Ok(Self { host, open: Mutex::new(vec![first]), opening: Mutex::default() })
     }
 
-    /// Frees the ports whose viewers are gone.
+    /// Frees the ports whose viewers are gone. Blocks.
     pub fn close(&self) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let ports = std::mem::take(&mut *lock(&self.open));
+        drop(ports);
     }
 
     pub fn count(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
+        lock(&self.open).len()
     }
 
     pub fn viewers(&self) -> usize {
-        let ports = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        ports.iter().map(|port| port.viewers.load(Relaxed)).sum()
+        lock(&self.open).iter().map(|port| port.viewers.load(Relaxed)).sum()
     }
 
-    /// A place on the first port with room; `next` gives the number of a further port, if one is needed.
+    /// A place on the first port with room; `next` gives the number of a further port, if one is needed. Blocks then.
     pub fn place(&self, next: &NextPort) -> Result<Place, EngineError> {
-        let mut ports = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let port = match ports.iter().find(|port| port.viewers.load(Relaxed) < VIEWERS_PER_PORT) {
-            Some(port) => port.clone(),
-            None => {
-                let port = Arc::new(Port { mux: next.open(self.host)?, viewers: AtomicUsize::new(0) });
-                ports.push(port.clone());
-                port
-            }
-        };
-        port.viewers.fetch_add(1, Relaxed);
+        if let Some(place) = self.vacancy() {
+            return Ok(place);
+        }
+        let _opening = lock(&self.opening);
+        // Whoever opened one meanwhile may have left room on it.
+        if let Some(place) = self.vacancy() {
+            return Ok(place);
+        }
+        let port = Arc::new(Port { mux: next.open(self.host)?, viewers: AtomicUsize::new(1) });
+        lock(&self.open).push(port.clone());
         Ok(Place(port))
     }
+
+    fn vacancy(&self) -> Option<Place> {
+        let ports = lock(&self.open);
+        let port = ports.iter().find(|port| port.viewers.load(Relaxed) < VIEWERS_PER_PORT)?;
+        port.viewers.fetch_add(1, Relaxed);
+        Some(Place(port.clone()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves these whole: each change to them is one call.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Place {
@@ -92,7 +107,7 @@ impl NextPort {
 
     /// The exact next number, for the ports opened at the start.
     pub fn exact(&self) -> Result<u16, EngineError> {
-        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = lock(&self.0);
         let port = *next;
         if port > 0 {
             *next = port.checked_add(1).ok_or(EngineError::AddressInUse(port))?;

@@ -23,6 +23,8 @@ mod gather;
 #[cfg(target_os = "linux")]
 mod goodbye;
 #[cfg(target_os = "linux")]
+mod hold;
+#[cfg(target_os = "linux")]
 mod idle;
 mod juice;
 #[cfg(target_os = "linux")]
@@ -42,6 +44,9 @@ mod udp;
 pub use burst::{Burst, Way, burst};
 pub use counters::{SendCounters, send_counters};
 pub use error::Error;
+#[cfg(target_os = "linux")]
+#[doc(hidden)]
+pub use hold::{Hold, hold_receives};
 pub use log::{Level, init};
 pub use machine::{Grant, Machine, machine};
 pub use peer::{Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};

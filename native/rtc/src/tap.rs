@@ -4,6 +4,7 @@
 //! The linker routes libjuice's `recvfrom` through here (`--wrap`, see build.rs). A process without a tap, as every
 //! server is, pays one load of a pointer for it.
 
+use crate::hold;
 use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
 use std::slice;
 use std::sync::OnceLock;
@@ -29,6 +30,7 @@ unsafe extern "C" fn __wrap_recvfrom(
     from: *mut sockaddr,
     from_length: *mut socklen_t,
 ) -> ssize_t {
+    hold::wait();
     loop {
         // SAFETY: the caller's own arguments, used again only when the datagram before is not wanted any more; the
         // length of the address is then the one that the system wrote, and every sender's is as long.

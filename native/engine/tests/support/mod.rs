@@ -334,11 +334,21 @@ fn as_a_browser(offer: &str) -> String {
 
 /// Has the engine answer an offer of `LINES`; `number` makes the SSRCs.
 pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
+    engine.add_viewer(&session(stream, id, number, &as_a_browser(offer), "sendonly"))
+}
+
+/// The same of a publisher, from the offer of a viewer.
+pub fn publish(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
+    let offer = as_a_browser(offer).replace("a=recvonly", "a=sendonly");
+    engine.add_publisher(&session(stream, id, number, &offer, "recvonly"))
+}
+
+fn session(stream: &str, id: &str, number: u32, offer: &str, direction: &str) -> SessionConfig {
     let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
         let ssrc = number << 1 | u32::from(kind == Kind::Audio);
         MediaLine {
             kind,
-            description: section(kind, payload_type, codec, "sendonly", ssrc),
+            description: section(kind, payload_type, codec, direction, ssrc),
             payload_type,
             ssrc,
             cname: "test".into(),
@@ -346,8 +356,16 @@ pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) 
             extensions: ExtensionIds::default(),
         }
     };
-    let (offer, media) = (as_a_browser(offer), LINES.map(line).to_vec());
-    engine.add_viewer(&SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE })
+    let (offer, media) = (offer.into(), LINES.map(line).to_vec());
+    SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE }
+}
+
+/// Has the engine make an offer of `LINES` to another server.
+pub fn offer_pull(engine: &Engine, stream: &str, id: &str, number: u32) -> Result<String, EngineError> {
+    let wanted =
+        |(kind, payload_type, codec): (Kind, u8, &str)| (kind, section(kind, payload_type, codec, "recvonly", number));
+    let media = LINES.map(wanted).to_vec();
+    engine.offer_pull(&PullConfig { id: id.into(), stream: stream.into(), media, timeout: DEADLINE })
 }
 
 /// A pull's port is on every interface; an origin that is bound to loopback reaches it there.
@@ -383,12 +401,8 @@ impl<'a> Edge<'a> {
     /// Makes an offer; gives its session's name and the text.
     pub fn offer(&self) -> (String, String) {
         let number = next_number();
-        let wanted = |(kind, payload_type, codec): (Kind, u8, &str)| {
-            (kind, section(kind, payload_type, codec, "recvonly", number))
-        };
-        let (id, media) = (format!("pull-{number}"), LINES.map(wanted).to_vec());
-        let config = PullConfig { id: id.clone(), stream: self.stream.into(), media, timeout: DEADLINE };
-        let offer = self.engine.offer_pull(&config).expect("an offer");
+        let id = format!("pull-{number}");
+        let offer = offer_pull(self.engine, self.stream, &id, number).expect("an offer");
         (id, with_loopback(&offer))
     }
 
