@@ -155,8 +155,6 @@ fn a_second_close_waits_for_the_first() {
     let _alone = alone();
     let engine = Arc::new(start(1));
     add(&engine, "cam", PUSHED).expect("a new stream");
-    let (_viewer, offer) = Viewer::offer();
-    watch(&engine, "cam", "viewer", next_number(), &offer).expect("an answer");
     let held = engine.hold_shard(0);
     let close = || {
         let engine = engine.clone();
@@ -166,7 +164,7 @@ fn a_second_close_waits_for_the_first() {
         })
     };
     let first = close();
-    eventually("the first close is under way", || engine.viewers().is_empty());
+    eventually("the first close is under way", || engine.snapshot().streams.is_empty());
     let second = close();
     assert!(second.recv_timeout(Duration::from_millis(100)).is_err(), "it ends before the first");
     drop(held);
