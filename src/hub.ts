@@ -19,6 +19,9 @@ import { applyFragment } from './trickle.ts';
 const log = getLogger(['fetch-whep', 'hub']);
 const engineLog = getLogger(['fetch-whep', 'engine']);
 
+/** A client that trickles need not wait longer for a port that is busy: its candidates are used when it is free. Milliseconds. */
+const GIVING_TIME = 1000;
+
 /** What happened, for whoever tells viewers. */
 export type Notice =
   | { type: 'active' | 'inactive' | 'viewers'; stream: string }
@@ -110,6 +113,7 @@ export class Hub {
   }
 
   async addStream(id: string, source: Source): Promise<Stream> {
+    this.#requireOpen();
     const stream = await this.streams.add(id, source);
     log.info('stream {stream} added: {source}', { stream: id, source: source.describe(), ports: stream.ports });
     return stream;
@@ -166,11 +170,18 @@ export class Hub {
     return session;
   }
 
-  /** Applies an ICE fragment to a session; see `applyFragment`. */
-  trickle(session: Session, body: string, precondition: (tag: string) => void): void {
+  /** Applies an ICE fragment to a session, see `applyFragment`; resolves when the engine has it, or is busy for long. */
+  async trickle(session: Session, body: string, precondition: (tag: string) => void): Promise<void> {
+    const given: Promise<boolean>[] = [];
     applyFragment(session, body, precondition, (mid, candidate) => {
-      this.engine.addCandidate(session.id, mid, candidate);
+      given.push(this.engine.addCandidate(session.id, mid, candidate));
     });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, GIVING_TIME).unref();
+    });
+    await Promise.race([Promise.all(given), late]);
+    clearTimeout(timer);
   }
 
   /** Ends a session; resolves when its media has stopped. */
@@ -237,11 +248,23 @@ export class Hub {
       case 'leg-inactive':
         this.streams.legInactive(event.stream, event.leg);
         break;
+      case 'stream-failed':
+        void this.#fail(event.stream, event.text);
+        break;
       case 'warning':
         engineLog.warn('{stream}: {text}', { stream: event.stream, text: event.text });
         break;
       case 'log':
         engineLog[event.level]('{text}', { text: event.text });
+    }
+  }
+
+  async #fail(stream: string, text: string): Promise<void> {
+    engineLog.error('{stream} has ended: {text}', { stream, text });
+    try {
+      await this.streams.fail(stream, text);
+    } catch (error) {
+      log.error('the source of {stream} could not be stopped: {error}', { stream, error });
     }
   }
 

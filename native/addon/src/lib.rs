@@ -5,6 +5,8 @@
 #![deny(unsafe_code)]
 
 mod convert;
+#[cfg(target_os = "linux")]
+pub mod hold;
 pub mod load;
 mod tasks;
 

@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A test whose one thread waits for such a lock itself would stand still for ever.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Whether to look at the state at all: once for each datagram that libjuice reads.
 static HELD: AtomicBool = AtomicBool::new(false);
@@ -13,7 +17,8 @@ struct State {
     waiting: usize,
 }
 
-/// From now on the thread of a port that gets a datagram waits under its port's lock, until the result is dropped.
+/// From now on the thread of a port that gets a datagram waits under its port's lock, until the result is dropped or ten
+/// seconds have passed.
 pub fn hold_receives() -> Hold {
     HELD.store(true, Relaxed);
     state().held = true;
@@ -46,8 +51,8 @@ pub(crate) fn wait() {
     }
     let mut state = state();
     state.waiting += 1;
-    let mut state = CHANGED.wait_while(state, |state| state.held).unwrap_or_else(PoisonError::into_inner);
-    state.waiting -= 1;
+    let waited = CHANGED.wait_timeout_while(state, LONGEST, |state| state.held);
+    waited.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
 }
 
 fn state() -> MutexGuard<'static, State> {
