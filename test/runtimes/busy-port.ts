@@ -54,6 +54,7 @@ test('candidates, statistics, session list and snapshot go on while a port is he
     engine: 'native',
     mediaHost: '127.0.0.1',
     streams: { live: 'clip' },
+    shards: 1,
     adminToken: 'token',
   });
   const ask = asker(server.fetch);
