@@ -6,7 +6,8 @@ import type { Puller, Source } from './sources/source.ts';
 
 /**
  * starting: nothing has arrived yet. live: at least one leg delivers. stalled: everything fell silent, or nothing ever
- * came. ended: silent for longer than the grace time, viewers are gone. A source that comes back makes it live again.
+ * came. ended: silent for longer than the grace time, viewers are gone; a source that comes back makes it live again,
+ * unless the stream has failed.
  */
 export type StreamState = 'starting' | 'live' | 'stalled' | 'ended';
 
