@@ -14,13 +14,10 @@ import { type Ended, retrySoon, type Session, type SessionKind, SessionTable } f
 import { Observer, type Snapshot } from './snapshot.ts';
 import type { Source } from './sources/source.ts';
 import { type Stream, type StreamListener, StreamTable } from './streams.ts';
-import { applyFragment } from './trickle.ts';
+import { trickle } from './trickle.ts';
 
 const log = getLogger(['fetch-whep', 'hub']);
 const engineLog = getLogger(['fetch-whep', 'engine']);
-
-/** A client that trickles need not wait longer for a port that is busy: its candidates are used when it is free. Milliseconds. */
-const GIVING_TIME = 1000;
 
 /** What happened, for whoever tells viewers. */
 export type Notice =
@@ -170,18 +167,9 @@ export class Hub {
     return session;
   }
 
-  /** Applies an ICE fragment to a session, see `applyFragment`; resolves when the engine has it, or is busy for long. */
-  async trickle(session: Session, body: string, precondition: (tag: string) => void): Promise<void> {
-    const given: Promise<boolean>[] = [];
-    applyFragment(session, body, precondition, (mid, candidate) => {
-      given.push(this.engine.addCandidate(session.id, mid, candidate));
-    });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, GIVING_TIME).unref();
-    });
-    await Promise.race([Promise.all(given), late]);
-    clearTimeout(timer);
+  /** Applies an ICE fragment to a session; see `trickle`. */
+  trickle(session: Session, body: string, precondition: (tag: string) => void): Promise<void> {
+    return trickle(this.engine, session, body, precondition);
   }
 
   /** Ends a session; resolves when its media has stopped. */
