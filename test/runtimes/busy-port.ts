@@ -15,7 +15,12 @@ process.env.FETCH_WHEP_ADDON ??= resolve('dist/fetch-whep.node');
 
 /** See native/addon/src/hold.rs. */
 interface Addon {
-  PortHold: new () => { ports(): number; release(): void };
+  holdPorts(): PortHold;
+}
+
+interface PortHold {
+  ports(): number;
+  release(): void;
 }
 
 const test = suite(`a UDP port whose lock is held, and the JavaScript thread of ${currentRuntime()}`);
@@ -59,7 +64,7 @@ test('candidates, statistics, session list and snapshot go on while a port is he
   });
   const ask = asker(server.fetch);
   const socket = createSocket('udp4');
-  let hold: InstanceType<Addon['PortHold']> | undefined;
+  let hold: PortHold | undefined;
   try {
     await eventually('the clip plays', () => server.streams.get('live')?.state === 'live');
     const joined = await ask('POST', '/whep/live', { headers: SDP, body: WATCH });
@@ -68,7 +73,7 @@ test('candidates, statistics, session list and snapshot go on while a port is he
     const [, port] = /^a=candidate:\S+ 1 UDP \d+ 127\.0\.0\.1 (\d+)/im.exec(await joined.text()) ?? [];
     assert.ok(port, 'the answer names a port');
 
-    hold = new (loadAddon<Addon>().PortHold)();
+    hold = loadAddon<Addon>().holdPorts();
     const held = hold;
     socket.send('?', Number(port), '127.0.0.1');
     await eventually('the port is held', () => held.ports() > 0);

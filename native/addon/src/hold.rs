@@ -2,7 +2,13 @@
 
 use napi_derive::napi;
 
-/// While it is held, the thread of a port that gets a datagram waits under its port's lock.
+/// From now on the thread of a port that gets a datagram waits under its port's lock; one hold at a time in a process.
+#[napi]
+pub fn hold_ports() -> PortHold {
+    PortHold { hold: Some(rtc::hold_receives()) }
+}
+
+/// A hold of ports.
 #[napi]
 pub struct PortHold {
     hold: Option<rtc::Hold>,
@@ -10,13 +16,6 @@ pub struct PortHold {
 
 #[napi]
 impl PortHold {
-    /// Holds from now on, at most one at a time in a process.
-    #[napi(constructor)]
-    #[expect(clippy::new_without_default, reason = "JavaScript makes it")]
-    pub fn new() -> Self {
-        Self { hold: Some(rtc::hold_receives()) }
-    }
-
     /// Ports that stand still.
     #[napi]
     pub fn ports(&self) -> u32 {
