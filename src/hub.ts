@@ -14,7 +14,7 @@ import { type Ended, retrySoon, type Session, type SessionKind, SessionTable } f
 import { Observer, type Snapshot } from './snapshot.ts';
 import type { Source } from './sources/source.ts';
 import { type Stream, type StreamListener, StreamTable } from './streams.ts';
-import { applyFragment } from './trickle.ts';
+import { trickle } from './trickle.ts';
 
 const log = getLogger(['fetch-whep', 'hub']);
 const engineLog = getLogger(['fetch-whep', 'engine']);
@@ -110,6 +110,7 @@ export class Hub {
   }
 
   async addStream(id: string, source: Source): Promise<Stream> {
+    this.#requireOpen();
     const stream = await this.streams.add(id, source);
     log.info('stream {stream} added: {source}', { stream: id, source: source.describe(), ports: stream.ports });
     return stream;
@@ -166,11 +167,9 @@ export class Hub {
     return session;
   }
 
-  /** Applies an ICE fragment to a session; see `applyFragment`. */
-  trickle(session: Session, body: string, precondition: (tag: string) => void): void {
-    applyFragment(session, body, precondition, (mid, candidate) => {
-      this.engine.addCandidate(session.id, mid, candidate);
-    });
+  /** Applies an ICE fragment to a session; see `trickle`. */
+  trickle(session: Session, body: string, precondition: (tag: string) => void): Promise<void> {
+    return trickle(this.engine, session, body, precondition);
   }
 
   /** Ends a session; resolves when its media has stopped. */
@@ -237,11 +236,23 @@ export class Hub {
       case 'leg-inactive':
         this.streams.legInactive(event.stream, event.leg);
         break;
+      case 'stream-failed':
+        void this.#fail(event.stream, event.text);
+        break;
       case 'warning':
         engineLog.warn('{stream}: {text}', { stream: event.stream, text: event.text });
         break;
       case 'log':
         engineLog[event.level]('{text}', { text: event.text });
+    }
+  }
+
+  async #fail(stream: string, text: string): Promise<void> {
+    engineLog.error('{stream} has ended: {text}', { stream, text });
+    try {
+      await this.streams.fail(stream, text);
+    } catch (error) {
+      log.error('the source of {stream} could not be stopped: {error}', { stream, error });
     }
   }
 

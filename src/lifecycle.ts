@@ -6,6 +6,7 @@ import { writeAnswer } from './sdp/answer.ts';
 import type { Plan } from './sdp/negotiate.ts';
 import { type Offer, offerCredentials } from './sdp/offer.ts';
 import { type Ended, retrySoon, type Session, type SessionKind, type SessionTable } from './sessions.ts';
+import { Turns } from './turns.ts';
 
 const log = getLogger(['fetch-whep', 'session']);
 
@@ -41,7 +42,7 @@ export class Lifecycle {
   readonly #parts: LifecycleParts;
   /** Sessions that are not connected yet, oldest first. */
   readonly #waiting = new Set<Session>();
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
@@ -115,13 +116,7 @@ export class Lifecycle {
   /** A stream's publishers come and go one after the other: the engine feeds a stream from one at a time. */
   #inTurn<T>({ kind, stream }: Session, work: () => Promise<T>): Promise<T> {
     if (kind === 'viewer') return work();
-    const turn = (this.#turns.get(stream) ?? Promise.resolve()).then(work, work);
-    const over = () => {
-      if (this.#turns.get(stream) === turn) this.#turns.delete(stream);
-    };
-    this.#turns.set(stream, turn);
-    turn.then(over, over);
-    return turn;
+    return this.#turns.take(stream, work);
   }
 
   async #makePeer(session: Session, plan: Plan, signal: AbortSignal): Promise<string> {

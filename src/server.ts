@@ -20,13 +20,16 @@ export interface Server {
   snapshot(): Stats;
   /** What `GET /metrics` answers: the Prometheus text format. */
   metrics(): Promise<string>;
-  /** Refuses new work (503), ends every session, stops sources and engine. Idempotent; afterwards the process can end. */
+  /**
+   * Refuses new work (503), ends every session, stops sources and engine. A second call waits for the first; afterwards
+   * the process can end.
+   */
   close(): Promise<void>;
 }
 
 export interface StreamInfo {
   id: string;
-  /** Ended: silent for longer than the grace time. What comes back makes it live again. */
+  /** Ended: silent for longer than the grace time, and what comes back makes it live again; or failed in the engine. */
   state: 'starting' | 'live' | 'stalled' | 'ended';
   source: SourceKind;
   /** UDP ports of its legs, where it has any. */

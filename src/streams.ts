@@ -6,7 +6,8 @@ import type { Puller, Source } from './sources/source.ts';
 
 /**
  * starting: nothing has arrived yet. live: at least one leg delivers. stalled: everything fell silent, or nothing ever
- * came. ended: silent for longer than the grace time, viewers are gone. A source that comes back makes it live again.
+ * came. ended: silent for longer than the grace time, viewers are gone; a source that comes back makes it live again,
+ * unless the stream has failed.
  */
 export type StreamState = 'starting' | 'live' | 'stalled' | 'ended';
 
@@ -44,6 +45,8 @@ interface Entry extends Stream {
   /** Settles when the engine and the source have started, or failed to. */
   ready: Promise<void>;
   leaving: boolean;
+  /** Nothing will come of it any more. */
+  failed: boolean;
 }
 
 /** What holds for every stream. Times in milliseconds. */
@@ -67,7 +70,7 @@ export class StreamTable {
   readonly #terms: StreamTerms;
   readonly #listener: StreamListener;
   readonly #puller: (stream: string, mark: string) => Puller;
-  #closed = false;
+  readonly #over = new AbortController();
 
   /** `puller` gives a source what it needs to pull from another server. */
   constructor(
@@ -82,9 +85,12 @@ export class StreamTable {
     this.#puller = puller;
   }
 
-  /** Opens the ingress and starts the source. Rejects with `stream-exists`, `address-in-use` or what the source says. */
+  /**
+   * Opens the ingress and starts the source. Rejects with `stream-exists`, `address-in-use`, `closing` or what the source
+   * says.
+   */
   async add(id: string, source: Source): Promise<Stream> {
-    if (this.#closed) throw new Failure('closing', 'the server is closing');
+    this.#requireOpen();
     if (this.#entries.has(id)) {
       throw new Failure('stream-exists', `stream "${id}" exists: remove it first or choose another id`);
     }
@@ -98,6 +104,7 @@ export class StreamTable {
       legs: new Map(),
       ready: Promise.resolve(),
       leaving: false,
+      failed: false,
     };
     this.#entries.set(id, entry);
     entry.ready = this.#open(entry);
@@ -105,8 +112,11 @@ export class StreamTable {
       await entry.ready;
     } catch (error) {
       this.#entries.delete(id);
+      this.#requireOpen();
       throw error;
     }
+    // Who closed has stopped it.
+    this.#requireOpen();
     return entry;
   }
 
@@ -163,7 +173,7 @@ export class StreamTable {
     const facts = this.#engine.facts(id);
     if (facts !== undefined && delivers(facts)) return 'live';
     const entry = this.#find(id);
-    if (entry === undefined) return 'ended';
+    if (entry === undefined || entry.failed) return 'ended';
     const phases = [...entry.legs.values()].map((leg) => leg.phase);
     if (phases.length > 0 && phases.every((phase) => phase === 'failed')) return 'ended';
     if (phases.some((phase) => phase !== 'active')) return 'stalled';
@@ -189,6 +199,22 @@ export class StreamTable {
     else leg.grace = setTimeout(() => this.#fail(entry, kind, leg), this.#terms.grace).unref();
   }
 
+  /** Nothing will come of it any more: its sessions end, its source stops. It stays until it is removed. */
+  async fail(id: string, error: string): Promise<void> {
+    const entry = this.#find(id);
+    if (entry === undefined) return;
+    const flowed = flows(entry);
+    entry.failed = true;
+    entry.warnings.add(error);
+    for (const leg of entry.legs.values()) {
+      leg.phase = 'failed';
+      clearTimeout(leg.grace);
+    }
+    if (flowed) this.#listener.flowing(id, false);
+    await this.#listener.over(id, 'stream-ended');
+    await entry.source.stop();
+  }
+
   warn(id: string, warning: string): void {
     const warnings = this.#find(id)?.warnings;
     if (warnings !== undefined && warnings.size < MAX_WARNINGS) warnings.add(warning);
@@ -196,7 +222,7 @@ export class StreamTable {
 
   /** Stops every source. The engine, closed afterwards, closes the ingresses. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#over.abort();
     const entries = [...this.#entries.values()];
     this.#entries.clear();
     await Promise.all(
@@ -210,9 +236,12 @@ export class StreamTable {
 
   async #open(entry: Entry): Promise<void> {
     const { id, source } = entry;
-    const ingress = typeof source.ingress === 'function' ? await source.ingress() : source.ingress;
+    const { signal } = this.#over;
+    const ingress = typeof source.ingress === 'function' ? await source.ingress(signal) : source.ingress;
+    this.#requireOpen();
     const { silence, cache, burst } = this.#terms;
     entry.ports = await this.#engine.addStream({ id, ingress, silence, cache, burst });
+    this.#requireOpen();
     source.pullWith?.(this.#puller(id, entry.mark));
     try {
       await source.start(id, entry.ports);
@@ -220,6 +249,10 @@ export class StreamTable {
       await this.#engine.removeStream(id);
       throw error;
     }
+  }
+
+  #requireOpen(): void {
+    if (this.#over.signal.aborted) throw new Failure('closing', 'the server is closing');
   }
 
   #fail(entry: Entry, kind: LegKind, leg: Leg): void {

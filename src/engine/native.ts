@@ -1,5 +1,6 @@
 import { setInterval } from 'node:timers';
 import { Failure, type FailureCode } from '../errors.ts';
+import { Turns } from '../turns.ts';
 import { loadAddon } from './addon.ts';
 import type {
   EngineEvent,
@@ -47,7 +48,7 @@ interface NativeHandle {
   addPublisher(spec: PublisherSpec): Promise<string>;
   offerPull(spec: PullSpec): Promise<string>;
   acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void>;
-  addCandidate(session: string, mid: string, candidate: string): boolean;
+  addCandidate(session: string, mid: string, candidate: string): Promise<boolean>;
   removeSession(session: string): Promise<SessionTotals | null>;
   snapshot(): EngineSnapshot;
   viewers(): ViewerSnapshot[];
@@ -87,6 +88,7 @@ export async function createNativeEngine(options: NativeEngineOptions): Promise<
 class NativeEngine implements MediaEngine {
   readonly kind = 'native';
   readonly #handle: NativeHandle;
+  readonly #candidates = new Turns();
   #timer: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
@@ -139,8 +141,9 @@ class NativeEngine implements MediaEngine {
     });
   }
 
-  addCandidate(session: string, mid: string, candidate: string): boolean {
-    return this.#handle.addCandidate(session, mid, candidate);
+  /** In turn: the runtime's pool has several threads. */
+  addCandidate(session: string, mid: string, candidate: string): Promise<boolean> {
+    return this.#candidates.take(session, () => this.#handle.addCandidate(session, mid, candidate));
   }
 
   async removeSession(session: string): Promise<SessionTotals | undefined> {

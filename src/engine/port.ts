@@ -106,6 +106,8 @@ export type EngineEvent =
   | { type: 'session-ended'; session: string; reason: EndReason }
   | { type: 'leg-active'; stream: string; leg: LegKind }
   | { type: 'leg-inactive'; stream: string; leg: LegKind; reason: 'bye' | 'silent' }
+  /** Nothing will come of it any more, whatever its source does; `text` says why. */
+  | { type: 'stream-failed'; stream: string; text: string }
   /** One per stream and cause; `text` names the cure. */
   | { type: 'warning'; stream: string; code: string; text: string }
   | { type: 'log'; level: 'error' | 'warning' | 'info' | 'debug'; text: string };
@@ -242,7 +244,7 @@ export interface MediaEngine {
   removeStream(id: string): Promise<void>;
   /** Undefined for an unknown stream. */
   facts(stream: string): StreamFacts | undefined;
-  /** Hands one frame to a `push` stream: false when it was refused because the engine is behind. Microseconds. */
+  /** Hands one frame to a `push` stream: false when it was refused, as the engine is behind or has failed. Microseconds. */
   push(stream: string, leg: LegKind, data: Uint8Array, timestamp: number): boolean;
   /** Rejects with `engine-timeout`, `engine-failed` or `invalid-offer`. */
   addViewer(spec: ViewerSpec): Promise<Transport>;
@@ -251,14 +253,21 @@ export interface MediaEngine {
   offerPull(spec: PullSpec): Promise<Transport>;
   /** Gives it the answer, reduced to what was offered, in which `legs` are accepted. Rejects with `invalid-answer`. */
   acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void>;
-  /** `candidate` without the `a=` (RFC 8839 §5.1). False when it could not be used. */
-  addCandidate(session: string, mid: string, candidate: string): boolean;
+  /**
+   * `candidate` without the `a=` (RFC 8839 §5.1). False when it could not be used. Those of one session are used in the
+   * order in which they are given; one waits while the session's port is busy.
+   */
+  addCandidate(session: string, mid: string, candidate: string): Promise<boolean>;
   /** Ends a viewer or publisher; unknown ids are ignored. Resolves when its media has stopped, with what it carried. */
   removeSession(session: string): Promise<SessionTotals | undefined>;
+  /** Waits for nothing that the network could hold up, as `viewers` does not. */
   snapshot(): EngineSnapshot;
   viewers(): ViewerSnapshot[];
   /** One listener; called with batches that are bounded in size and rate. Never keeps the process alive. */
   onEvents(listener: (events: EngineEvent[]) => void): void;
-  /** Ends every session and thread; idempotent. The process can exit by itself afterwards. */
+  /**
+   * Ends every session and thread; a second call waits for the first. What is under way is waited for, and what comes
+   * later rejects with `closing`. The process can exit by itself afterwards.
+   */
   close(): Promise<void>;
 }

@@ -36,7 +36,7 @@ async function trickle(services: Services, protocol: Protocol, exchange: Exchang
   requireType(request, FRAGMENT);
   const body = await readBody(request, { size: MAX_FRAGMENT, seconds: settings.bodyTimeoutSeconds });
   // While the body came in, the session may have ended.
-  hub.trickle(session(), body, (tag) => {
+  await hub.trickle(session(), body, (tag) => {
     const header = request.headers.get('if-match');
     if (header !== null && !ifMatch(header, tag)) {
       throw new Failure('precondition-failed', 'webrtc: If-Match names another ICE session');

@@ -16,8 +16,8 @@ export function ffmpegSource(spec: FfmpegSpec): Source {
   let plan: Plan = {};
   let supervisor: Supervisor | undefined;
 
-  async function ingress(): Promise<Ingress> {
-    facts = await probe(spec).catch((error: unknown) => {
+  async function ingress(signal: AbortSignal): Promise<Ingress> {
+    facts = await probe(spec, signal).catch((error: unknown) => {
       // A camera that is off for now: room for all legs, and every start looks again.
       if (isUnreachable(error, spec.input)) return undefined;
       throw error;

@@ -16,8 +16,11 @@ export interface SourceReport {
 /** Where a stream's media comes from: what the engine opens for it, and what runs beside the engine to feed it. */
 export interface Source {
   readonly kind: SourceKind;
-  /** What the engine is to open; a function when the source must look at its input first (rejects when it never can work). */
-  readonly ingress: Ingress | (() => Promise<Ingress>);
+  /**
+   * What the engine is to open; a function when the source must look at its input first (rejects when it never can work,
+   * and soon after the signal has fired, which says that nobody wants to know any more).
+   */
+  readonly ingress: Ingress | ((signal: AbortSignal) => Promise<Ingress>);
   /** Called before `start`: what a source needs to pull from another server. */
   pullWith?(puller: Puller): void;
   /** Called once the engine has opened the ingress on `ports`. Rejects when the source can never work. */

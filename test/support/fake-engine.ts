@@ -25,6 +25,8 @@ export interface Script {
   addPeer?: (spec: ViewerSpec | PublisherSpec) => Promise<void>;
   /** Runs before a pull connects; may wait for ever. */
   acceptAnswer?: (session: string) => Promise<void>;
+  /** Runs before a candidate is used; may wait for ever. */
+  addCandidate?: (session: string) => Promise<void>;
   removeSession?: (session: string) => Promise<void>;
   /** Changes the snapshot before it is given out. */
   snapshot?: (snapshot: EngineSnapshot) => EngineSnapshot;
@@ -121,8 +123,9 @@ export class FakeEngine implements MediaEngine {
     for (const leg of legs) this.leg(pull.spec.stream, leg, true);
   }
 
-  addCandidate(session: string, mid: string, candidate: string): boolean {
+  async addCandidate(session: string, mid: string, candidate: string): Promise<boolean> {
     this.candidates.push({ session, mid, candidate });
+    await this.script.addCandidate?.(session);
     return true;
   }
 

@@ -42,7 +42,7 @@ export async function running(source: Source, use: (legs: Legs, ports: StreamPor
 }
 
 export async function ingressOf(source: Source): Promise<Ingress> {
-  return typeof source.ingress === 'function' ? source.ingress() : source.ingress;
+  return typeof source.ingress === 'function' ? source.ingress(new AbortController().signal) : source.ingress;
 }
 
 export function ffmpegsOn(ports: StreamPorts): Process[] {

@@ -5,6 +5,8 @@
 #![deny(unsafe_code)]
 
 mod convert;
+#[cfg(target_os = "linux")]
+pub mod hold;
 pub mod load;
 mod tasks;
 
@@ -20,7 +22,10 @@ use convert::{
     EngineOptions, EventObject, FactsObject, MachineObject, PullSpec, SessionSpec, SnapshotObject, StreamObject,
     ViewerObject,
 };
-use tasks::{AcceptAnswer, AddPublisher, AddStream, AddViewer, Close, OfferPull, RemoveSession, RemoveStream, Start};
+use tasks::{
+    AcceptAnswer, AddCandidate, AddPublisher, AddStream, AddViewer, Close, OfferPull, RemoveSession, RemoveStream,
+    Start,
+};
 
 /// Starts an engine. Rejects with `address-in-use` when a UDP port is taken.
 #[napi]
@@ -92,10 +97,10 @@ impl NativeEngine {
         AsyncTask::new(AcceptAnswer { engine: self.engine.clone(), session, answer, legs })
     }
 
-    /// Tells a session of one more address of its peer.
+    /// Tells a session of one more address of its peer; gives whether it could be used.
     #[napi]
-    pub fn add_candidate(&self, session: String, mid: String, candidate: String) -> bool {
-        self.engine.add_candidate(&session, &mid, &candidate)
+    pub fn add_candidate(&self, session: String, mid: String, candidate: String) -> AsyncTask<AddCandidate> {
+        AsyncTask::new(AddCandidate { engine: self.engine.clone(), session, mid, candidate })
     }
 
     /// Ends a session; gives what it carried, null for an unknown one.

@@ -119,6 +119,27 @@ impl Task for AcceptAnswer {
     }
 }
 
+/// Tells a session of one more address of its peer.
+pub struct AddCandidate {
+    pub engine: Arc<Engine>,
+    pub session: String,
+    pub mid: String,
+    pub candidate: String,
+}
+
+impl Task for AddCandidate {
+    type Output = bool;
+    type JsValue = bool;
+
+    fn compute(&mut self) -> Result<bool> {
+        Ok(self.engine.add_candidate(&self.session, &self.mid, &self.candidate))
+    }
+
+    fn resolve(&mut self, _env: Env, used: bool) -> Result<bool> {
+        Ok(used)
+    }
+}
+
 /// Closes a stream's input.
 pub struct RemoveStream(pub Arc<Engine>, pub String);
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::RandomState;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak, mpsc};
 use std::time::Duration;
 
 use core_media::clip::{Clip, Player};
@@ -48,9 +48,12 @@ pub struct Engine {
     random: RandomState,
     direct: bool,
     closing: AtomicBool,
+    /// Read by what adds, changes or removes something, written by `close`: each waits for the other. True at the end.
+    closed: RwLock<bool>,
     streams: Mutex<HashMap<String, Arc<Stream>>>,
-    /// `None` while the session is being set up.
-    sessions: Mutex<HashMap<String, Option<Session>>>,
+    /// `None` while the session is being set up. Held for moments, never during a call into the library: whoever looks at
+    /// the statistics wants it.
+    sessions: Mutex<HashMap<String, Option<Arc<Session>>>>,
 }
 
 impl Engine {
@@ -92,6 +95,7 @@ impl Engine {
             random: RandomState::new(),
             direct: config.direct,
             closing: AtomicBool::new(false),
+            closed: RwLock::new(false),
             streams: Mutex::default(),
             sessions: Mutex::default(),
         })
@@ -99,7 +103,7 @@ impl Engine {
 
     /// Opens a stream's input.
     pub fn add_stream(&self, config: StreamConfig) -> Result<StreamPorts, EngineError> {
-        self.refuse_when_closing()?;
+        let _work = self.work()?;
         let mut streams = lock(&self.streams);
         if streams.contains_key(&config.id) {
             return Err(EngineError::Exists);
@@ -114,7 +118,7 @@ impl Engine {
         let counters = |kind| stream.leg(kind).map(|leg| leg.input.clone());
         let make = if published { Source::published } else { Source::new };
         let source = make(counters(Kind::Video), counters(Kind::Audio), config.silence);
-        self.ingest.add(stream.clone(), source, sockets, player);
+        self.ingest.add(stream.clone(), source, sockets, player)?;
         streams.insert(config.id, stream);
         Ok(ports)
     }
@@ -122,6 +126,8 @@ impl Engine {
     /// Closes a stream's input; unknown names are ignored. Its viewers stay, without media. Blocks until the ports
     /// are free.
     pub fn remove_stream(&self, id: &str) {
+        // Closing removes it as well.
+        let Ok(_work) = self.work() else { return };
         let removed = lock(&self.streams).remove(id);
         if let Some(stream) = removed {
             self.ingest.remove(stream.key);
@@ -134,8 +140,8 @@ impl Engine {
         stream.map(|stream| stream.facts(self.clock.now()))
     }
 
-    /// Takes a frame for a `Push` stream; false when too much waits or there is no such stream. `capture`: when the
-    /// frame was made, on any clock that both legs share.
+    /// Takes a frame for a `Push` stream; false when too much waits, there is no such stream or ingest has failed.
+    /// `capture`: when the frame was made, on any clock that both legs share.
     pub fn push(&self, id: &str, kind: Kind, data: Vec<u8>, capture: Duration) -> bool {
         let key = lock(&self.streams).get(id).filter(|stream| stream.leg(kind).is_some()).map(|stream| stream.key);
         key.is_some_and(|key| self.ingest.push(key, kind, data, capture))
@@ -152,21 +158,21 @@ impl Engine {
         self.add_session(&config.id, &config.stream, |stream| self.answer_publisher(config, stream))
     }
 
-    /// Tells a session of one more address of its peer; false when it could not be used.
+    /// Tells a session of one more address of its peer; false when it could not be used. Blocks while the session's port
+    /// is busy.
     pub fn add_candidate(&self, id: &str, mid: &str, candidate: &str) -> bool {
-        match lock(&self.sessions).get(id) {
-            Some(Some(session)) => session.peer.add_candidate(mid, candidate),
-            _ => false,
-        }
+        let Ok(_work) = self.work() else { return false };
+        self.session(id).is_some_and(|session| session.peer.add_candidate(mid, candidate))
     }
 
-    /// Ends a session and tells what it carried; nothing for an unknown name. Blocks until its media has stopped.
+    /// Ends a session and tells what it carried; nothing for an unknown name, nor when the engine closes. Blocks until
+    /// its media has stopped.
     pub fn remove_session(&self, id: &str) -> Option<SessionTotals> {
+        let _work = self.work().ok()?;
         let removed = lock(&self.sessions).remove(id);
         let session = removed.flatten()?;
-        let state = session.state.clone();
-        self.close_session(session);
-        Some(state.totals())
+        self.close_session(&session);
+        Some(session.state.totals())
     }
 
     /// All counters.
@@ -216,15 +222,27 @@ impl Engine {
         hold
     }
 
-    /// Ends everything; a second call does nothing. Blocks until all threads and ports are gone.
+    /// Has ingest fail as if the system did. For tests.
+    #[doc(hidden)]
+    pub fn fail_ingest(&self) {
+        self.ingest.fail();
+    }
+
+    /// Ends everything; a second call waits for the first. Blocks until what is under way is done, and all threads and
+    /// ports are gone.
     pub fn close(&self) {
         self.closing.store(true, Relaxed);
-        let sessions: Vec<Session> = lock(&self.sessions).drain().filter_map(|(_, session)| session).collect();
-        sessions.into_iter().for_each(|session| self.close_session(session));
+        let mut closed = self.closed.write().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return;
+        }
+        let sessions: Vec<Arc<Session>> = lock(&self.sessions).drain().filter_map(|(_, session)| session).collect();
+        sessions.into_iter().for_each(|session| self.close_session(&session));
         lock(&self.streams).clear();
         self.ingest.stop();
         self.shards.iter().for_each(Shard::stop);
         self.ports.iter().chain([&self.publisher_ports]).for_each(Ports::close);
+        *closed = true;
     }
 
     /// What peers sent in vain, by reason.
@@ -232,8 +250,15 @@ impl Engine {
         self.opener.refused.counts().chain([("senders", rtc::refused_senders())]).collect()
     }
 
-    fn refuse_when_closing(&self) -> Result<(), EngineError> {
-        if self.closing.load(Relaxed) { Err(EngineError::Closing) } else { Ok(()) }
+    /// What `close` waits for, while the result lives. One at a time in each thread.
+    fn work(&self) -> Result<RwLockReadGuard<'_, bool>, EngineError> {
+        let work = self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        // It may still be waiting for others' work.
+        if self.closing.load(Relaxed) { Err(EngineError::Closing) } else { Ok(work) }
+    }
+
+    fn session(&self, id: &str) -> Option<Arc<Session>> {
+        lock(&self.sessions).get(id).cloned().flatten()
     }
 
     fn open_ingress(&self, ingress: Ingress) -> Result<OpenIngress, EngineError> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::inbox::Ended;
+
 /// A request that could not be met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineError {
@@ -58,6 +60,12 @@ impl fmt::Display for EngineError {
 }
 
 impl std::error::Error for EngineError {}
+
+impl From<Ended> for EngineError {
+    fn from(Ended: Ended) -> Self {
+        Self::Failed("the engine takes in no media any more: start the server again".into())
+    }
+}
 
 impl From<rtc::Error> for EngineError {
     fn from(error: rtc::Error) -> Self {

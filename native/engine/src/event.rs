@@ -38,6 +38,13 @@ pub enum Event {
         /// Why.
         reason: Ending,
     },
+    /// Nothing will come of it any more, whatever its source does.
+    StreamFailed {
+        /// The stream's name.
+        stream: String,
+        /// Why.
+        error: String,
+    },
     /// Something hurts viewers.
     Warning {
         /// The stream's name.

@@ -1,7 +1,7 @@
 //! What the ingest thread is told, from any thread.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use core_media::clip::Player;
@@ -54,8 +54,14 @@ pub enum Command {
     RequestKeyframe {
         key: StreamKey,
     },
+    /// The thread fails. For tests.
+    Fail,
     Stop,
 }
+
+/// The ingest thread has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended;
 
 /// A way to the thread that can be kept anywhere.
 #[derive(Clone, Debug)]
@@ -65,9 +71,9 @@ pub struct SourceHandle {
 }
 
 /// Where commands and packets wait.
-#[derive(Default)]
 pub struct Inbox {
-    commands: Mutex<Vec<Command>>,
+    /// Nothing is taken in any more once the thread has ended.
+    commands: Mutex<Option<Vec<Command>>>,
     pushed_bytes: AtomicUsize,
     published: Mutex<Vec<Published>>,
 }
@@ -85,10 +91,16 @@ impl std::fmt::Debug for Inbox {
     }
 }
 
+impl Default for Inbox {
+    fn default() -> Self {
+        Self { commands: Mutex::new(Some(Vec::new())), pushed_bytes: AtomicUsize::new(0), published: Mutex::default() }
+    }
+}
+
 impl Inbox {
     /// What came since the last call, in its order; none of it waits any more.
     pub fn take_commands(&self) -> Vec<Command> {
-        let commands = std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner));
+        let commands = self.commands().as_mut().map(std::mem::take).unwrap_or_default();
         let pushed =
             commands.iter().map(|command| if let Command::Push { data, .. } = command { data.len() } else { 0 });
         self.pushed_bytes.fetch_sub(pushed.sum(), Relaxed);
@@ -99,6 +111,17 @@ impl Inbox {
     pub fn take_published(&self) -> Vec<Published> {
         std::mem::take(&mut *self.published.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// The thread ends: nothing is taken in any more. Gives what still waits; whoever waits for it hears of the end when
+    /// it is dropped.
+    pub fn close(&self) -> Vec<Command> {
+        self.take_published();
+        self.commands().take().unwrap_or_default()
+    }
+
+    fn commands(&self) -> MutexGuard<'_, Option<Vec<Command>>> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl SourceHandle {
@@ -106,7 +129,7 @@ impl SourceHandle {
         Self { inbox, waker }
     }
 
-    /// Takes a program's frame; false when too much waits.
+    /// Takes a program's frame; false when too much waits, or the thread has ended.
     pub fn push(&self, key: StreamKey, kind: Kind, data: Vec<u8>, capture: Duration) -> bool {
         let pushed = &self.inbox.pushed_bytes;
         let waiting = pushed.load(Relaxed);
@@ -114,8 +137,7 @@ impl SourceHandle {
             return false;
         }
         pushed.fetch_add(data.len(), Relaxed);
-        self.command(Command::Push { key, kind, data, capture });
-        true
+        self.command(Command::Push { key, kind, data, capture }).is_ok()
     }
 
     /// Takes a publisher's packet; dropped when too many wait.
@@ -134,12 +156,15 @@ impl SourceHandle {
 
     /// A viewer of a published stream cannot go on without a keyframe.
     pub fn request_keyframe(&self, key: StreamKey) {
-        self.command(Command::RequestKeyframe { key });
+        // A thread that has ended gives no keyframes.
+        let _ = self.command(Command::RequestKeyframe { key });
     }
 
-    pub fn command(&self, command: Command) {
-        self.inbox.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+    /// An error drops the command.
+    pub fn command(&self, command: Command) -> Result<(), Ended> {
+        self.inbox.commands().as_mut().ok_or(Ended)?.push(command);
         self.wake();
+        Ok(())
     }
 
     fn wake(&self) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -18,7 +19,7 @@ use rtc::{RecvBatch, TrackId, UdpSocket};
 
 use crate::clock::Clock;
 use crate::event::{Event, Events};
-use crate::inbox::{Command, Inbox, Published, PublisherKey, SourceHandle};
+use crate::inbox::{Command, Ended, Inbox, Published, PublisherKey, SourceHandle};
 use crate::mailbox::Mailbox;
 use crate::stream::{Stream, StreamKey};
 
@@ -88,33 +89,47 @@ impl Ingest {
         Ok(Self { handle: SourceHandle::new(inbox, waker), thread: Mutex::new(Some(thread)), sockets })
     }
 
-    pub fn add(&self, stream: Arc<Stream>, source: Source, sockets: Sockets, player: Option<Player>) {
+    pub fn add(
+        &self,
+        stream: Arc<Stream>,
+        source: Source,
+        sockets: Sockets,
+        player: Option<Player>,
+    ) -> Result<(), Ended> {
         let (source, player) = (Box::new(source), player.map(Box::new));
-        self.handle.command(Command::Add { stream, source, sockets, player });
+        self.handle.command(Command::Add { stream, source, sockets, player })
     }
 
     /// Blocks until the stream's sockets are closed.
     pub fn remove(&self, key: StreamKey) {
-        let (done, closed) = mpsc::channel();
-        self.handle.command(Command::Remove { key, done });
-        // An error means that the thread has ended, and its sockets with it.
-        let _ = closed.recv();
+        self.wait_for(|done| Command::Remove { key, done });
     }
 
     /// Says where a stream's publisher is told what it has to know.
-    pub fn publish(&self, key: StreamKey, publisher: PublisherKey, tracks: Vec<(Kind, TrackId)>) {
-        self.handle.command(Command::Publish { key, publisher, tracks });
+    pub fn publish(&self, key: StreamKey, publisher: PublisherKey, tracks: Vec<(Kind, TrackId)>) -> Result<(), Ended> {
+        self.handle.command(Command::Publish { key, publisher, tracks })
     }
 
     /// A publisher has left; the stream may have another already. Blocks until nothing is sent to it any more.
     pub fn depart(&self, key: StreamKey, publisher: PublisherKey) {
-        let (done, departed) = mpsc::channel();
-        self.handle.command(Command::Depart { key, publisher, done });
-        // An error means that the thread has ended and sends nothing any more.
-        let _ = departed.recv();
+        self.wait_for(|done| Command::Depart { key, publisher, done });
     }
 
-    /// False when too much waits.
+    /// Has the thread fail as if the system did. For tests.
+    pub fn fail(&self) {
+        // One that has ended cannot fail.
+        let _ = self.handle.command(Command::Fail);
+    }
+
+    fn wait_for(&self, command: impl FnOnce(mpsc::Sender<()>) -> Command) {
+        let (done, is_done) = mpsc::channel();
+        // An error, here or there, means that the thread has ended: its sockets are closed, and it sends nothing any more.
+        if self.handle.command(command(done)).is_ok() {
+            let _ = is_done.recv();
+        }
+    }
+
+    /// False when too much waits, or the thread has ended.
     pub fn push(&self, key: StreamKey, kind: Kind, data: Vec<u8>, capture: Duration) -> bool {
         self.handle.push(key, kind, data, capture)
     }
@@ -128,10 +143,17 @@ impl Ingest {
     pub fn stop(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            self.handle.command(Command::Stop);
+            // An error means that it has ended by itself.
+            let _ = self.handle.command(Command::Stop);
             // The worker catches its panics, so joining cannot fail.
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Ingest {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -168,29 +190,51 @@ struct Socket {
 
 impl Worker {
     fn run(mut self) {
+        let end = self.work();
+        // First: whoever is told of the end may count on free ports.
+        self.sockets.clear();
+        self.open.store(0, Relaxed);
+        let waiting = self.inbox.close();
+        if let Err(error) = end {
+            self.fail(&error, &waiting);
+        }
+    }
+
+    /// Goes on until told to stop.
+    fn work(&mut self) -> io::Result<()> {
         let mut readiness = Readiness::with_capacity(256);
         let mut batch = RecvBatch::new(RecvBatch::MAX_COUNT, MAX_DATAGRAM);
         loop {
             let timeout = self.timeout();
             match self.poll.poll(&mut readiness, timeout) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                    let text = format!("ingest cannot wait for datagrams: {error}");
-                    self.events.push(Event::Log { level: rtc::Level::Error, text });
-                    return;
-                }
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
             self.ready.extend(readiness.iter().map(|event| event.token()).filter(|token| *token != WAKE));
             let turn = catch_unwind(AssertUnwindSafe(|| self.turn(&mut batch)));
             match turn {
-                Ok(true) => return,
-                Ok(false) => {}
+                Ok(ControlFlow::Break(end)) => return end,
+                Ok(ControlFlow::Continue(())) => {}
                 Err(_) => {
                     self.output = Output::default();
                     let text = "ingest dropped what made it fail".into();
                     self.events.push(Event::Log { level: rtc::Level::Error, text });
                 }
             }
+        }
+    }
+
+    /// Says of every stream that nothing will come of it any more, also of those that were still to be added.
+    fn fail(&self, error: &io::Error, waiting: &[Command]) {
+        let text = format!("ingest cannot wait for datagrams any more: {error}");
+        self.events.push(Event::Log { level: rtc::Level::Error, text: text.clone() });
+        let added = waiting.iter().filter_map(|command| match command {
+            Command::Add { stream, .. } => Some(stream),
+            _ => None,
+        });
+        for stream in self.streams.values().map(|input| &input.stream).chain(added) {
+            stream.fall_silent();
+            self.events.push(Event::StreamFailed { stream: stream.id.clone(), error: text.clone() });
         }
     }
 
@@ -206,8 +250,8 @@ impl Worker {
         due.flatten().min().map(|due| due.since(now))
     }
 
-    /// True when the thread is to end.
-    fn turn(&mut self, batch: &mut RecvBatch) -> bool {
+    /// Breaks off when the thread is to end.
+    fn turn(&mut self, batch: &mut RecvBatch) -> ControlFlow<io::Result<()>> {
         for command in self.inbox.take_commands() {
             match command {
                 Command::Add { stream, source, sockets, player } => self.add(stream, *source, sockets, player),
@@ -245,7 +289,8 @@ impl Worker {
                         input.source.request_keyframe();
                     }
                 }
-                Command::Stop => return true,
+                Command::Fail => return ControlFlow::Break(Err(io::ErrorKind::Other.into())),
+                Command::Stop => return ControlFlow::Break(Ok(())),
             }
         }
         self.take_published();
@@ -266,7 +311,7 @@ impl Worker {
             }
             deliver(input, &mut self.output, &self.shards, &self.events);
         }
-        false
+        ControlFlow::Continue(())
     }
 
     fn take_published(&mut self) {

@@ -40,6 +40,8 @@ pub struct Lanes {
     pub video: Vec<Delivery>,
     audio_packets: usize,
     video_packets: usize,
+    /// The shard has ended: nothing is taken in any more.
+    closed: bool,
 }
 
 /// One shard's mailbox.
@@ -50,15 +52,20 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
+    /// Dropped when the shard has ended: whoever waits for what it says hears at once that nobody will.
     pub fn control(&self, control: Control) {
-        self.lock().control.push(control);
-        self.filled.notify_one();
+        let mut lanes = self.lock();
+        if !lanes.closed {
+            lanes.control.push(control);
+            drop(lanes);
+            self.filled.notify_one();
+        }
     }
 
     /// Dropped when too much waits: the next report says the same.
     pub fn feedback(&self, feedback: Feedback) {
         let mut lanes = self.lock();
-        if lanes.feedback.len() < FEEDBACK_CAPACITY {
+        if !lanes.closed && lanes.feedback.len() < FEEDBACK_CAPACITY {
             lanes.feedback.push(feedback);
             drop(lanes);
             self.filled.notify_one();
@@ -70,6 +77,9 @@ impl Mailbox {
     pub fn deliver(&self, stream: &Arc<Stream>, frames: &[Arc<Frame>]) -> [(Kind, usize); 2] {
         let mut refused = [(Kind::Video, 0), (Kind::Audio, 0)];
         let mut lanes = self.lock();
+        if lanes.closed {
+            return refused;
+        }
         for frame in frames {
             let count = frame.payloads.len();
             let Lanes { audio, video, audio_packets, video_packets, .. } = &mut *lanes;
@@ -104,6 +114,12 @@ impl Mailbox {
         std::mem::swap(&mut *waiting, lanes);
     }
 
+    /// The shard has ended: what waits is dropped, and what comes.
+    pub fn close(&self) {
+        let waiting = std::mem::replace(&mut *self.lock(), Lanes { closed: true, ..Lanes::default() });
+        drop(waiting);
+    }
+
     /// Packets that wait.
     pub fn depth(&self) -> usize {
         let lanes = self.lock();
@@ -132,6 +148,8 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
     use crate::stream::Legs;
     use core_media::frame::ClockPoint;
@@ -166,6 +184,18 @@ mod tests {
         mailbox.take(None, &mut lanes);
         assert_eq!((lanes.video.len(), lanes.audio.len()), (2, 1));
         assert_eq!(mailbox.depth(), 0);
+    }
+
+    #[test]
+    fn whoever_waits_for_a_shard_that_has_ended_hears_of_it() {
+        let mailbox = Mailbox::default();
+        let (done, before) = mpsc::channel();
+        mailbox.control(Control::Remove(1, done));
+        mailbox.close();
+        let (done, after) = mpsc::channel();
+        mailbox.control(Control::Remove(2, done));
+        assert_eq!(before.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+        assert_eq!(after.try_recv(), Err(mpsc::TryRecvError::Disconnected));
     }
 
     #[test]

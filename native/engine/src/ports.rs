@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use core_media::gate::Limits;
 use rtc::MuxPort;
@@ -43,7 +43,10 @@ impl Opener {
 #[derive(Debug)]
 pub struct Ports {
     opener: Opener,
+    /// Held for moments: whoever looks at the statistics wants it.
     open: Mutex<Vec<Arc<Port>>>,
+    /// Held while a port is opened, which waits for locks of the library.
+    opening: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -61,42 +64,55 @@ impl Ports {
     /// Opens the first port, so that a busy one is found at the start. `port` 0: the system chooses.
     pub fn open(opener: Opener, port: u16) -> Result<Self, EngineError> {
         let first = Arc::new(opener.open(port)?);
-        Ok(Self { opener, open: Mutex::new(vec![first]) })
+        Ok(Self { opener, open: Mutex::new(vec![first]), opening: Mutex::default() })
     }
 
     /// Opens the first port when somebody needs it.
     pub fn none(opener: Opener) -> Self {
-        Self { opener, open: Mutex::default() }
+        Self { opener, open: Mutex::default(), opening: Mutex::default() }
     }
 
-    /// Frees the ports whose sessions are gone.
+    /// Frees the ports whose sessions are gone. Blocks.
     pub fn close(&self) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let ports = std::mem::take(&mut *lock(&self.open));
+        drop(ports);
     }
 
     pub fn count(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
+        lock(&self.open).len()
     }
 
     pub fn sessions(&self) -> usize {
-        let ports = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        ports.iter().map(|port| port.sessions.load(Relaxed)).sum()
+        lock(&self.open).iter().map(|port| port.sessions.load(Relaxed)).sum()
     }
 
-    /// A place on the first port with room; `next` gives the number of a further port, if one is needed.
+    /// A place on the first port with room; `next` gives the number of a further port, if one is needed. Blocks then.
     pub fn place(&self, next: &NextPort) -> Result<Place, EngineError> {
-        let mut ports = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let port = match ports.iter().find(|port| port.sessions.load(Relaxed) < SESSIONS_PER_PORT) {
-            Some(port) => port.clone(),
-            None => {
-                let port = Arc::new(next.open(&self.opener)?);
-                ports.push(port.clone());
-                port
-            }
-        };
+        if let Some(place) = self.vacancy() {
+            return Ok(place);
+        }
+        let _opening = lock(&self.opening);
+        // Whoever opened one meanwhile may have left room on it.
+        if let Some(place) = self.vacancy() {
+            return Ok(place);
+        }
+        let port = Arc::new(next.open(&self.opener)?);
         port.sessions.fetch_add(1, Relaxed);
+        lock(&self.open).push(port.clone());
         Ok(Place(port))
     }
+
+    fn vacancy(&self) -> Option<Place> {
+        let ports = lock(&self.open);
+        let port = ports.iter().find(|port| port.sessions.load(Relaxed) < SESSIONS_PER_PORT)?;
+        port.sessions.fetch_add(1, Relaxed);
+        Some(Place(port.clone()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves these whole: each change to them is one call.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Place {
@@ -122,7 +138,7 @@ impl NextPort {
 
     /// The exact next number, for the ports opened at the start.
     pub fn exact(&self) -> Result<u16, EngineError> {
-        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = lock(&self.0);
         let port = *next;
         if port > 0 {
             *next = port.checked_add(1).ok_or(EngineError::AddressInUse(port))?;

@@ -53,6 +53,7 @@ impl Shard {
         let thread = std::thread::Builder::new().name(format!("whep-shard-{index}")).spawn(move || {
             rtc::take_precedence();
             Worker::new(index, clock, events, histograms).run(&inbox);
+            inbox.close();
         })?;
         Ok(Self { mailbox, thread: Mutex::new(Some(thread)) })
     }
@@ -65,6 +66,12 @@ impl Shard {
             // The worker catches its panics, so joining cannot fail.
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

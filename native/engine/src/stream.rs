@@ -138,6 +138,13 @@ impl Stream {
         }
     }
 
+    /// Nothing comes any more.
+    pub fn fall_silent(&self) {
+        for leg in Kind::ALL.into_iter().filter_map(|kind| self.leg(kind)) {
+            leg.known.lock().unwrap_or_else(PoisonError::into_inner).active = false;
+        }
+    }
+
     pub fn facts(&self, now: Time) -> StreamFacts {
         let present = |leg: &&LegState| !leg.absent.load(Relaxed);
         StreamFacts {

@@ -99,12 +99,12 @@ fn a_viewer_that_floods_is_ended_and_the_others_play_on() {
 fn publishers_have_ports_of_their_own() {
     let engine = start(1);
     let _programme = Programme::new(&engine, "cam");
-    let edge = Edge::new(&engine, "live");
+    let _edge = Edge::new(&engine, "live");
     let (_viewer, offer) = Viewer::offer();
     let viewers = Answer::read(&watch(&engine, "cam", "viewer", next_number(), &offer).expect("an answer"));
     let before = engine.snapshot().udp_ports;
     let (_publisher, offer) = Viewer::offer();
-    let publishers = Answer::read(&edge.take(&offer));
+    let publishers = Answer::read(&publish(&engine, "live", "publisher", next_number(), &offer).expect("an answer"));
     assert_ne!(publishers.port, viewers.port);
     assert_eq!(engine.snapshot().udp_ports, before + 1);
 }

@@ -28,6 +28,8 @@ mod goodbye;
 #[cfg(target_os = "linux")]
 mod gso;
 #[cfg(target_os = "linux")]
+mod hold;
+#[cfg(target_os = "linux")]
 mod idle;
 mod juice;
 #[cfg(target_os = "linux")]
@@ -51,6 +53,9 @@ pub use admission::Admission;
 pub use burst::{Burst, Way, burst};
 pub use counters::{SendCounters, refused_senders, send_counters};
 pub use error::Error;
+#[cfg(target_os = "linux")]
+#[doc(hidden)]
+pub use hold::{Hold, hold_receives};
 pub use log::{Level, init};
 pub use machine::{Grant, Machine, machine};
 pub use peer::{Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};

@@ -147,21 +147,9 @@ impl Peer {
         self.connection.tracks[index]
     }
 
-    /// The candidate pair in use, `"local -> remote"`, once ICE has one.
+    /// The candidate pair, `"local -> remote"`, as it was when the peer connected. Asks nobody, so it waits for nobody.
     pub fn candidate_pair(&self) -> Option<String> {
-        let (mut local, mut remote) = ([0_u8; 256], [0_u8; 256]);
-        // SAFETY: both buffers have the given size and outlive the call.
-        let result = unsafe {
-            dc::rtcGetSelectedCandidatePair(
-                self.connection.id,
-                local.as_mut_ptr().cast(),
-                local.len() as c_int,
-                remote.as_mut_ptr().cast(),
-                remote.len() as c_int,
-            )
-        };
-        let text = |buffer| CStr::from_bytes_until_nul(buffer).ok()?.to_str().ok();
-        (result >= 0).then(|| Some(format!("{} -> {}", text(&local)?, text(&remote)?)))?
+        self.registration.pair()
     }
 
     /// Closes the peer: blocks until no event runs; none comes afterwards.
@@ -282,7 +270,7 @@ impl Drop for Connection {
     }
 }
 
-unsafe extern "C" fn on_state(_peer: c_int, state: dc::rtcState, pointer: *mut c_void) {
+unsafe extern "C" fn on_state(peer: c_int, state: dc::rtcState, pointer: *mut c_void) {
     let state = match state {
         dc::rtcState_RTC_CONNECTING => PeerState::Connecting,
         dc::rtcState_RTC_CONNECTED => PeerState::Connected,
@@ -291,7 +279,25 @@ unsafe extern "C" fn on_state(_peer: c_int, state: dc::rtcState, pointer: *mut c
         dc::rtcState_RTC_CLOSED => PeerState::Closed,
         _ => return,
     };
-    dispatch(pointer, |entry, _| entry.events.state(state));
+    dispatch(pointer, |entry, _| {
+        if state == PeerState::Connected {
+            // Here, on libdatachannel's pool: to ask means to wait for the lock of the port.
+            entry.connect(selected_pair(peer));
+        }
+        entry.events.state(state);
+    });
+}
+
+fn selected_pair(peer: c_int) -> Option<String> {
+    let (mut local, mut remote) = ([0_u8; 256], [0_u8; 256]);
+    let (local_size, remote_size) = (local.len() as c_int, remote.len() as c_int);
+    // SAFETY: both buffers have the given size and outlive the call.
+    let result = unsafe {
+        let (local, remote) = (local.as_mut_ptr().cast(), remote.as_mut_ptr().cast());
+        dc::rtcGetSelectedCandidatePair(peer, local, local_size, remote, remote_size)
+    };
+    let text = |buffer| CStr::from_bytes_until_nul(buffer).ok()?.to_str().ok();
+    (result >= 0).then(|| Some(format!("{} -> {}", text(&local)?, text(&remote)?)))?
 }
 
 unsafe extern "C" fn on_ice_state(_peer: c_int, state: dc::rtcIceState, pointer: *mut c_void) {

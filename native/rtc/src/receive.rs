@@ -6,6 +6,7 @@
 
 use crate::admission::Admission;
 use crate::asking::{self, socket_address};
+use crate::hold;
 use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
 use std::cell::RefCell;
 use std::slice;
@@ -48,6 +49,7 @@ unsafe extern "C" fn __wrap_recvfrom(
     from: *mut sockaddr,
     from_length: *mut socklen_t,
 ) -> ssize_t {
+    hold::wait();
     loop {
         if !turn_goes_on(socket) {
             // SAFETY: the calling thread's own errno.

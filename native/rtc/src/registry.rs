@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Tracks that a peer may have: their number shares a pointer's bits with the peer's.
@@ -26,7 +26,18 @@ static LAST_ID: AtomicUsize = AtomicUsize::new(0);
 pub(crate) struct Entry {
     pub events: Arc<dyn PeerEvents>,
     pub gathered: Gathered,
+    pair: OnceLock<String>,
     gate: Gate,
+}
+
+impl Entry {
+    /// The peer has connected, over `pair`.
+    pub fn connect(&self, pair: Option<String>) {
+        if let Some(pair) = pair {
+            // A peer connects once.
+            let _ = self.pair.set(pair);
+        }
+    }
 }
 
 /// A peer's place in the registry. Dropping it waits for the callbacks that run and bars all others.
@@ -38,13 +49,19 @@ pub(crate) struct Registration {
 impl Registration {
     pub fn new(events: Arc<dyn PeerEvents>) -> Self {
         let id = LAST_ID.fetch_add(1, Relaxed) + 1;
-        let entry = Arc::new(Entry { events, gathered: Gathered::default(), gate: Gate::default() });
+        let (gathered, pair, gate) = (Gathered::default(), OnceLock::new(), Gate::default());
+        let entry = Arc::new(Entry { events, gathered, pair, gate });
         ENTRIES.write().unwrap_or_else(PoisonError::into_inner).insert(id, entry.clone());
         Self { id, entry }
     }
 
     pub fn gathered(&self) -> &Gathered {
         &self.entry.gathered
+    }
+
+    /// The candidate pair over which the peer has connected.
+    pub fn pair(&self) -> Option<String> {
+        self.entry.pair.get().cloned()
     }
 
     /// The user pointer of the peer's own callbacks.

@@ -98,8 +98,10 @@ class PortableEngine implements MediaEngine {
       const text = `${error.message}: choose another, or 0 to let the system choose`;
       throw new Failure('address-in-use', text, { cause: error });
     }
-    // It was closed meanwhile.
-    if (this.#closed) await entry.input.close();
+    if (this.#closed) {
+      await entry.input.close();
+      throw new Failure('closing', 'closing');
+    }
     return entry.input.ports;
   }
 
@@ -150,7 +152,7 @@ class PortableEngine implements MediaEngine {
     throw new Failure('engine-unavailable', 'the portable engine pulls from no other server');
   }
 
-  addCandidate(session: string, mid: string, candidate: string): boolean {
+  async addCandidate(session: string, mid: string, candidate: string): Promise<boolean> {
     return this.#viewers.get(session)?.addCandidate(mid, candidate) ?? false;
   }
 

@@ -78,6 +78,9 @@ impl From<Event> for EventObject {
                 let reason = Some(reason.into());
                 Self { stream: Some(stream), leg: leg_name(leg), reason, ..named("leg-inactive") }
             }
+            Event::StreamFailed { stream, error } => {
+                Self { stream: Some(stream), text: Some(error), ..named("stream-failed") }
+            }
             Event::Warning { stream, warning } => Self {
                 stream: Some(stream),
                 code: Some(warning.code().into()),

@@ -23,10 +23,8 @@ impl Engine {
 
     /// Gives such a session its answer, in which the other server accepts `legs`. Blocks for some microseconds.
     pub fn accept_answer(&self, id: &str, answer: &str, legs: &[Kind]) -> Result<(), EngineError> {
-        let sessions = lock(&self.sessions);
-        let Some(Some(session)) = sessions.get(id) else {
-            return Err(EngineError::Failed("there is no such session".into()));
-        };
+        let _work = self.work()?;
+        let session = self.session(id).ok_or_else(|| EngineError::Failed("there is no such session".into()))?;
         session.peer.set_answer(answer).map_err(|_| EngineError::InvalidAnswer)?;
         if let Some(stream) = lock(&self.streams).get(&session.stream) {
             stream.carry(legs);
@@ -36,7 +34,7 @@ impl Engine {
 
     /// Ports that carry one session each.
     pub(super) fn own_ports(&self) -> usize {
-        let own = |session: &&Session| matches!(session.carrier, Carrier::Own(_));
+        let own = |session: &&Arc<Session>| matches!(session.carrier, Carrier::Own(_));
         lock(&self.sessions).values().flatten().filter(own).count()
     }
 
@@ -58,7 +56,7 @@ impl Engine {
             tracks: config.media.iter().map(|(_, section)| section.as_str()).collect(),
             timeout: config.timeout,
         })?;
-        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer));
+        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer))?;
         Ok((session, description))
     }
 }

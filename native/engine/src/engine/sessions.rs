@@ -23,8 +23,8 @@ use crate::snapshot::{ViewerSnapshot, ViewerState};
 use crate::stream::{Stream, StreamKey};
 use crate::viewer::{ShardTrack, ShardViewer, ViewerKey};
 
-/// A session's parts outside the thread that serves it. Dropped in this order: the port is still ours while the peer
-/// closes.
+/// A session's parts outside the thread that serves it. Dropped in this order, after `Engine::close_session`: the port is
+/// still ours while the peer closes.
 pub(super) struct Session {
     pub(super) stream: String,
     pub(super) server: Server,
@@ -79,7 +79,7 @@ impl Engine {
         stream: &str,
         make: impl FnOnce(&Arc<Stream>) -> Result<(Session, String), EngineError>,
     ) -> Result<String, EngineError> {
-        self.refuse_when_closing()?;
+        let _work = self.work()?;
         let stream = lock(&self.streams).get(stream).cloned().ok_or(EngineError::UnknownStream)?;
         {
             let mut sessions = lock(&self.sessions);
@@ -93,12 +93,12 @@ impl Engine {
         let removed_meanwhile = sessions.remove(id).is_none();
         match made {
             Ok((session, description)) if !removed_meanwhile => {
-                sessions.insert(id.into(), Some(session));
+                sessions.insert(id.into(), Some(Arc::new(session)));
                 Ok(description)
             }
             Ok((session, _)) => {
                 drop(sessions);
-                self.close_session(session);
+                self.close_session(&session);
                 Err(EngineError::Closing)
             }
             Err(error) => Err(error),
@@ -137,7 +137,7 @@ impl Engine {
         let carrier = Carrier::Shared(self.publisher_ports.place(&self.next_port)?);
         let (session, description) = self.answer(config, carrier, server, media)?;
         stream.carry(&legs);
-        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer));
+        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer))?;
         Ok((session, description))
     }
 
@@ -207,18 +207,19 @@ impl Engine {
         ShardTrack { id: peer.track(index), track, open: false }
     }
 
-    pub(super) fn close_session(&self, session: Session) {
+    /// Blocks until nothing more is sent. The peer closes with the last who holds the session: one of its candidates may
+    /// just be on the way to it.
+    pub(super) fn close_session(&self, session: &Session) {
         session.state.retire();
         match session.server {
             Server::Shard(shard, key) => {
                 let (done, removed) = mpsc::channel();
                 self.shards[shard].mailbox.control(Control::Remove(key, done));
-                // An error means that the shard has ended and sends nothing any more.
+                // An error means that the shard has ended: it dropped what waited for it.
                 let _ = removed.recv();
             }
             Server::Ingest(stream, publisher) => self.ingest.depart(stream, publisher),
         }
-        session.peer.close();
     }
 }
 

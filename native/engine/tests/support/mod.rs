@@ -345,10 +345,15 @@ fn as_a_browser(offer: &str) -> String {
 
 /// Has the engine answer an offer of `LINES`; `number` makes the SSRCs.
 pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
-    engine.add_viewer(&session(stream, id, number, offer, "sendonly"))
+    engine.add_viewer(&session(stream, id, number, &as_a_browser(offer), "sendonly"))
 }
 
-/// `direction`: the engine's.
+/// The same of a publisher, from the offer of a viewer.
+pub fn publish(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
+    let offer = as_a_browser(offer).replace("a=recvonly", "a=sendonly");
+    engine.add_publisher(&session(stream, id, number, &offer, "recvonly"))
+}
+
 fn session(stream: &str, id: &str, number: u32, offer: &str, direction: &str) -> SessionConfig {
     let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
         let ssrc = number << 1 | u32::from(kind == Kind::Audio);
@@ -362,8 +367,16 @@ fn session(stream: &str, id: &str, number: u32, offer: &str, direction: &str) ->
             extensions: ExtensionIds::default(),
         }
     };
-    let (offer, media) = (as_a_browser(offer), LINES.map(line).to_vec());
+    let (offer, media) = (offer.into(), LINES.map(line).to_vec());
     SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE }
+}
+
+/// Has the engine make an offer of `LINES` to another server.
+pub fn offer_pull(engine: &Engine, stream: &str, id: &str, number: u32) -> Result<String, EngineError> {
+    let wanted =
+        |(kind, payload_type, codec): (Kind, u8, &str)| (kind, section(kind, payload_type, codec, "recvonly", number));
+    let media = LINES.map(wanted).to_vec();
+    engine.offer_pull(&PullConfig { id: id.into(), stream: stream.into(), media, timeout: DEADLINE })
 }
 
 /// A pull's port is on every interface; an origin that is bound to loopback reaches it there.
@@ -399,21 +412,9 @@ impl<'a> Edge<'a> {
     /// Makes an offer; gives its session's name and the text.
     pub fn offer(&self) -> (String, String) {
         let number = next_number();
-        let wanted = |(kind, payload_type, codec): (Kind, u8, &str)| {
-            (kind, section(kind, payload_type, codec, "recvonly", number))
-        };
-        let (id, media) = (format!("pull-{number}"), LINES.map(wanted).to_vec());
-        let config = PullConfig { id: id.clone(), stream: self.stream.into(), media, timeout: DEADLINE };
-        let offer = self.engine.offer_pull(&config).expect("an offer");
+        let id = format!("pull-{number}");
+        let offer = offer_pull(self.engine, self.stream, &id, number).expect("an offer");
         (id, with_loopback(&offer))
-    }
-
-    /// Lets a publisher in; gives the answer.
-    pub fn take(&self, offer: &str) -> String {
-        let number = next_number();
-        let offer = offer.replace("a=recvonly", "a=sendonly");
-        let config = session(self.stream, &format!("publisher-{number}"), number, &offer, "recvonly");
-        self.engine.add_publisher(&config).expect("an answer")
     }
 
     /// Pulls a stream of the origin; again and again, for the reason that `Viewer::join` gives.
