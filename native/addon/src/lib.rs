@@ -4,6 +4,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod attack;
 mod convert;
 pub mod load;
 mod tasks;
