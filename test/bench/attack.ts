@@ -20,7 +20,7 @@ import { resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { type Load, openLoad } from '../../src/cli/bench/load.ts';
-import { arrive, pause, probe, quantiles, round, waitFor } from '../../src/cli/bench/measure.ts';
+import { arrive, pause, quantiles, round, waitFor } from '../../src/cli/bench/measure.ts';
 import { usage } from '../../src/cli/bench/process.ts';
 import { type Column, table } from '../../src/cli/bench/report.ts';
 import {
@@ -211,14 +211,12 @@ function judge(calm: Phase, attacked: Phase, kept: number, counters: string[]): 
 /** What the viewers and those that join got while `during` ran. */
 async function phase({ server, load }: World, during: () => Promise<void>): Promise<Phase> {
   const before = await look(server, load);
-  const stopProbe = probe(server.url);
-  const memory = watchMemory(server.child.pid);
-  const viewers = Math.round((milliseconds / 1000) * JOINS_PER_SECOND);
-  const joining = load.join({ url: urlOf(server), viewers, over: milliseconds, group: JOINING });
+  const watched = watch(server);
+  const comers = Math.round((milliseconds / 1000) * JOINS_PER_SECOND);
+  const joining = load.join({ url: urlOf(server), viewers: comers, over: milliseconds, group: JOINING });
   await during();
   const joined = await joining;
-  const most = await memory();
-  const health = await stopProbe().catch(() => undefined);
+  const { most, health } = await watched();
   const after = await look(server, load);
   await load.leave(JOINING);
   return {
@@ -227,7 +225,7 @@ async function phase({ server, load }: World, during: () => Promise<void>): Prom
     p99: after.sample.latencyP99,
     joins: quantiles(joined.posts)?.p95,
     refused: joined.failures.length,
-    loop: after.loop ?? health?.p99,
+    loop: after.loop ?? health,
     most,
     counters: growth(before.counters, after.counters),
   };
@@ -268,19 +266,23 @@ async function textOf(url: string): Promise<string> {
   }
 }
 
-/** The most that a process has in memory until it is asked. */
-function watchMemory(pid: number): () => Promise<number> {
+/** Until it is asked: the most that the server has in memory, and the p99 of small requests. */
+function watch(server: RunningServer): () => Promise<{ most: number; health: number | undefined }> {
   let [most, stopped] = [0, false];
+  const times: number[] = [];
   const watching = (async () => {
     while (!stopped) {
-      most = Math.max(most, usage(pid)?.rss ?? 0);
+      most = Math.max(most, usage(server.child.pid)?.rss ?? 0);
+      const start = performance.now();
+      await textOf(`${server.url}/healthz`);
+      times.push(performance.now() - start);
       await pause(LOOKING);
     }
   })();
   return async () => {
     stopped = true;
     await watching;
-    return most;
+    return { most, health: quantiles(times)?.p99 };
   };
 }
 
