@@ -28,12 +28,13 @@ import {
   type AttackName,
   attack,
   attackNames,
+  deliveryOf,
   growth,
   isAttack,
+  lostBetween,
   named,
   pinned,
   series,
-  socketDrops,
 } from '../support/attacks.ts';
 import type { Runtime } from '../support/runtimes.ts';
 import { type RunningServer, startConfigured } from '../support/server.ts';
@@ -69,9 +70,7 @@ const RESTING = 10_000;
 /** How often memory is looked at. */
 const LOOKING = 250;
 /** What V8 and the allocator keep more or less without a reason. */
-const NOISE = 4 * MIB;
-/** Packets under way when they are counted: two pictures, two sounds. */
-const UNDER_WAY = 18;
+const NOISE = 8 * MIB;
 /** Of the timer by which a loop's delay is measured. Milliseconds. */
 const RESOLUTION = 10;
 const PLAYING = 0;
@@ -120,8 +119,8 @@ const COLUMNS: Column<Row>[] = [
   ['loop p99', (row) => row.attacked.loop],
   ['MB more', (row) => megabytes(row.attacked.most - row.calm.most)],
   ['MB kept', (row) => megabytes(row.kept)],
+  ['targets', (row) => (row.missed.length > 0 ? `MISSED ${row.missed.join(', ')}` : 'met')],
   ['named by', (row) => row.counters[0]],
-  ['', (row) => (row.missed.length > 0 ? `MISSED ${row.missed.join(', ')}` : 'met')],
 ];
 
 const rows: Row[] = [];
@@ -220,9 +219,9 @@ async function phase({ server, load }: World, during: () => Promise<void>): Prom
   const after = await look(server, load);
   await load.leave(JOINING);
   return {
-    lost: lostBetween(before, after),
+    lost: lostBetween(before.delivery, after.delivery, viewers) + after.legs - before.legs,
     connected: load.arrivals(PLAYING).connected,
-    p99: after.sample.latencyP99,
+    p99: after.p99,
     joins: quantiles(joined.posts)?.p95,
     refused: joined.failures.length,
     loop: after.loop ?? health,
@@ -232,6 +231,7 @@ async function phase({ server, load }: World, during: () => Promise<void>): Prom
 }
 
 async function look(server: RunningServer, load: Load) {
+  const sample = load.sample(PLAYING);
   const metrics = await textOf(`${server.url}/metrics`);
   const stats = await server.stats().catch(() => undefined);
   const { video, audio } = stats?.streams.cam1 ?? {};
@@ -240,20 +240,9 @@ async function look(server: RunningServer, load: Load) {
     counters: series(metrics),
     loop: lag === undefined ? undefined : round(Math.max(0, Number(lag) * 1000 - RESOLUTION)),
     legs: (video?.lost ?? 0) + (audio?.lost ?? 0),
-    drops: socketDrops(process.pid),
-    sent: load.sent(),
-    sample: load.sample(PLAYING),
+    delivery: deliveryOf(load, sample),
+    p99: sample.latencyP99,
   };
-}
-
-type Look = Awaited<ReturnType<typeof look>>;
-
-function lostBetween(before: Look, after: Look): number {
-  const own = after.drops - before.drops;
-  const gaps = after.sample.lost - before.sample.lost;
-  const packets = after.sample.packets - before.sample.packets;
-  const missing = (after.sent - before.sent - UNDER_WAY) * viewers - packets;
-  return Math.max(0, gaps - own, missing - own) + after.legs - before.legs;
 }
 
 /** Empty when the server does not answer. */

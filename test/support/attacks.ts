@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { availableParallelism, getPriority } from 'node:os';
 import process from 'node:process';
+import type { Load, Sample } from '../../src/cli/bench/load.ts';
 
 /** Every attack: what of the server it strains, in an order from the outside inwards. */
 export const ATTACKS = {
@@ -86,8 +87,37 @@ export async function attack(attack: Attack): Promise<AttackReport> {
   return JSON.parse(output) as AttackReport;
 }
 
+/** What viewers have got and missed so far. */
+export interface Delivery {
+  /** Packets of the stream. */
+  sent: number;
+  /** All viewers together. */
+  received: number;
+  /** In their sequence numbers. */
+  gaps: number;
+  /** That their own sockets had no room for. */
+  unheard: number;
+}
+
+/** Of viewers of this process. */
+export function deliveryOf(load: Load, { packets, lost }: Sample): Delivery {
+  return { sent: load.sent(), received: packets, gaps: lost, unheard: socketDrops(process.pid) };
+}
+
+/** Packets under way at any moment: two pictures, two sounds. */
+const UNDER_WAY = 18;
+
+/**
+ * Packets of so many viewers that got lost between two looks: without those for which they had no room themselves, but with
+ * those that the server has left out without a gap, as when viewers have to wait for a keyframe.
+ */
+export function lostBetween(before: Delivery, after: Delivery, viewers: number): number {
+  const due = (after.sent - before.sent - UNDER_WAY) * viewers - (after.received - before.received);
+  return Math.max(0, Math.max(due, after.gaps - before.gaps) - (after.unheard - before.unheard));
+}
+
 /** Datagrams that the UDP sockets of a process had no room for: it was too slow to take them. */
-export function socketDrops(pid: number): number {
+function socketDrops(pid: number): number {
   const own = new Set(readdirSync(`/proc/${pid}/fd`).map((name) => linkOf(`/proc/${pid}/fd/${name}`)));
   return ['udp', 'udp6']
     .flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, 'utf8').trim().split('\n').slice(1))
@@ -110,16 +140,17 @@ export function series(metrics: string): Map<string, number> {
   return new Map([...lines].map(([, name = '', value]) => [name, Number(value)]));
 }
 
-/** A counter that may name an attack: of what was refused, dropped, limited or ended, or asked for too often. */
-const NAMING = /_total(\{|$)/;
-const REFUSING =
-  /gate|flood|refus|reject|limit|drop|discard|fail|stranger|feedback|ssrc|nacks|keyframe_requests|sessions_ended|code="4(08|29)"|code="503"/;
+/** Counters of what was refused, dropped, limited or ended, and of what viewers ask for: one of them may name an attack. */
+const NAMING = [
+  /^(fetch_)?whep_\w*(gate|flood|refus|reject|limit|drop|discard|fail|feedback|ssrc|nack|keyframe|ended)\w*_total\b/,
+  /^(fetch_)?whep_requests_total\{.*code="(408|429|503)"/,
+];
 
 /** The counters that an attack made grow and that stood still, or nearly, before it; the one that grew most first. */
 export function named(calm: Map<string, number>, attacked: Map<string, number>): string[] {
   return [...attacked]
-    .map(([name, value]) => ({ name, grown: value, before: calm.get(name) ?? 0 }))
-    .filter(({ name, grown, before }) => NAMING.test(name) && REFUSING.test(name) && grown > 10 * before + 10)
+    .map(([name, grown]) => ({ name, grown, before: calm.get(name) ?? 0 }))
+    .filter(({ name, grown, before }) => NAMING.some((each) => each.test(name)) && grown > 10 * before + 10)
     .sort((a, b) => b.grown - a.grown)
     .map(({ name, grown }) => `${name} +${grown}`);
 }
