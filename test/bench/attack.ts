@@ -19,10 +19,10 @@ import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { type Load, openLoad } from '../../src/cli/bench/load.ts';
-import { arrive, pause, quantiles, round, waitFor } from '../../src/cli/bench/measure.ts';
+import { pause, quantiles, round } from '../../src/cli/bench/measure.ts';
 import { usage } from '../../src/cli/bench/process.ts';
 import { type Column, table } from '../../src/cli/bench/report.ts';
+import { openWorld, PLAYING, type World } from '../support/attacked.ts';
 import {
   ATTACKS,
   type AttackName,
@@ -37,7 +37,7 @@ import {
   series,
 } from '../support/attacks.ts';
 import type { Runtime } from '../support/runtimes.ts';
-import { type RunningServer, startConfigured } from '../support/server.ts';
+import type { RunningServer } from '../support/server.ts';
 
 const { values } = parseArgs({
   options: {
@@ -57,11 +57,8 @@ if (unknown !== undefined) throw new Error(`--only ${unknown}: there are ${attac
 process.env.FETCH_WHEP_ADDON ??= resolve('dist/fetch-whep.node');
 
 const MIB = 2 ** 20;
-const FRAMES_PER_SECOND = 30;
 /** Below the rate limit, so that an honest client is never over it. */
 const JOINS_PER_SECOND = 4;
-/** Of viewers that are there from the beginning. */
-const ARRIVALS_PER_SECOND = 50;
 /** nice(2), of this process. */
 const PRECEDENCE = -8;
 const SETTLING = 2_000;
@@ -73,16 +70,7 @@ const LOOKING = 250;
 const NOISE = 8 * MIB;
 /** Of the timer by which a loop's delay is measured. Milliseconds. */
 const RESOLUTION = 10;
-const PLAYING = 0;
-const JOINING = 1;
-
-/** A server, its stream and those who watch. */
-interface World {
-  server: RunningServer;
-  load: Load;
-  leg: number;
-  end(): Promise<void>;
-}
+const JOINING = PLAYING + 1;
 
 /** One phase. Times in milliseconds, memory in bytes. */
 interface Phase {
@@ -148,36 +136,10 @@ try {
 console.log(table(COLUMNS, rows));
 process.exitCode = rows.every(({ missed }) => missed.length === 0) ? 0 : 1;
 
-/** A server such as the guide asks for where strangers come, but with room for all: caps are no answer to an attack. */
 async function open(): Promise<World> {
-  const perSecond = Number(values['rate-limit']);
-  const server = await startConfigured(values.runtime as Runtime, {
-    streams: { cam1: 'rtp:0,0' },
-    engine: 'native',
-    mediaHost: '127.0.0.1',
-    maxViewers: 20_000,
-    maxViewersPerStream: 'none',
-    ...(Number.isFinite(perSecond) && { rateLimit: { perSecond, burst: 2 * viewers } }),
-  });
-  const load = openLoad();
-  const end = async () => {
-    await load.close();
-    server.child.kill('SIGKILL');
-    await server.child.ended;
-  };
-  try {
-    const { video = 0, audio = 0 } = server.announcement.streams.cam1 ?? {};
-    load.send(FRAMES_PER_SECOND, video, audio);
-    await waitFor('the stream', 10_000, async () => (await server.stats()).active_streams === 1);
-    const over = (viewers / ARRIVALS_PER_SECOND) * 1000;
-    const { connected, failures } = await arrive(load, { url: urlOf(server), viewers, over, group: PLAYING });
-    if (connected < viewers) throw new Error(`${connected} of ${viewers} viewers got in: ${failures[0] ?? ''}`);
-    await pause(SETTLING);
-    return { server, load, leg: video, end };
-  } catch (error) {
-    await end();
-    throw error;
-  }
+  const world = await openWorld(values.runtime as Runtime, viewers, Number(values['rate-limit']));
+  await pause(SETTLING);
+  return world;
 }
 
 async function run(world: World, name: AttackName): Promise<Row> {
@@ -185,8 +147,8 @@ async function run(world: World, name: AttackName): Promise<Row> {
   await pause(SETTLING);
   let sent = 0;
   const attacked = await phase(world, async () => {
-    const { leg } = world;
-    const report = await attack({ name, url: urlOf(world.server), leg, milliseconds, most: Number.MAX_SAFE_INTEGER });
+    const { url, leg } = world;
+    const report = await attack({ name, url, leg, milliseconds, most: Number.MAX_SAFE_INTEGER });
     sent = report.sent;
   });
   const kept = (await least(world)) - calm.most;
@@ -208,15 +170,15 @@ function judge(calm: Phase, attacked: Phase, kept: number, counters: string[]): 
 }
 
 /** What the viewers and those that join got while `during` ran. */
-async function phase({ server, load }: World, during: () => Promise<void>): Promise<Phase> {
-  const before = await look(server, load);
+async function phase({ server, load, url }: World, during: () => Promise<void>): Promise<Phase> {
+  const before = await look({ server, load });
   const watched = watch(server);
   const comers = Math.round((milliseconds / 1000) * JOINS_PER_SECOND);
-  const joining = load.join({ url: urlOf(server), viewers: comers, over: milliseconds, group: JOINING });
+  const joining = load.join({ url, viewers: comers, over: milliseconds, group: JOINING });
   await during();
   const joined = await joining;
   const { most, health } = await watched();
-  const after = await look(server, load);
+  const after = await look({ server, load });
   await load.leave(JOINING);
   return {
     lost: lostBetween(before.delivery, after.delivery, viewers) + after.legs - before.legs,
@@ -230,7 +192,7 @@ async function phase({ server, load }: World, during: () => Promise<void>): Prom
   };
 }
 
-async function look(server: RunningServer, load: Load) {
+async function look({ server, load }: Pick<World, 'server' | 'load'>) {
   const sample = load.sample(PLAYING);
   const metrics = await textOf(`${server.url}/metrics`);
   const stats = await server.stats().catch(() => undefined);
@@ -286,10 +248,6 @@ async function least({ server }: World): Promise<number> {
 
 function alive({ server }: World): boolean {
   return usage(server.child.pid) !== undefined;
-}
-
-function urlOf(server: RunningServer): string {
-  return `${server.url}/whep/cam1`;
 }
 
 function megabytes(bytes: number): number {

@@ -1,10 +1,16 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Load, openLoad } from '../../src/cli/bench/load.ts';
-import { arrive } from '../../src/cli/bench/measure.ts';
-import { ATTACKS, type AttackName, attack, attackNames, deliveryOf, lostBetween } from '../support/attacks.ts';
+import { openWorld, PLAYING, type World } from '../support/attacked.ts';
+import {
+  ATTACKS,
+  type AttackName,
+  attack,
+  attackNames,
+  deliveryOf,
+  lostBetween,
+  socketDrops,
+} from '../support/attacks.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RunningServer, startConfigured } from '../support/server.ts';
 
 /**
  * A short run of every attack. What it costs the others in time is measured by `scripts/bench attack`; here they must miss no
@@ -16,68 +22,50 @@ const VIEWERS = 20;
 const MILLISECONDS = 3_000;
 /** Beyond these a slow machine would be busy with an attack long after its end. */
 const MOST = 300_000;
-const GROUP = 0;
+/** Of an attack on a leg. */
+const TRIES = 3;
+/** Joins and trickled candidates of one client. */
+const PER_SECOND = 20;
 
-interface World {
-  server: RunningServer;
-  load: Load;
-}
-
+/** The same for all attacks, until one of them has harmed it. */
 let world: World | undefined;
 
-/** The same server for all attacks, until one of them has harmed it. */
-async function open(): Promise<World> {
-  if (world !== undefined) return world;
-  const server = await startConfigured('node', {
-    streams: { cam1: 'rtp:0,0' },
-    engine: 'native',
-    mediaHost: '127.0.0.1',
-    maxViewers: 20_000,
-    maxViewersPerStream: 'none',
-    rateLimit: { perSecond: 20, burst: 200 },
-  });
-  const load = openLoad();
-  world = { server, load };
-  const { video = 0, audio = 0 } = server.announcement.streams.cam1 ?? {};
-  load.send(30, video, audio);
-  await server.live();
-  const url = `${server.url}/whep/cam1`;
-  const { connected, failures } = await arrive(load, { url, viewers: VIEWERS, over: 500, group: GROUP });
-  assert.is(connected, VIEWERS, failures[0]);
-  return world;
-}
-
 async function close(): Promise<void> {
-  const { load, server } = world ?? {};
+  const last = world;
   world = undefined;
-  await load?.close();
-  server?.child.kill('SIGKILL');
-  await server?.child.ended;
+  await last?.end();
 }
 
 async function survives(name: AttackName): Promise<void> {
-  const { server, load } = await open();
-  const look = () => deliveryOf(load, load.sample(GROUP));
+  world ??= await openWorld('node', VIEWERS, PER_SECOND);
+  const { server, load, url, leg } = world;
+  const look = () => deliveryOf(load, load.sample(PLAYING));
   const before = look();
-  const leg = server.announcement.streams.cam1?.video;
-  await attack({ name, url: `${server.url}/whep/cam1`, leg, milliseconds: MILLISECONDS, most: MOST });
+  await attack({ name, url, leg, milliseconds: MILLISECONDS, most: MOST });
   // What was delayed may still come.
   await eventually('every packet', () => lostBetween(before, look(), VIEWERS) === 0).catch((error: Error) => {
     throw new Error(`${error.message}: ${lostBetween(before, look(), VIEWERS)} are lost`);
   });
-  assert.is(load.arrivals(GROUP).connected, VIEWERS, 'sessions of the others');
+  assert.is(load.arrivals(PLAYING).connected, VIEWERS, 'sessions of the others');
   assert.is((await fetch(`${server.url}/healthz`)).status, 200);
 }
 
+/** A leg's socket that overflows loses the stream's own packets: on a machine too busy to read it, nobody could help that. */
+async function survivesOnce(name: AttackName, tries: number): Promise<void> {
+  const drops = () => (world === undefined ? 0 : socketDrops(world.server.child.pid));
+  const before = drops();
+  try {
+    await survives(name);
+  } catch (error) {
+    const overflow = name.startsWith('leg-') && drops() > before;
+    await close();
+    if (!overflow || tries === 1) throw error;
+    await survivesOnce(name, tries - 1);
+  }
+}
+
 for (const name of attackNames()) {
-  test(`nobody else is harmed by ${ATTACKS[name]}`, async () => {
-    try {
-      await survives(name);
-    } catch (error) {
-      await close();
-      throw error;
-    }
-  });
+  test(`nobody else is harmed by ${ATTACKS[name]}`, () => survivesOnce(name, TRIES));
 }
 test.after(close);
 

@@ -117,7 +117,7 @@ export function lostBetween(before: Delivery, after: Delivery, viewers: number):
 }
 
 /** Datagrams that the UDP sockets of a process had no room for: it was too slow to take them. */
-function socketDrops(pid: number): number {
+export function socketDrops(pid: number): number {
   const own = new Set(readdirSync(`/proc/${pid}/fd`).map((name) => linkOf(`/proc/${pid}/fd/${name}`)));
   return ['udp', 'udp6']
     .flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, 'utf8').trim().split('\n').slice(1))
