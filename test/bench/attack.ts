@@ -197,10 +197,11 @@ async function look({ server, load }: Pick<World, 'server' | 'load'>) {
   const metrics = await textOf(`${server.url}/metrics`);
   const stats = await server.stats().catch(() => undefined);
   const { video, audio } = stats?.streams.cam1 ?? {};
-  const lag = /^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(metrics)?.[1];
+  // Deno's is always 0.
+  const lag = Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(metrics)?.[1] ?? 0) * 1000;
   return {
     counters: series(metrics),
-    loop: lag === undefined ? undefined : round(Math.max(0, Number(lag) * 1000 - RESOLUTION)),
+    loop: lag > 0 ? round(Math.max(0, lag - RESOLUTION)) : undefined,
     legs: (video?.lost ?? 0) + (audio?.lost ?? 0),
     delivery: deliveryOf(load, sample),
     p99: sample.latencyP99,
