@@ -5,7 +5,7 @@ use super::noise::Noise;
 /// What follows the session id and the cookie, both empty: four suites, no compression; groups, point formats, signatures
 /// and the SRTP profiles (RFC 6347 §4.3.2, RFC 8422 §5.1, RFC 5764 §4.1.1).
 const REST: &[u8] = &[
-    0, 0, 0, 8, 0xc0, 0x2b, 0xc0, 0x2f, 0xcc, 0xa9, 0xc0, 0x0a, 1, 0, 0, 43, 0, 10, 0, 6, 0, 4, 0, 0x17, 0, 0x1d, 0,
+    0, 0, 0, 8, 0xc0, 0x2b, 0xc0, 0x2f, 0xcc, 0xa9, 0xc0, 0x0a, 1, 0, 0, 39, 0, 10, 0, 6, 0, 4, 0, 0x17, 0, 0x1d, 0,
     11, 0, 2, 1, 0, 0, 13, 0, 8, 0, 6, 4, 3, 8, 4, 4, 1, 0, 14, 0, 7, 0, 4, 0, 7, 0, 1, 0,
 ];
 const VERSION: [u8; 2] = [0xfe, 0xfd];
