@@ -134,10 +134,20 @@ function cargoTests(title) {
   return tested(title, cargo(['test', '--release', '--locked', '--workspace', '--no-fail-fast']));
 }
 
-/** Sessions of libsrtp that end while packets are protected with them. */
+/** Sessions of libsrtp that end while packets are protected with them, and what attackers make of the libraries. */
 function sanitizedTests(title) {
   const { args, env } = addressSanitizer();
-  const tests = ['--workspace', '--lib', '--test', 'closes', '--', 'viewers_', 'sessions_may_be_freed'];
+  const tests = [
+    '--workspace',
+    '--lib',
+    '--test',
+    'closes',
+    '--test',
+    'attacks',
+    '--',
+    'viewers_',
+    'sessions_may_be_freed',
+  ];
   return tested(title, cargo(['test', '--release', '--locked', ...args, ...tests], { env }));
 }
 

@@ -4,6 +4,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod attack;
 mod convert;
 #[cfg(target_os = "linux")]
 pub mod hold;

@@ -59,7 +59,7 @@ fn glance(datagram: &[u8]) -> bool {
 }
 
 /// SSRCs (RFC 5576 §4.1) with the index of their m-line.
-fn announced(sdp: &str) -> Vec<(u32, usize)> {
+pub(crate) fn announced(sdp: &str) -> Vec<(u32, usize)> {
     let mut found: Vec<(u32, usize)> = Vec::new();
     let mut lines = 0_usize;
     for line in sdp.lines() {

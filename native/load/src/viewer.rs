@@ -19,7 +19,7 @@ use crate::trickle;
 const OFFER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What browsers offer to receive, in their order of m-lines, without the codecs that are not used.
-const SECTIONS: [(Kind, &str); 2] = [
+pub(crate) const SECTIONS: [(Kind, &str); 2] = [
     (
         Kind::Audio,
         "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n\

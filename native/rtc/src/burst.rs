@@ -52,6 +52,20 @@ impl Burst {
         let _ = way;
         self.send(track, packet)
     }
+
+    /// Sends bytes as they are from a peer's socket, by a way that an RTP packet has just taken; false when that is not a
+    /// short one. For load generators that attack: no peer sends such a thing.
+    pub fn send_plain(
+        &mut self,
+        #[cfg_attr(not(target_os = "linux"), expect(unused))] way: &Way,
+        #[cfg_attr(not(target_os = "linux"), expect(unused))] track: TrackId,
+        #[cfg_attr(not(target_os = "linux"), expect(unused))] datagram: &[u8],
+    ) -> bool {
+        #[cfg(target_os = "linux")]
+        return way.short.as_ref().is_some_and(|short| short.send_plain(track.mark, datagram));
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
 }
 
 /// How media reaches one peer: each packet through libdatachannel, or most of them past it (direct.rs, on Linux).

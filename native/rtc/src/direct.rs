@@ -76,11 +76,21 @@ impl Short {
         put
     }
 
+    /// Puts bytes into this thread's burst as they are.
+    pub fn send_plain(&self, mark: u8, datagram: &[u8]) -> bool {
+        let put = gather::put(self.route(mark), datagram, 0, |bytes| Some(bytes.len()));
+        gather::relieve();
+        put
+    }
+
+    fn route(&self, mark: u8) -> Route {
+        Route { socket: self.socket, to: self.to, mark: Some(mark) }
+    }
+
     fn put(&self, mark: u8, packet: &[u8]) -> bool {
         let session = self.session.lock();
         let Some(Pointer(pointer)) = *session else { return false };
-        let route = Route { socket: self.socket, to: self.to, mark: Some(mark) };
-        gather::put(route, packet, MAX_TRAILER, |bytes| {
+        gather::put(self.route(mark), packet, MAX_TRAILER, |bytes| {
             let mut length = packet.len() as c_int;
             // SAFETY: the session lives while its lock is held, and nobody else uses it. Behind the packet there is room
             // for all that libsrtp may add.
