@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access_unit;
+pub mod allowance;
 pub mod audio;
 pub mod clip;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod pursuit;
 pub mod repair;
 pub mod rtcp;
 pub mod rtp;
+pub mod sender;
 pub mod sent;
 pub mod source;
 pub mod sps;
