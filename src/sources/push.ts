@@ -3,7 +3,7 @@ import { Failure } from '../errors.ts';
 import type { Source } from './source.ts';
 
 /** Bytes. A picture of 4 MiB is none; an Opus packet has to fit into one datagram (RFC 7587 §4.2). */
-const LARGEST: Readonly<Record<LegKind, number>> = { video: 4 << 20, audio: 1188 };
+const LARGEST: Readonly<Record<LegKind, number>> = { video: 4 << 20, audio: 1182 };
 
 /** Frames that the program itself hands over with `server.streams.push`. */
 export function pushSource(legs: readonly LegKind[]): Source {

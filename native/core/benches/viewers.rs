@@ -36,6 +36,7 @@ fn viewers(count: u32) -> Vec<Track> {
             ssrc,
             first_sequence: ssrc as u16,
             timestamp_offset: ssrc,
+            nack: true,
             retransmission: None,
             extensions: ExtensionIds::default(),
             burst: usize::MAX,

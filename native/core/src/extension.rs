@@ -20,8 +20,8 @@ pub struct Extension {
 pub const PRESENT: u8 = 0x10;
 
 impl Extension {
-    /// Profile and length, a capture time and a playout delay with their ids, padding.
-    const CAPACITY: usize = 4 + 9 + 4 + 3;
+    /// The most bytes: profile and length, a capture time and a playout delay with their ids, padding.
+    pub const CAPACITY: usize = 4 + 9 + 4 + 3;
 
     /// What goes between the header and the payload; `None` when there is nothing to say. `capture`: NTP time.
     pub fn new(capture: Option<(u8, u64)>, playout_delay: Option<u8>) -> Option<Self> {

@@ -14,11 +14,23 @@ pub trait Cache {
     /// The frame that holds a packet, and the packet's place in it.
     fn packet(&self, number: u64) -> Option<(Arc<Frame>, usize)>;
     /// The newest keyframe, when a viewer may begin there.
-    fn keyframe(&self) -> Option<u64>;
+    fn keyframe(&self) -> Option<Keyframe>;
     /// The newest frame's clock.
     fn clock(&self) -> Option<ClockPoint>;
     /// The time stamp that a frame arriving now would have.
     fn live_timestamp(&self, now: Time) -> Option<u64>;
+}
+
+/// The newest keyframe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keyframe {
+    /// Its number.
+    pub number: u64,
+    /// Payload of it and of all frames since.
+    pub bytes: usize,
+    /// When the next is due, if it comes as long after this one as this one came after the one before.
+    pub next: Option<Time>,
+    received: Time,
 }
 
 /// How much is kept.
@@ -48,7 +60,7 @@ pub struct History {
     rate: u32,
     frames: VecDeque<Arc<Frame>>,
     bytes: usize,
-    keyframe: Option<u64>,
+    keyframe: Option<Keyframe>,
     /// Smoothed difference between time stamps and arrival, in ticks.
     offset: Option<f64>,
 }
@@ -69,7 +81,12 @@ impl History {
             _ => offset,
         });
         if frame.keyframe {
-            self.keyframe = Some(frame.number);
+            let interval = self.keyframe.map(|before| frame.received.since(before.received));
+            let next = interval.map(|interval| frame.received + interval);
+            self.keyframe = Some(Keyframe { number: frame.number, bytes: 0, next, received: frame.received });
+        }
+        if let Some(keyframe) = &mut self.keyframe {
+            keyframe.bytes += frame.payloads.total();
         }
         self.bytes += size(&frame);
         let newest = frame.received;
@@ -112,9 +129,9 @@ impl Cache for History {
         (index < frame.payloads.len()).then(|| (frame.clone(), index))
     }
 
-    fn keyframe(&self) -> Option<u64> {
-        self.keyframe
-            .filter(|&number| self.limits.instant_start && self.oldest().is_some_and(|oldest| oldest <= number))
+    fn keyframe(&self) -> Option<Keyframe> {
+        let kept = |number| self.oldest().is_some_and(|oldest| oldest <= number);
+        self.keyframe.filter(|keyframe| self.limits.instant_start && kept(keyframe.number))
     }
 
     fn clock(&self) -> Option<ClockPoint> {
@@ -164,7 +181,17 @@ mod tests {
         assert_eq!(history.packet(49).map(|_| ()), None);
         assert_eq!(history.packet(73).map(|(frame, index)| (frame.number, index)), Some((7, 3)));
         assert_eq!(history.packet(150).map(|_| ()), None);
-        assert_eq!(history.keyframe(), Some(7));
+        assert_eq!(history.keyframe().map(|keyframe| keyframe.number), Some(7));
+    }
+
+    #[test]
+    fn knows_what_the_newest_keyframe_costs_and_when_the_next_is_due() {
+        let mut history = history(1 << 20, 10_000);
+        let known = |history: &History| history.keyframe().map(|keyframe| (keyframe.bytes, keyframe.next));
+        (0..20).for_each(|number| history.push(frame(number, 10, number == 5, number * 33)));
+        assert_eq!(known(&history), Some((15_000, None)));
+        history.push(frame(20, 2, true, 20 * 33));
+        assert_eq!(known(&history), Some((200, Some(Time::from_millis(35 * 33)))));
     }
 
     #[test]
@@ -176,7 +203,7 @@ mod tests {
         assert_eq!(history.keyframe(), None, "a keyframe that is gone is no place to begin");
         history.push(frame(10, 100, true, 10));
         assert_eq!(history.frame(9).map(|_| ()), None);
-        assert_eq!(history.keyframe(), Some(10));
+        assert_eq!(history.keyframe().map(|keyframe| keyframe.number), Some(10));
         history.push(frame(11, 1, false, 20_000));
         assert_eq!(history.frame(10).map(|_| ()), None);
         assert_eq!(history.frame(11).map(|frame| frame.number), Some(11));

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access_unit;
+pub mod allowance;
 pub mod audio;
 pub mod budget;
 pub mod clip;
@@ -25,6 +26,7 @@ pub mod pursuit;
 pub mod repair;
 pub mod rtcp;
 pub mod rtp;
+pub mod sender;
 pub mod sent;
 pub mod source;
 pub mod sps;

@@ -85,6 +85,8 @@ impl Media {
             Kind::Video => assembler.push(packet.payload, packet.timestamp, packet.marker, counters, &mut |unit| {
                 output.picture(unit, now, out);
             }),
+            // Nothing but padding (RFC 3550 §5.1).
+            Kind::Audio if packet.payload.is_empty() => {}
             Kind::Audio => output.sound(packet.payload, packet.timestamp, counters, now, out),
         }
     }

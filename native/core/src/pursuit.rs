@@ -17,6 +17,12 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 /// A report of less loss, in 1/256, is no sign of a full queue.
 const BEARABLE_LOSS: u8 = 5;
 
+/// Loss that was reported within so many round trips goes on.
+const RECENT: u32 = 4;
+
+/// A round trip is not taken for shorter.
+const MIN_ROUND_TRIP: Duration = Duration::from_millis(25);
+
 /// Round trips may differ by this without a queue.
 const ROUND_TRIP_NOISE: Duration = Duration::from_millis(20);
 
@@ -25,12 +31,14 @@ const ROUND_TRIP_NOISE: Duration = Duration::from_millis(20);
 pub struct Pursuit {
     speed: u32,
     slowed: Option<Time>,
+    /// Until then, what was last said of loss counts as news.
+    losing_until: Time,
     shortest_round_trip: Option<Duration>,
 }
 
 impl Default for Pursuit {
     fn default() -> Self {
-        Self { speed: FASTEST, slowed: None, shortest_round_trip: None }
+        Self { speed: FASTEST, slowed: None, losing_until: Time::default(), shortest_round_trip: None }
     }
 }
 
@@ -43,10 +51,16 @@ impl Pursuit {
 
     /// Packets got lost. All that is said within a round trip is one event.
     pub fn loss(&mut self, round_trip: Duration, now: Time) {
+        self.losing_until = self.losing_until.max(now + round_trip.max(MIN_ROUND_TRIP) * RECENT);
         if self.slowed.is_none_or(|last| now.since(last) >= round_trip) {
             self.slowed = Some(now);
             self.speed = (self.speed / 2).max(SLOWEST);
         }
+    }
+
+    /// Packets have just got lost.
+    pub fn is_losing(&self, now: Time) -> bool {
+        now < self.losing_until
     }
 
     /// A receiver's report: loss in 1/256 (RFC 3550 §6.4.1), and the round trip, where it can be told.
@@ -97,6 +111,16 @@ mod tests {
         assert_eq!(pause(&pursuit), 6_666);
         (4..6).for_each(|second| pursuit.reception(2, trip(31), Time::from_millis(second * 1_000)));
         assert_eq!(pause(&pursuit), 1_666);
+    }
+
+    #[test]
+    fn loss_is_news_for_some_round_trips() {
+        let mut pursuit = Pursuit::default();
+        assert!(!pursuit.is_losing(Time::default()));
+        pursuit.loss(Duration::from_millis(50), Time::from_millis(1_000));
+        assert!(pursuit.is_losing(Time::from_millis(1_199)) && !pursuit.is_losing(Time::from_millis(1_200)));
+        pursuit.reception(30, None, Time::from_millis(2_000));
+        assert!(pursuit.is_losing(Time::from_millis(2_099)) && !pursuit.is_losing(Time::from_millis(2_100)));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use crate::time::Ntp;
 
-/// Feedback lists longer than this are cut: nobody honest asks for more at once.
+/// Sequence numbers and keyframe requests in one compound packet; further ones are left out: nobody honest asks for more
+/// at once.
 const MAX_ENTRIES: usize = 256;
 
 /// One report of a compound packet.
@@ -69,31 +70,37 @@ pub struct Reception {
     pub delay: u32,
 }
 
-/// Calls `each` for what is understood; stops silently where lengths do not add up.
-pub fn parse(mut bytes: &[u8], mut each: impl FnMut(Rtcp)) {
-    while let Some((head, _)) = bytes.split_first_chunk::<4>() {
-        if head[0] >> 6 != 2 {
-            return;
-        }
+/// The packets of a compound packet, up to where lengths do not add up: first byte, type and body.
+fn packets(mut bytes: &[u8]) -> impl Iterator<Item = (u8, u8, &[u8])> {
+    std::iter::from_fn(move || {
+        let (head, _) = bytes.split_first_chunk::<4>()?;
         let length = (usize::from(u16::from_be_bytes([head[2], head[3]])) + 1) * 4;
-        let Some(packet) = bytes.get(..length) else { return };
-        let body = &packet[4..];
-        let count = head[0] & 0x1f;
-        match (head[1], count) {
+        let (packet, rest) = bytes.split_at_checked(length).filter(|_| head[0] >> 6 == 2)?;
+        bytes = rest;
+        Some((head[0] & 0x1f, head[1], &packet[4..]))
+    })
+}
+
+/// Calls `each` for what is understood; stops silently where lengths do not add up.
+pub fn parse(bytes: &[u8], mut each: impl FnMut(Rtcp)) {
+    let mut entries = MAX_ENTRIES;
+    for (count, kind, body) in packets(bytes) {
+        match (kind, count) {
             (200, _) => sender_report(body, count, &mut each),
             (201, _) => receptions(body.get(4..).unwrap_or_default(), count, &mut each),
             (203, _) => {
                 let ssrcs: Vec<u32> = words(body).take(usize::from(count)).collect();
                 each(Rtcp::Bye { ssrcs });
             }
-            (205, 1) => nack(body, &mut each),
+            (205, 1) => nack(body, &mut entries, &mut each),
             (206, 1) => {
                 if let Some(ssrc) = words(body).nth(1) {
                     each(Rtcp::Pli { ssrc });
                 }
             }
             (206, 4) => {
-                for entry in body.get(8..).unwrap_or_default().chunks_exact(8).take(MAX_ENTRIES) {
+                for entry in body.get(8..).unwrap_or_default().chunks_exact(8).take(entries) {
+                    entries -= 1;
                     each(Rtcp::Fir { ssrc: word(entry, 0), sequence: entry[4] });
                 }
             }
@@ -105,8 +112,22 @@ pub fn parse(mut bytes: &[u8], mut each: impl FnMut(Rtcp)) {
             }
             _ => {}
         }
-        bytes = &bytes[length..];
     }
+}
+
+/// Whether a compound packet has this stream as the sender of a report or of feedback, or as what either is about
+/// (RFC 3550 §6.4, RFC 4585 §6.1).
+pub fn names(bytes: &[u8], ssrc: u32) -> bool {
+    packets(bytes).any(|(count, kind, body)| {
+        let blocks = match kind {
+            200 => body.get(24..),
+            201 => body.get(4..),
+            205 | 206 => return words(body).take(2).any(|named| named == ssrc),
+            _ => return false,
+        };
+        let blocks = blocks.unwrap_or_default().chunks_exact(24).take(usize::from(count));
+        words(body).next() == Some(ssrc) || blocks.map(|block| word(block, 0)).any(|named| named == ssrc)
+    })
 }
 
 fn sender_report(body: &[u8], count: u8, each: &mut impl FnMut(Rtcp)) {
@@ -135,19 +156,21 @@ fn receptions(blocks: &[u8], count: u8, each: &mut impl FnMut(Rtcp)) {
     }
 }
 
-fn nack(body: &[u8], each: &mut impl FnMut(Rtcp)) {
+/// `entries`: how many sequence numbers may still be taken.
+fn nack(body: &[u8], entries: &mut usize, each: &mut impl FnMut(Rtcp)) {
     let Some(ssrc) = words(body).nth(1) else { return };
-    let mut sequences = Vec::new();
-    for entry in body[8..].chunks_exact(4) {
+    let numbers = body[8..].chunks_exact(4).flat_map(|entry| {
         let first = u16::from_be_bytes([entry[0], entry[1]]);
         let following = u16::from_be_bytes([entry[2], entry[3]]);
-        sequences.push(first);
-        sequences.extend((0..16).filter(|bit| following >> bit & 1 == 1).map(|bit| first.wrapping_add(bit + 1)));
-        if sequences.len() >= MAX_ENTRIES {
-            break;
-        }
+        let followers =
+            (0..16).filter(move |bit| following >> bit & 1 == 1).map(move |bit| first.wrapping_add(bit + 1));
+        std::iter::once(first).chain(followers)
+    });
+    let sequences: Vec<u16> = numbers.take(*entries).collect();
+    *entries -= sequences.len();
+    if !sequences.is_empty() {
+        each(Rtcp::Nack { ssrc, sequences });
     }
-    each(Rtcp::Nack { ssrc, sequences });
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -326,6 +349,26 @@ mod tests {
     }
 
     #[test]
+    fn a_compound_packet_asks_for_so_much_and_no_more() {
+        // 18 messages, as many as fit into 1376 bytes; each entry asks for 17 numbers.
+        let mut bytes = Vec::new();
+        for message in 0..18u16 {
+            bytes.extend_from_slice(&[0x81, 205, 0, 18, 0, 0, 0, 1, 0, 0, 0, 2]);
+            (0..16).for_each(|entry| {
+                bytes.extend_from_slice(&((message * 16 + entry) * 17).to_be_bytes());
+                bytes.extend_from_slice(&[0xff, 0xff]);
+            });
+        }
+        assert_eq!(bytes.len(), 1_368);
+        let numbers = |report: &Rtcp| match report {
+            Rtcp::Nack { sequences, .. } => sequences.clone(),
+            other => panic!("{other:?}"),
+        };
+        let asked: Vec<u16> = all(&bytes).iter().flat_map(numbers).collect();
+        assert_eq!(asked, (0..256).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn compound_of_reception_pli_fir_and_bye() {
         let mut bytes = vec![0x81, 201, 0, 7, 0, 0, 0, 1];
         bytes.extend_from_slice(&[0, 0, 0, 9, 64, 0, 0, 5, 0, 1, 0, 2, 0, 0, 0, 90, 0, 0, 0, 4, 0, 0, 0, 6]);
@@ -344,6 +387,18 @@ mod tests {
     }
 
     #[test]
+    fn tells_which_streams_a_compound_packet_names() {
+        let mut bytes = vec![0x82, 201, 0, 13, 0, 0, 0, 1];
+        [9, 10].iter().for_each(|&ssrc| {
+            bytes.extend_from_slice(&[0, 0, 0, ssrc]);
+            bytes.extend_from_slice(&[0; 20]);
+        });
+        bytes.extend_from_slice(&[0x81, 206, 0, 2, 0, 0, 0, 2, 0, 0, 0, 11]);
+        let named: Vec<u32> = (0..20).filter(|ssrc| names(&bytes, *ssrc)).collect();
+        assert_eq!(named, [1, 2, 9, 10, 11]);
+    }
+
+    #[test]
     fn short_and_lying_lengths_are_ignored() {
         for length in 0..16u8 {
             let full = [0x81, 205, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 5, 0, 0];
@@ -353,6 +408,7 @@ mod tests {
                     let mut bytes = vec![0x80 | count, kind, 0, length];
                     bytes.resize(4 + usize::from(length) * 4, 0xff);
                     parse(&bytes, |_| {});
+                    names(&bytes, 1);
                 }
             }
         }

@@ -1,13 +1,21 @@
 //! RTP packets (RFC 3550 §5.1, §5.3.1) as views of attacker-controlled bytes.
 
+use crate::extension::Extension;
+
 /// Bytes of a header without CSRCs and extensions.
 pub const HEADER: usize = 12;
 
-/// The largest RTP packet sent to a viewer, header included: leaves room for SRTP, UDP and IPv6 within 1280 bytes.
-pub const MAX_PACKET: usize = 1200;
+/// What every IPv6 line takes (RFC 8200 §5).
+const MAX_DATAGRAM: usize = 1280;
 
-/// The largest payload of an outgoing packet.
-pub const MAX_PAYLOAD: usize = MAX_PACKET - HEADER;
+/// IPv6, UDP and the longest tag of an SRTP profile (RFC 7714 §13.2).
+const AROUND: usize = 40 + 8 + 16;
+
+/// The original sequence number in a repeated packet (RFC 4588 §4).
+const ORIGINAL: usize = 2;
+
+/// The largest payload of an outgoing packet: whatever is written around it, the datagram fits every line.
+pub const MAX_PAYLOAD: usize = MAX_DATAGRAM - AROUND - HEADER - Extension::CAPACITY - ORIGINAL;
 
 /// A parsed packet; `payload` excludes CSRCs, the header extension and padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,30 +1,38 @@
 //! One leg as one viewer gets it: own SSRC, payload type, sequence numbers and time stamps; nothing before a keyframe.
 //!
 //! A viewer is waiting for a keyframe, live, or behind. Live frames go out as they come. A viewer that has just joined,
-//! or whose frame is too large for one burst, is behind: it reads the cache at its own pace until it has caught up.
+//! that missed frames, or whose frame is too large for one burst, is behind: it reads the cache at its own pace until it
+//! has caught up.
 
-use std::sync::Arc;
+mod cursor;
+
 use std::time::Duration;
 
-use crate::extension::{self, Extension, ExtensionIds};
-use crate::frame::{ClockPoint, Frame, Kind};
+use crate::allowance::Allowance;
+use crate::extension::{Extension, ExtensionIds};
+use crate::frame::{Frame, Kind};
 use crate::history::Cache;
 use crate::pacer::Pacer;
 use crate::pursuit::Pursuit;
-use crate::repair::{Repair, Wanted};
-use crate::rtcp::{Reception, SenderReport};
-use crate::rtp::{HEADER, write_header};
-use crate::sent::Sent;
+use crate::repair::Repair;
+use crate::rtcp::Reception;
+use crate::rtp::HEADER;
+use crate::sender::Sender;
 use crate::time::{Time, WallClock};
-
-/// A sender report is due this often (RFC 3550 §6.2 allows less; browsers sync the faster the more often).
-pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+use cursor::Cursor;
 
 /// A viewer that asks for a keyframe more often gets one of the cache no more often than this.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A source that is silent for longer pauses. Browsers then ask for keyframes every few seconds, and would show what they
-/// have shown before.
+/// On a line that has just lost packets, a keyframe that is due within this is waited for: what was sent before it would
+/// come on top of what was too much.
+const NEAR: Duration = Duration::from_millis(500);
+
+/// A keyframe that is later than this may not come at all.
+const LATE: Duration = Duration::from_millis(100);
+
+/// A source that is silent for longer may pause. Browsers then ask for keyframes every few seconds, and would show what
+/// they have shown before.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the answer promised for one track.
@@ -36,10 +44,13 @@ pub struct TrackConfig {
     pub payload_type: u8,
     /// Announced in the answer.
     pub ssrc: u32,
-    /// Where sequence numbers begin: random, so that known plaintext does not help (RFC 3550 §5.1).
+    /// Where sequence numbers begin: random, so that known plaintext does not help (RFC 3550 §5.1), and in the lower half:
+    /// a receiver that misses the packets before the first wrap would never know of it (RFC 3711 §3.3.1).
     pub first_sequence: u16,
     /// Added to media time, random for the same reason.
     pub timestamp_offset: u32,
+    /// Generic NACK (RFC 4585 §6.2.1) was negotiated.
+    pub nack: bool,
     /// RFC 4588, when negotiated.
     pub retransmission: Option<Retransmission>,
     /// As negotiated.
@@ -57,7 +68,7 @@ pub struct Retransmission {
     pub payload_type: u8,
     /// Announced in the answer.
     pub ssrc: u32,
-    /// Random.
+    /// Random, in the lower half as well.
     pub first_sequence: u16,
 }
 
@@ -101,23 +112,16 @@ pub enum Outcome {
 /// The state of one outgoing leg of one viewer.
 #[derive(Debug)]
 pub struct Track {
-    config: TrackConfig,
+    sender: Sender,
     state: State,
-    sent: Sent,
     repair: Repair,
-    packets: u32,
-    octets: u32,
-    clock: Option<ClockPoint>,
-    next_report: Option<Time>,
-    /// No frame may have a time stamp up to this one: the last that was given for catching up.
-    floor: Option<u64>,
-    /// The highest time stamp given.
-    highest: Option<u64>,
     pacer: Pacer,
     pursuit: Pursuit,
+    allowance: Allowance,
+    /// The newest frame of which packets were sent.
+    newest: Option<u64>,
     refreshed: Option<Time>,
-    started: bool,
-    next_extension: Option<Time>,
+    received: Received,
 }
 
 #[derive(Clone, Debug)]
@@ -128,63 +132,63 @@ enum State {
     Behind(Cursor),
 }
 
-/// Where a viewer stands that is behind.
-#[derive(Clone, Debug)]
-struct Cursor {
-    frame: u64,
-    /// Kept while its packets leave, whatever the cache forgets meanwhile.
-    under_way: Option<Arc<Frame>>,
-    packet: usize,
-    due: Time,
-    /// Frames get the time at which they are sent, so that the viewer does not believe to be late for good.
-    catching_up: bool,
-    /// The time stamp of the frame under way.
-    timestamp: u64,
-    /// Media time of the frame before, for the pace.
-    before: Option<u64>,
+/// What the viewer says of what it was sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Received {
+    /// The newest packet has arrived.
+    newest: bool,
+    /// Packets were missing since the newest keyframe.
+    lacking: bool,
+    /// The extended sequence number with which that began.
+    keyframe: u64,
 }
 
 impl Track {
     /// Nothing sent yet; waits for a keyframe.
     pub fn new(config: TrackConfig) -> Self {
         Self {
-            config,
+            sender: Sender::new(config),
             state: State::Waiting,
-            sent: Sent::new(config.first_sequence),
             repair: Repair::new(config.retransmission),
-            packets: 0,
-            octets: 0,
-            clock: None,
-            next_report: None,
-            floor: None,
-            highest: None,
             pacer: Pacer::new(config.burst),
             pursuit: Pursuit::default(),
+            allowance: Allowance::default(),
+            newest: None,
             refreshed: None,
-            started: false,
-            next_extension: None,
+            received: Received::default(),
         }
     }
 
     /// The leg.
     pub fn kind(&self) -> Kind {
-        self.config.kind
+        self.sender.config().kind
     }
 
     /// The outgoing stream.
     pub fn ssrc(&self) -> u32 {
-        self.config.ssrc
+        self.sender.config().ssrc
+    }
+
+    /// The stream of repairs.
+    pub fn repair_ssrc(&self) -> Option<u32> {
+        self.sender.config().retransmission.map(|stream| stream.ssrc)
     }
 
     /// A packet has been sent.
     pub fn started(&self) -> bool {
-        self.started
+        self.sender.started()
     }
 
     /// The viewer can receive: it begins with the newest keyframe of the cache, where there is one; false when it has to
     /// wait for the next. Audio begins live.
     pub fn open(&mut self, now: Time, cache: &impl Cache) -> bool {
-        self.config.kind == Kind::Audio || self.rewind(now, cache)
+        if self.kind() == Kind::Audio {
+            return true;
+        }
+        let Some(keyframe) = cache.keyframe() else { return false };
+        self.allowance.start(keyframe.bytes);
+        self.follow(keyframe.number, now);
+        true
     }
 
     /// Takes a frame that has just come.
@@ -194,21 +198,24 @@ impl Track {
             State::Live(next) if frame.number < next => return Outcome::Known,
             State::Live(next) if frame.number == next => {}
             _ if frame.keyframe => {}
-            _ => {
-                self.state = State::Waiting;
-                return Outcome::AwaitingKeyframe;
+            // Frames went by, for which the cache may have a place.
+            State::Live(next) => {
+                self.follow(next, now);
+                return Outcome::Queued;
             }
+            State::Waiting => return Outcome::AwaitingKeyframe,
         }
-        if !self.pacer.takes(frame.payloads.total(), now) {
-            let (frame, timestamp) = (frame.number, frame.timestamp);
-            let cursor =
-                Cursor { frame, under_way: None, packet: 0, due: now, catching_up: false, timestamp, before: None };
-            self.state = State::Behind(cursor);
+        let size = frame.payloads.total();
+        if !self.pacer.takes(size, now) {
+            self.state = State::Behind(Cursor::new(frame.number, now, false));
             return Outcome::Queued;
         }
-        self.clock = Some(frame.clock);
-        let timestamp = self.above_floor(frame.timestamp);
-        (0..frame.payloads.len()).for_each(|index| self.send(frame, index, timestamp, now, out));
+        self.begin(frame);
+        self.allowance.earn(size, now);
+        self.pacer.spend(size);
+        self.sender.clock = Some(frame.clock);
+        let timestamp = self.sender.timestamp(frame.timestamp, false);
+        (0..frame.payloads.len()).for_each(|index| out(self.sender.packet(frame, index, timestamp, now)));
         self.state = State::Live(frame.number + 1);
         Outcome::Sent
     }
@@ -226,21 +233,11 @@ impl Track {
     /// Sends what is due: repairs first, then the frames that a viewer behind has not had.
     pub fn poll(&mut self, now: Time, cache: &impl Cache, out: &mut impl FnMut(Outgoing<'_>)) {
         self.send_repairs(now, cache, out);
-        while let State::Behind(cursor) = &self.state
-            && cursor.due <= now
-        {
-            let cursor = cursor.clone();
-            let frame = cursor.under_way.clone().or_else(|| cache.frame(cursor.frame));
-            self.state = match frame {
-                Some(frame) => State::Behind(self.advance(cursor, frame, now, cache, out)),
-                // Nothing newer: caught up. Forgotten meanwhile: the next keyframe will do.
-                None if self.ahead_of(cursor.frame, cache) => State::Live(cursor.frame),
-                None => State::Waiting,
-            };
-        }
+        self.catch_up(now, cache, out);
     }
 
-    /// Sends again what the viewer says it lacks (RFC 4585 §6.2.1): at once what one burst takes, the rest by `poll`.
+    /// Sends again what the viewer says it lacks (RFC 4585 §6.2.1), where that was negotiated: at once what one burst
+    /// takes, the rest by `poll`.
     pub fn nack(
         &mut self,
         sequences: &[u16],
@@ -249,10 +246,14 @@ impl Track {
         cache: &impl Cache,
         out: &mut impl FnMut(Outgoing<'_>),
     ) {
+        if !self.sender.config().nack {
+            return;
+        }
         self.pursuit.loss(round_trip, now);
         for &sequence in sequences {
-            if let Some((packet, shift)) = self.sent.find(sequence) {
-                self.repair.request(Wanted { sequence, packet, shift }, round_trip, now);
+            if let Some(wanted) = self.sender.sent().find(sequence) {
+                self.received.lacking |= wanted.sequence >= self.received.keyframe;
+                self.repair.request(wanted, round_trip, now);
             }
         }
         self.send_repairs(now, cache, out);
@@ -260,66 +261,67 @@ impl Track {
 
     /// The viewer reports how the stream arrives; `round_trip`, where it can be told.
     pub fn reception(&mut self, reception: &Reception, round_trip: Option<Duration>, now: Time) {
+        self.received.newest = (reception.highest as u16).wrapping_add(1) == self.sender.sent().next() as u16;
+        // Who can say which packets are missing does.
+        self.received.lacking |= reception.fraction_lost > 0 && !self.sender.config().nack;
         self.pursuit.reception(reception.fraction_lost, round_trip, now);
     }
 
-    /// The viewer cannot go on without a keyframe (PLI, FIR). True when the cache could help.
+    /// The viewer cannot go on without a keyframe (PLI, FIR). False when only the source can help: the cache has none, or
+    /// the viewer has been sent too much again.
     pub fn refresh(&mut self, now: Time, cache: &impl Cache) -> bool {
         let recently = self.refreshed.is_some_and(|last| now.since(last) < REFRESH_INTERVAL);
-        if recently || matches!(self.state, State::Behind(_)) || self.paused(now, cache) {
+        let under_way = self.kind() == Kind::Audio || matches!(self.state, State::Behind(_));
+        if recently || under_way || self.has_everything(now, cache) {
             return true;
         }
         self.refreshed = Some(now);
-        self.rewind(now, cache)
+        let Some(keyframe) = cache.keyframe() else { return false };
+        let near = keyframe.next.is_some_and(|next| next.since(now) <= NEAR && now.since(next) <= LATE);
+        if near && self.pursuit.is_losing(now) {
+            return true;
+        }
+        let again = self.newest.is_some_and(|newest| keyframe.number <= newest);
+        if again && !self.allowance.reserve(keyframe.bytes) {
+            return false;
+        }
+        self.follow(keyframe.number, now);
+        true
     }
 
     /// Writes a sender report when one is due: with the first frame and every second from then on.
     pub fn report(&mut self, now: Time, cname: &str, out: &mut Vec<u8>) -> bool {
-        let Some(clock) = self.clock.filter(|_| self.next_report.is_none_or(|due| due <= now)) else {
-            return false;
-        };
-        self.next_report = Some(now + REPORT_INTERVAL);
-        let report = SenderReport {
-            ssrc: self.config.ssrc,
-            ntp: self.config.wall.ntp(now),
-            timestamp: self.outgoing(clock.at(now, self.config.kind.rate())),
-            packets: self.packets,
-            octets: self.octets,
-            cname,
-        };
-        report.write(out);
-        true
+        self.sender.report(now, cname, out)
     }
 
-    /// The viewer has been sent all there is, and nothing has come since.
-    fn paused(&self, now: Time, cache: &impl Cache) -> bool {
+    /// The source is silent, and the viewer has said that all there is has arrived.
+    fn has_everything(&self, now: Time, cache: &impl Cache) -> bool {
         let State::Live(next) = self.state else { return false };
         let newest = next.checked_sub(1).and_then(|number| cache.frame(number));
-        newest.is_some_and(|frame| now.since(frame.received) > PAUSE)
+        let silent = newest.is_some_and(|frame| now.since(frame.received) > PAUSE);
+        silent && self.received.newest && !self.received.lacking
     }
 
-    fn rewind(&mut self, now: Time, cache: &impl Cache) -> bool {
-        let Some(frame) = cache.keyframe() else { return false };
-        self.clock = cache.clock();
-        self.floor = self.highest;
-        self.state = State::Behind(Cursor {
-            frame,
-            under_way: None,
-            packet: 0,
-            due: now,
-            catching_up: true,
-            timestamp: 0,
-            before: None,
-        });
-        true
+    /// A frame's first packet is about to leave; true when it was sent before.
+    fn begin(&mut self, frame: &Frame) -> bool {
+        let again = self.newest.is_some_and(|newest| frame.number <= newest);
+        self.newest = self.newest.max(Some(frame.number));
+        self.received.newest = false;
+        if frame.keyframe {
+            self.received = Received { keyframe: self.sender.sent().next(), ..Received::default() };
+        }
+        again
     }
 
     fn send_repairs(&mut self, now: Time, cache: &impl Cache, out: &mut impl FnMut(Outgoing<'_>)) {
         while self.repair.is_pending() && self.pacer.is_open(now) {
-            let Some(Wanted { sequence, packet, shift }) = self.repair.take() else { return };
-            let Some((frame, index)) = cache.packet(packet) else { continue };
+            let Some(wanted) = self.repair.take() else { return };
+            if !self.sender.sent().reaches(wanted.sequence) {
+                continue;
+            }
+            let Some((frame, index)) = cache.packet(wanted.packet) else { continue };
             let size = frame.payloads.payload(index).len();
-            if !self.repair.spend(size) {
+            if !self.allowance.repair(size) {
                 // More loss than repairing is worth: what follows would not arrive either.
                 self.repair.give_up();
                 if let State::Live(_) = self.state {
@@ -328,98 +330,9 @@ impl Track {
                 return;
             }
             self.pacer.spend(size);
-            let header = self.header(&frame, index, sequence, frame.timestamp.saturating_add_signed(shift));
-            out(self.repair.wrap(&frame, index, header, sequence));
+            let mut packet = self.sender.repeat(&frame, index, wanted);
+            self.repair.readdress(&mut packet);
+            out(packet);
         }
-    }
-
-    /// Sends of a frame from the cache what may leave now; gives where that leaves the viewer.
-    fn advance(
-        &mut self,
-        mut cursor: Cursor,
-        frame: Arc<Frame>,
-        now: Time,
-        cache: &impl Cache,
-        out: &mut impl FnMut(Outgoing<'_>),
-    ) -> Cursor {
-        if cursor.packet == 0 && self.pacer.is_open(now) {
-            let natural = frame.timestamp;
-            let wanted = if cursor.catching_up { cache.live_timestamp(now).unwrap_or(natural) } else { natural };
-            cursor.timestamp = self.above_floor(wanted);
-            if cursor.catching_up {
-                self.floor = Some(cursor.timestamp);
-            }
-            self.clock = cache.clock();
-        }
-        while cursor.packet < frame.payloads.len() {
-            if !self.pacer.is_open(now) {
-                let under_way = (cursor.packet > 0).then_some(frame);
-                return Cursor { due: self.pacer.opens(), under_way, ..cursor };
-            }
-            self.send(&frame, cursor.packet, cursor.timestamp, now, out);
-            cursor.packet += 1;
-        }
-        let ticks = cursor.before.map_or(0, |before| frame.timestamp.saturating_sub(before));
-        // The last frame in the cache needs no pause: the next one will be live.
-        let last = cache.frame(frame.number + 1).is_none();
-        let due = if last { now } else { now + self.pursuit.pause(ticks, self.config.kind) };
-        Cursor { frame: frame.number + 1, under_way: None, packet: 0, due, before: Some(frame.timestamp), ..cursor }
-    }
-
-    /// The frame is yet to come, rather than gone.
-    fn ahead_of(&self, frame: u64, cache: &impl Cache) -> bool {
-        frame.checked_sub(1).is_some_and(|before| cache.frame(before).is_some())
-    }
-
-    /// Time stamps given for catching up are ahead of nature by a little: none may repeat or go back.
-    fn above_floor(&mut self, timestamp: u64) -> u64 {
-        match self.floor.take() {
-            Some(floor) if timestamp <= floor => {
-                self.floor = Some(floor + 1);
-                floor + 1
-            }
-            _ => timestamp,
-        }
-    }
-
-    fn send(&mut self, frame: &Frame, index: usize, timestamp: u64, now: Time, out: &mut impl FnMut(Outgoing<'_>)) {
-        let shift = timestamp.wrapping_sub(frame.timestamp) as i64;
-        let sequence = self.sent.assign(frame.first_packet + index as u64, shift);
-        let size = frame.payloads.payload(index).len();
-        self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(size as u32);
-        self.repair.earn(size);
-        self.pacer.spend(size);
-        self.started = true;
-        self.highest = self.highest.max(Some(timestamp));
-        let mut header = self.header(frame, index, sequence, timestamp);
-        let extension = if index == 0 { self.extension(frame, now) } else { None };
-        if extension.is_some() {
-            header[0] |= extension::PRESENT;
-        }
-        out(Outgoing { frame, index, header, extension, original: None, again: false });
-    }
-
-    /// Once a second, with a frame's first packet: receivers interpolate.
-    fn extension(&mut self, frame: &Frame, now: Time) -> Option<Extension> {
-        let ExtensionIds { absolute_capture_time, playout_delay } = self.config.extensions;
-        if self.next_extension.is_some_and(|due| due > now) {
-            return None;
-        }
-        self.next_extension = Some(now + REPORT_INTERVAL);
-        let capture = absolute_capture_time.map(|id| {
-            let at = frame.clock.moment(frame.timestamp, self.config.kind.rate());
-            (id, self.config.wall.ntp(at).0)
-        });
-        Extension::new(capture, playout_delay)
-    }
-
-    fn header(&self, frame: &Frame, index: usize, sequence: u16, timestamp: u64) -> [u8; HEADER] {
-        let marker = self.config.kind == Kind::Video && index + 1 == frame.payloads.len();
-        write_header(marker, self.config.payload_type, sequence, self.outgoing(timestamp), self.config.ssrc)
-    }
-
-    fn outgoing(&self, timestamp: u64) -> u32 {
-        (timestamp as u32).wrapping_add(self.config.timestamp_offset)
     }
 }

@@ -61,6 +61,13 @@ impl Assembler {
         counters: &LegCounters,
         out: &mut impl FnMut(AccessUnit),
     ) {
+        // Nothing but padding, to probe for bandwidth (RFC 3550 §5.1): no part of a picture, though it may end one.
+        if payload.is_empty() {
+            if marker && self.current.as_ref().is_some_and(|current| current.timestamp == timestamp) {
+                self.finish(counters, out);
+            }
+            return;
+        }
         // A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1).
         if self.current.as_ref().is_some_and(|current| current.timestamp != timestamp) {
             self.finish(counters, out);

@@ -88,13 +88,14 @@ impl Heard {
         let (burst, wall) = (usize::MAX, WallClock::new(Duration::from_secs(1_600_000_000)));
         let extensions = ExtensionIds::default();
         let (payload_type, ssrc, first_sequence, timestamp_offset) = (96, 1, 0, 0x1234_5678);
-        let retransmission = None;
+        let (nack, retransmission) = (true, None);
         let config = TrackConfig {
             kind,
             payload_type,
             ssrc,
             first_sequence,
             timestamp_offset,
+            nack,
             retransmission,
             extensions,
             burst,

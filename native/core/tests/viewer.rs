@@ -96,7 +96,7 @@ fn loss_is_repaired_within_round_trips() {
     for (loss_percent, retransmission) in [(5, true), (10, true), (5, false)] {
         for seed in 0..5 {
             let delay = Duration::from_millis(20);
-            let line = Line { loss_percent, delay, jitter: Duration::from_millis(3), retransmission, bottleneck: None };
+            let line = Line { loss_percent, delay, jitter: Duration::from_millis(2), retransmission, bottleneck: None };
             let mut session = Session::new(seed, 60, line);
             session.run(Duration::from_millis(2_700), false);
             session.join();
@@ -137,7 +137,7 @@ fn repairs_have_a_budget_and_beyond_it_the_next_keyframe_is_awaited() {
     session.run(Duration::from_millis(100), false);
     session.join();
     session.run(Duration::from_millis(1_000), true);
-    let before = session.sent_bytes;
+    let before = session.wire.bytes;
     let now = session.now();
     let everything: Vec<u16> = (65_000..65_535).collect();
     let mut bytes = 0;
@@ -243,11 +243,11 @@ fn a_keyframe_request_is_answered_from_the_cache_but_not_too_often() {
 }
 
 #[test]
-fn while_the_source_pauses_a_keyframe_request_repeats_nothing() {
-    let mut session = Session::new(4, 300, CLEAN);
+fn while_the_source_pauses_a_viewer_that_has_everything_is_repeated_nothing() {
+    let mut session = Session::new(4, 60, CLEAN);
     session.run(Duration::from_millis(1_000), false);
     session.join();
-    session.run(Duration::from_millis(1_000), true);
+    session.run(Duration::from_millis(1_500), true);
     session.next_frame = session.now() + Duration::from_millis(2_200);
     session.run(Duration::from_millis(1_500), true);
     let (decoded, sent) = (session.receiver.decoded.len(), session.sent_bytes);
@@ -258,11 +258,25 @@ fn while_the_source_pauses_a_keyframe_request_repeats_nothing() {
 
     session.run(Duration::from_millis(400), true);
     assert!(session.receiver.decoded.len() > decoded, "live again");
-    let now = session.now();
-    assert!(session.track.refresh(now, &session.history));
-    session.run(Duration::from_millis(100), true);
-    let again = session.receiver.decoded[decoded..].iter().filter(|(number, _)| *number == 0).count();
-    assert_eq!(again, 1, "answered again");
+    assert_eq!(session.repeated_after_refresh(), [60], "answered again");
+}
+
+#[test]
+fn while_the_source_pauses_a_viewer_that_lacks_something_is_helped() {
+    let mut session = Session::new(4, 60, CLEAN);
+    session.run(Duration::from_millis(1_000), false);
+    session.join();
+    session.run(Duration::from_millis(1_500), true);
+    // The last picture gets lost, and nothing comes after it that would show the gap.
+    session.line.loss_percent = 100;
+    session.run(FRAME, true);
+    session.line.loss_percent = 0;
+    let newest = session.newest();
+    session.next_frame = session.now() + Duration::from_secs(20);
+    session.run(Duration::from_millis(2_500), true);
+    assert_eq!(session.receiver.decoded.last().map(|(number, _)| *number), Some(newest - 1));
+    assert_eq!(session.repeated_after_refresh(), [60]);
+    assert_eq!(session.receiver.decoded.last().map(|(number, _)| *number), Some(newest));
 }
 
 #[test]
@@ -282,16 +296,33 @@ fn a_large_keyframe_leaves_in_several_bursts() {
 }
 
 #[test]
-fn a_gap_in_what_the_shard_got_ends_at_a_keyframe() {
-    let mut session = Session::new(6, 30, CLEAN);
+fn what_a_shard_missed_comes_from_the_cache() {
+    let mut session = Session::new(6, 300, CLEAN);
     session.run(Duration::from_millis(500), false);
     session.join();
     session.run(Duration::from_millis(300), true);
-    session.run(Duration::from_millis(200), false);
-    session.run(Duration::from_secs(2), true);
-    let jumps: Vec<u64> =
-        session.receiver.decoded.windows(2).filter(|pair| pair[1].0 != pair[0].0 + 1).map(|pair| pair[1].0).collect();
-    assert_eq!(jumps, [30]);
+    session.run(Duration::from_millis(2_000), false);
+    session.run(Duration::from_millis(500), true);
+    let numbers: Vec<u64> = session.receiver.decoded.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (0..=session.newest()).collect::<Vec<_>>(), "each picture once");
+    assert_eq!(session.wire.repeated_bytes, 0);
+}
+
+#[test]
+fn what_the_cache_has_forgotten_is_passed_over_up_to_a_keyframe() {
+    for instant_start in [true, false] {
+        let mut session = Session::new(6, 30, CLEAN);
+        let limits = Limits { age: Duration::from_millis(1_200), instant_start, ..Limits::default() };
+        session.history = History::new(Kind::Video, limits);
+        session.join();
+        session.run(Duration::from_millis(800), true);
+        // 44 pictures go by, and the next one kept is number 33 or so.
+        session.run(FRAME * 44, false);
+        session.run(Duration::from_secs(2), true);
+        let numbers = session.receiver.decoded.windows(2);
+        let jumps: Vec<u64> = numbers.filter(|pair| pair[1].0 != pair[0].0 + 1).map(|pair| pair[1].0).collect();
+        assert_eq!(jumps, [if instant_start { 60 } else { 90 }]);
+    }
 }
 
 #[test]
@@ -305,6 +336,7 @@ fn capture_times_and_the_wish_for_low_delay_are_told_once_a_second() {
         ssrc: SSRC,
         first_sequence: 0,
         timestamp_offset: 0,
+        nack: true,
         retransmission: None,
         extensions: ExtensionIds { absolute_capture_time: Some(3), playout_delay: Some(14) },
         burst: DEFAULT_BURST,

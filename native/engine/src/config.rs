@@ -122,6 +122,8 @@ pub struct MediaLine {
     pub ssrc: u32,
     /// Announced; the same for all lines of a viewer.
     pub cname: String,
+    /// Generic NACK (RFC 4585 §6.2.1) was negotiated.
+    pub nack: bool,
     /// Payload type and SSRC of retransmissions (RFC 4588), when negotiated.
     pub retransmission: Option<(u8, u32)>,
     /// Header extensions to write.

@@ -139,16 +139,16 @@ impl Worker {
                 Control::Stop => stop = true,
             }
         }
-        if !lanes.feedback.is_empty() {
-            rtc::burst(|burst| {
-                lanes.feedback.drain(..).for_each(|feedback| self.handle_feedback(&feedback, burst));
-            });
-        }
-        // Audio first: a burst of video must not hold it back.
+        // Audio first: a burst of video must not hold it back. Feedback last: strangers send it.
         for lane in [&mut lanes.audio, &mut lanes.video] {
             for delivery in lane.drain(..) {
                 self.deliver(&delivery);
             }
+        }
+        if !lanes.feedback.is_empty() {
+            rtc::burst(|burst| {
+                lanes.feedback.drain(..).for_each(|feedback| self.handle_feedback(feedback, burst));
+            });
         }
         self.catch_up();
         stop
@@ -174,9 +174,7 @@ impl Worker {
     fn open(&mut self, key: ViewerKey, track: usize) {
         let Some(viewer) = self.viewers.get_mut(&key) else { return };
         viewer.open(track, self.clock.now());
-        if viewer.deadline().is_some() {
-            self.behind.push(key);
-        }
+        self.behind.extend(viewer.falls_behind().then_some(key));
     }
 
     fn deliver(&mut self, Delivery { stream, frame }: &Delivery) {
@@ -188,7 +186,7 @@ impl Worker {
                 let Some(viewer) = self.viewers.get_mut(key) else { continue };
                 match viewer.live(frame, burst, &mut self.scratch, self.clock, &mut tally) {
                     Some(Outcome::AwaitingKeyframe) => awaiting += frame.payloads.len() as u64,
-                    Some(Outcome::Queued) if !self.behind.contains(key) => self.behind.push(*key),
+                    Some(Outcome::Queued) => self.behind.extend(viewer.falls_behind().then_some(*key)),
                     Some(Outcome::Sent) => viewer.note_start(frame.kind, self.clock, &self.histograms),
                     _ => {}
                 }
@@ -212,16 +210,21 @@ impl Worker {
                 let Some(viewer) = viewers.get_mut(key) else { return false };
                 viewer.poll(now, burst, scratch);
                 viewer.note_start(Kind::Video, *clock, histograms);
-                viewer.deadline().is_some()
+                viewer.behind = viewer.deadline().is_some();
+                viewer.behind
             });
         });
     }
 
-    fn handle_feedback(&mut self, feedback: &Feedback, burst: &mut Burst) {
-        let Some(viewer) = self.viewers.get_mut(&feedback.viewer) else { return };
+    fn handle_feedback(&mut self, feedback: Feedback, burst: &mut Burst) {
+        let Feedback { viewer: key, packet } = feedback;
+        let Some(viewer) = self.viewers.get_mut(&key) else { return };
+        if viewer.has_heard(&packet) {
+            return;
+        }
         let (clock, histograms, scratch) = (self.clock, &self.histograms, &mut self.scratch);
         let now = clock.now();
-        rtcp::parse(&feedback.packet, |report| match report {
+        rtcp::parse(&packet, |report| match report {
             Rtcp::Nack { ssrc, sequences } => viewer.repair(ssrc, &sequences, now, burst, scratch),
             Rtcp::Pli { ssrc } | Rtcp::Fir { ssrc, .. } => viewer.refresh(ssrc, now),
             Rtcp::Reception(reception) => {
@@ -233,9 +236,8 @@ impl Worker {
             }
             _ => {}
         });
-        if viewer.deadline().is_some() && !self.behind.contains(&feedback.viewer) {
-            self.behind.push(feedback.viewer);
-        }
+        viewer.hear(packet);
+        self.behind.extend(viewer.falls_behind().then_some(key));
     }
 
     /// After a panic nothing of this shard can be trusted: its viewers end, the thread goes on for new ones.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use core_media::counters::{DropReason, LegCounters};
 use core_media::frame::{ClockPoint, Frame, Kind};
-use core_media::history::{Cache, History, Limits};
+use core_media::history::{Cache, History, Keyframe, Limits};
 use core_media::media::Facts;
 use core_media::source::Source;
 use core_media::time::{Time, nanos};
@@ -193,7 +193,7 @@ impl Cache for LegState {
         self.look(|history| history.packet(number))
     }
 
-    fn keyframe(&self) -> Option<u64> {
+    fn keyframe(&self) -> Option<Keyframe> {
         self.look(History::keyframe)
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use core_media::frame::{Frame, Kind};
+use core_media::rtcp;
 use core_media::rtp::HEADER;
 use core_media::time::Time;
 use core_media::track::{Outcome, Outgoing, Track};
@@ -27,6 +28,10 @@ pub struct ShardViewer {
     pub tracks: Vec<ShardTrack>,
     /// Of its media; reports always go through the library.
     pub way: Way,
+    /// Its shard looks after it: it does not follow live, or repairs wait.
+    pub behind: bool,
+    /// The newest RTCP packet, and how many copies of it are still to come.
+    heard: (Vec<u8>, usize),
 }
 
 /// One of its m-lines.
@@ -56,6 +61,45 @@ impl Tally {
 }
 
 impl ShardViewer {
+    pub fn new(
+        key: ViewerKey,
+        stream: Arc<Stream>,
+        state: Arc<SessionState>,
+        cname: String,
+        tracks: Vec<ShardTrack>,
+        way: Way,
+    ) -> Self {
+        Self { key, stream, state, cname, tracks, way, behind: false, heard: Default::default() }
+    }
+
+    /// An RTCP packet is a copy of the last, which has been acted upon. The library hands a compound packet out once for
+    /// each of our SSRCs that it names, those of repairs included. Acting for one track alone would miss what names the
+    /// other, and acting for each track on what names it would count twice what names both SSRCs of a track.
+    pub fn has_heard(&mut self, packet: &[u8]) -> bool {
+        let (last, copies) = &mut self.heard;
+        let copy = *copies > 0 && last == packet;
+        if copy {
+            *copies -= 1;
+        }
+        copy
+    }
+
+    /// Takes note of an RTCP packet and of how many copies are to follow.
+    pub fn hear(&mut self, packet: Vec<u8>) {
+        let streams = self.tracks.iter().flat_map(|ShardTrack { track, .. }| [Some(track.ssrc()), track.repair_ssrc()]);
+        let named = streams.flatten().filter(|ssrc| rtcp::names(&packet, *ssrc)).count();
+        // Where there is one track alone, the library does not look.
+        let copies = if self.tracks.len() == 1 { 0 } else { named.saturating_sub(1) };
+        self.heard = (packet, copies);
+    }
+
+    /// True when its shard has to look after it from now on.
+    pub fn falls_behind(&mut self) -> bool {
+        let now = !self.behind && self.deadline().is_some();
+        self.behind |= now;
+        now
+    }
+
     pub fn open(&mut self, track: usize, now: Time) {
         let Some(ShardTrack { track, open, .. }) = self.tracks.get_mut(track) else { return };
         *open = true;

@@ -107,7 +107,7 @@ fn session(id: &str, number: u32, offer: &str) -> SessionConfig {
              a=rtpmap:{payload_type} {codec}\r\na=ssrc:{ssrc} cname:test\r\na=rtcp-mux\r\n"
         );
         let (cname, extensions) = ("test".into(), ExtensionIds::default());
-        MediaLine { kind, description, payload_type, ssrc, cname, retransmission: None, extensions }
+        MediaLine { kind, description, payload_type, ssrc, cname, retransmission: None, extensions, nack: true }
     };
     let media = vec![line(0, Kind::Audio, 111, "opus/48000/2"), line(1, Kind::Video, 96, "H264/90000")];
     let offer = offer.replace("a=setup:actpass", "a=setup:active").replace("a=sendrecv", "a=recvonly");

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use core_media::frame::Kind;
 use support::*;
 
@@ -55,6 +57,62 @@ fn a_stalled_shard_loses_its_own_viewers_packets_and_whole_pictures() {
     }
     let dropped = engine.snapshot().streams[0].video.clone().expect("a leg").dropped;
     assert!(dropped.iter().any(|(reason, _)| *reason == "shard-overloaded"), "{dropped:?}");
+}
+
+#[test]
+fn fifty_streams_lose_nothing_while_a_shard_stands_still() {
+    const NAMES: [&str; 50] = {
+        let mut names = ["cam"; 50];
+        let all = "00010203040506070809101112131415161718192021222324\
+                   25262728293031323334353637383940414243444546474849";
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = all.split_at(index * 2).1.split_at(2).0;
+            index += 1;
+        }
+        names
+    };
+    let engine = start(1);
+    let mut programmes: Vec<Programme<'_>> = NAMES.iter().map(|name| Programme::new(&engine, name)).collect();
+    let viewers: Vec<Viewer> = NAMES.iter().map(|name| Viewer::join(&engine, name)).collect();
+    for (programme, viewer) in programmes.iter_mut().zip(&viewers) {
+        programme.picture(true, PICTURE);
+        viewer.wait_for_last(programme);
+    }
+    let hold = engine.hold_shard(0);
+    for _ in 0..15 {
+        programmes.iter_mut().for_each(|programme| programme.picture(false, PICTURE));
+    }
+    drop(hold);
+    for (programme, viewer) in programmes.iter().zip(&viewers) {
+        viewer.wait_for_last(programme);
+        assert_eq!(programme.position(&viewer.received(Kind::Video)), 0..16);
+    }
+}
+
+#[test]
+fn what_a_shard_refused_its_viewers_get_from_the_history() {
+    let engine = start(2);
+    let mut programme = Programme::new(&engine, "cam");
+    let [stalled, lively] = two(&mut programme, &engine);
+    let hold = engine.hold_shard(0);
+    let refused = || {
+        let dropped = engine.snapshot().streams[0].video.clone().expect("a leg").dropped;
+        dropped.iter().any(|(reason, count)| *reason == "shard-overloaded" && *count > 0)
+    };
+    eventually("the mailbox takes no more", || {
+        std::thread::sleep(Duration::from_millis(20));
+        programme.picture(false, PICTURE);
+        refused()
+    });
+    drop(hold);
+    eventually("the shard has room again", || engine.snapshot().shards[0].1 == 0);
+    programme.picture(false, PICTURE);
+    let all = programme.pictures.len();
+    for viewer in [&stalled, &lively] {
+        viewer.wait_for_last(&programme);
+        assert_eq!(programme.position(&viewer.received(Kind::Video)), 0..all);
+    }
 }
 
 /// Cuts what came where pictures are missing.

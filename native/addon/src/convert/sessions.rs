@@ -37,6 +37,8 @@ pub struct LineObject {
     pub ssrc: u32,
     /// Announced.
     pub cname: String,
+    /// Generic NACK (RFC 4585 §6.2.1) was negotiated.
+    pub nack: bool,
     /// Retransmissions (RFC 4588), when negotiated.
     pub rtx: Option<RetransmissionObject>,
     /// Header extension ids.
@@ -65,13 +67,13 @@ impl From<SessionSpec> for Result<SessionConfig, EngineError> {
     fn from(spec: SessionSpec) -> Self {
         let line = |line: LineObject| {
             let kind = kind(&line.kind).ok_or_else(|| invalid("media.kind"))?;
-            let LineObject { description, payload_type, ssrc, cname, rtx, extensions, .. } = line;
+            let LineObject { description, payload_type, ssrc, cname, nack, rtx, extensions, .. } = line;
             let retransmission = rtx.map(|rtx| (rtx.payload_type, rtx.ssrc));
             let extensions = ExtensionIds {
                 absolute_capture_time: extensions.abs_capture_time,
                 playout_delay: extensions.playout_delay,
             };
-            Ok(MediaLine { kind, description, payload_type, ssrc, cname, retransmission, extensions })
+            Ok(MediaLine { kind, description, payload_type, ssrc, cname, nack, retransmission, extensions })
         };
         let media = spec.media.into_iter().map(line).collect::<Result<_, EngineError>>()?;
         Ok(SessionConfig { id: spec.id, stream: spec.stream, offer: spec.offer, media, timeout: ANSWER_TIMEOUT })

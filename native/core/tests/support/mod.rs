@@ -52,6 +52,8 @@ pub struct Encoder {
     pub ssrc: u32,
     pub sequence: u16,
     pub timestamp: u32,
+    /// From one time stamp to the next.
+    pub step: u32,
     pub gop: u64,
     pub size: usize,
     /// Parameter sets before each IDR picture, or before the first one only.
@@ -69,6 +71,7 @@ impl Encoder {
             ssrc: 0x1000 + seed as u32,
             sequence: 65_500,
             timestamp: u32::MAX - 10_000,
+            step: 3_000,
             gop: 30,
             size: 4_000,
             repeat_sets: true,
@@ -105,7 +108,7 @@ impl Encoder {
         unit
     }
 
-    /// The datagrams of an access unit; 30 frames a second.
+    /// The datagrams of an access unit.
     pub fn packetize(&mut self, unit: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let mut payloads: Vec<Vec<u8>> = Vec::new();
         if unit.len() > 1 {
@@ -138,7 +141,7 @@ impl Encoder {
         });
         let datagrams = datagrams.collect();
         self.sequence = self.sequence.wrapping_add(payloads.len() as u16);
-        self.timestamp = self.timestamp.wrapping_add(3_000);
+        self.timestamp = self.timestamp.wrapping_add(self.step);
         datagrams
     }
 }

@@ -97,6 +97,11 @@ impl Receiver {
         (expected.max(self.arrived), self.arrived)
     }
 
+    /// The extended number of the newest packet.
+    pub fn highest(&self) -> Option<u64> {
+        self.highest
+    }
+
     /// True when only a keyframe helps.
     pub fn stuck(&mut self) -> bool {
         let given_up = self.requested.values().any(|(count, _)| *count >= MAX_REQUESTS);

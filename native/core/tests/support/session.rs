@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use core_media::extension::{Extension, ExtensionIds};
@@ -10,7 +10,7 @@ use core_media::frame::Kind;
 use core_media::history::{History, Limits};
 use core_media::pacer::DEFAULT_BURST;
 use core_media::rtcp::Reception;
-use core_media::time::{Time, WallClock};
+use core_media::time::{Time, WallClock, ticks};
 use core_media::track::{Outgoing, Retransmission, Track, TrackConfig};
 
 use crate::receiver::{FIRST_SEQUENCE, PAYLOAD_TYPE, RTX_PAYLOAD_TYPE, RTX_SSRC, Receiver, SSRC};
@@ -50,11 +50,15 @@ pub struct Session {
     pub receiver: Receiver,
     pub wire: Wire,
     random: Random,
-    line: Line,
+    pub line: Line,
     /// On the way, by arrival.
     forth: BTreeMap<(Time, u64), Vec<u8>>,
     back: BTreeMap<(Time, u64), Request>,
+    /// All packets so far, by SSRC and sequence number.
+    launched: HashMap<[u8; 6], Vec<u8>>,
     count: u64,
+    /// From picture to picture.
+    pub interval: Duration,
     pub next_frame: Time,
     next_report: Time,
     /// When what waits before the bottleneck has passed it.
@@ -79,8 +83,9 @@ pub fn track(retransmission: bool, burst: usize) -> Track {
         ssrc: SSRC,
         first_sequence: FIRST_SEQUENCE,
         timestamp_offset: 0xffff_0000,
+        nack: true,
         retransmission,
-        extensions: ExtensionIds::default(),
+        extensions: ExtensionIds { absolute_capture_time: Some(3), playout_delay: Some(14) },
         burst,
         wall: WallClock::new(Duration::from_secs(1_000)),
     })
@@ -110,7 +115,9 @@ impl Session {
             line,
             forth: BTreeMap::new(),
             back: BTreeMap::new(),
+            launched: HashMap::new(),
             count: 0,
+            interval: FRAME,
             next_frame: now,
             next_report: now,
             busy_until: now,
@@ -141,8 +148,9 @@ impl Session {
         while self.now() < end {
             let now = self.now();
             if now >= self.next_frame {
-                self.next_frame = self.next_frame + FRAME;
+                self.next_frame = self.next_frame + self.interval;
                 let unit = self.encoder.next_unit();
+                self.encoder.step = ticks(self.interval, 90_000) as u32;
                 self.encoder.packetize(&unit).iter().for_each(|datagram| self.bench.video(datagram));
             }
             let frames = self.bench.frames();
@@ -168,8 +176,23 @@ impl Session {
         }
     }
 
+    /// The viewer asks for a keyframe: those that come, of such that it has had, within the next tenth of a second.
+    pub fn repeated_after_refresh(&mut self) -> Vec<u64> {
+        let before = self.receiver.decoded.len();
+        self.track.refresh(self.now(), &self.history);
+        self.run(Duration::from_millis(100), true);
+        let (before, after) = self.receiver.decoded.split_at(before);
+        let keyframes =
+            after.iter().map(|(number, _)| *number).filter(|number| number.is_multiple_of(self.encoder.gop));
+        keyframes.filter(|number| before.iter().any(|(had, _)| had == number)).collect()
+    }
+
     fn launch(&mut self, packet: Vec<u8>) {
         self.sent_bytes += packet.len();
+        let key = [packet[2], packet[3], packet[8], packet[9], packet[10], packet[11]];
+        if let Some(before) = self.launched.insert(key, packet.clone()) {
+            assert_eq!(before, packet, "under one number only one packet is ever encrypted");
+        }
         let mut at = self.now();
         if let Some((rate, queue)) = self.line.bottleneck {
             let waits = self.busy_until.since(at).as_nanos() as u64 * rate / 1_000_000;
@@ -213,7 +236,7 @@ impl Session {
                 ssrc: SSRC,
                 fraction_lost: (lost * 256).checked_div(of).unwrap_or(0).min(255) as u8,
                 lost: (expected - received) as u32,
-                highest: 0,
+                highest: self.receiver.highest().unwrap_or_default() as u32,
                 jitter: 0,
                 last_report: 0,
                 delay: 0,

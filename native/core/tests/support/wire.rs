@@ -9,11 +9,13 @@ pub struct Wire {
     timestamp: Option<u32>,
     /// Number of the newest frame, how many of its packets have left, and whether that is all of them.
     frame: Option<(u64, usize, bool)>,
+    newest: Option<u64>,
     pub packets: usize,
+    /// Payload bytes of frames that had not been sent before.
     pub bytes: usize,
-    /// Packets and payload bytes sent again.
     pub repairs: usize,
-    pub repaired_bytes: usize,
+    /// Payload bytes sent again, in repairs and in replays.
+    pub repeated_bytes: usize,
 }
 
 impl Wire {
@@ -21,10 +23,16 @@ impl Wire {
         let size = packet.payload().len();
         if packet.again {
             self.repairs += 1;
-            self.repaired_bytes += size;
+            self.repeated_bytes += size;
             return;
         }
-        (self.packets, self.bytes) = (self.packets + 1, self.bytes + size);
+        self.packets += 1;
+        if self.newest > Some(packet.frame.number) {
+            self.repeated_bytes += size;
+        } else {
+            self.bytes += size;
+        }
+        self.newest = self.newest.max(Some(packet.frame.number));
         let header = &packet.header;
         let sequence = u16::from_be_bytes([header[2], header[3]]);
         if let Some(last) = self.sequence.replace(sequence) {

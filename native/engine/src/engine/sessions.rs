@@ -120,7 +120,7 @@ impl Engine {
         let tracks = lines.map(|(index, line)| self.track(key, stream, &session.peer, index, line)).collect();
         let cname = config.media.first().map(|line| line.cname.clone()).unwrap_or_default();
         let (stream, state, way) = (stream.clone(), session.state.clone(), Way::new(self.direct));
-        let viewer = ShardViewer { key, stream, state, cname, tracks, way };
+        let viewer = ShardViewer::new(key, stream, state, cname, tracks, way);
         mailbox.control(Control::Add(Box::new(viewer)));
         Ok((session, description))
     }
@@ -193,12 +193,13 @@ impl Engine {
             kind: line.kind,
             payload_type: line.payload_type,
             ssrc: line.ssrc,
-            first_sequence: random as u16,
+            first_sequence: random as u16 >> 1,
             timestamp_offset: (random >> 32) as u32,
+            nack: line.nack,
             retransmission: line.retransmission.map(|(payload_type, ssrc)| Retransmission {
                 payload_type,
                 ssrc,
-                first_sequence: (random >> 16) as u16,
+                first_sequence: (random >> 16) as u16 >> 1,
             }),
             extensions: line.extensions,
             burst: stream.burst,

@@ -288,6 +288,17 @@ impl Viewer {
         (Self { peer, _port: port, id: String::new(), log }, offer)
     }
 
+    /// Sends RTCP. A track's SSRC: `ssrc`.
+    pub fn say(&self, packet: &[u8]) {
+        rtc::burst(|burst| assert!(burst.send(self.peer.track(0), packet), "the viewer is connected"));
+    }
+
+    /// That of a leg.
+    pub fn ssrc(&self, kind: Kind) -> u32 {
+        let number: u32 = self.id.trim_start_matches("viewer-").parse().expect("a number");
+        ssrc(number, kind)
+    }
+
     pub fn accept(&self, answer: &str) -> Result<(), rtc::Error> {
         self.peer.set_answer(answer)
     }
@@ -343,6 +354,10 @@ fn as_a_browser(offer: &str) -> String {
     offer.replace("a=setup:actpass", "a=setup:active")
 }
 
+fn ssrc(number: u32, kind: Kind) -> u32 {
+    number << 1 | u32::from(kind == Kind::Audio)
+}
+
 /// Has the engine answer an offer of `LINES`; `number` makes the SSRCs.
 pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
     engine.add_viewer(&session(stream, id, number, &as_a_browser(offer), "sendonly"))
@@ -356,13 +371,14 @@ pub fn publish(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str
 
 fn session(stream: &str, id: &str, number: u32, offer: &str, direction: &str) -> SessionConfig {
     let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
-        let ssrc = number << 1 | u32::from(kind == Kind::Audio);
+        let ssrc = ssrc(number, kind);
         MediaLine {
             kind,
             description: section(kind, payload_type, codec, direction, ssrc),
             payload_type,
             ssrc,
             cname: "test".into(),
+            nack: true,
             retransmission: None,
             extensions: ExtensionIds::default(),
         }
