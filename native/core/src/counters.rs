@@ -25,6 +25,8 @@ pub enum DropReason {
     Malformed,
     /// Another sender's while one is active.
     ForeignSender,
+    /// A report or a goodbye of no stream that is known here.
+    ForeignReport,
     /// Not the payload type that this leg began with.
     PayloadType,
     /// Twice, or after its turn.
@@ -47,9 +49,10 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [DropReason; 11] = [
+    pub const ALL: [DropReason; 12] = [
         DropReason::Malformed,
         DropReason::ForeignSender,
+        DropReason::ForeignReport,
         DropReason::PayloadType,
         DropReason::Late,
         DropReason::Stray,
@@ -66,6 +69,7 @@ impl DropReason {
         match self {
             DropReason::Malformed => "malformed",
             DropReason::ForeignSender => "foreign-sender",
+            DropReason::ForeignReport => "foreign-report",
             DropReason::PayloadType => "payload-type",
             DropReason::Late => "late",
             DropReason::Stray => "stray",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::StreamClock;
-use crate::counters::LegCounters;
+use crate::counters::{DropReason, LegCounters};
 use crate::frame::{Frame, Kind};
 use crate::leg::Leg;
 use crate::media::Facts;
@@ -113,7 +113,7 @@ impl Source {
     /// Takes a datagram from a leg's RTP or RTCP port. RTCP finds its leg by SSRC, whichever port it came to.
     pub fn handle_datagram(&mut self, kind: Kind, datagram: &[u8], from: SocketAddr, now: Time, out: &mut Output) {
         if is_rtcp(datagram) {
-            return self.handle_rtcp(datagram, now, out);
+            return self.handle_rtcp(kind, datagram, now, out);
         }
         let Self { clock, .. } = self;
         let side = match kind {
@@ -206,9 +206,10 @@ impl Source {
         }
     }
 
-    fn handle_rtcp(&mut self, datagram: &[u8], now: Time, out: &mut Output) {
+    fn handle_rtcp(&mut self, port: Kind, datagram: &[u8], now: Time, out: &mut Output) {
         rtcp::parse(datagram, |report| match report {
             Rtcp::SenderReport { ssrc, ntp, timestamp } => {
+                self.count_foreign(port, &[ssrc]);
                 for side in [&mut self.video, &mut self.audio].into_iter().flatten() {
                     if side.leg.ssrc() == Some(ssrc) {
                         side.leg.handle_sender_report(ntp, now);
@@ -217,6 +218,7 @@ impl Source {
                 self.handle_report(EarlyReport { ssrc, ntp, timestamp });
             }
             Rtcp::Bye { ssrcs } => {
+                self.count_foreign(port, &ssrcs);
                 for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {
                     let Some(side) = side else { continue };
                     if side.leg.ssrc().is_some_and(|ssrc| ssrcs.contains(&ssrc)) {
@@ -229,6 +231,16 @@ impl Source {
             }
             _ => {}
         });
+    }
+
+    /// Counts what is said of streams that are none of ours. Before a leg's first packet nobody knows which is.
+    fn count_foreign(&self, port: Kind, ssrcs: &[u32]) {
+        let known = |(_, side): (Kind, &Side)| side.leg.ssrc();
+        let ours = self.sides().filter_map(known).any(|ssrc| ssrcs.contains(&ssrc));
+        let leg = self.sides().find(|(kind, side)| *kind == port && side.leg.ssrc().is_some());
+        if let Some((_, side)) = leg.filter(|_| !ours) {
+            side.leg.counters().dropped(DropReason::ForeignReport, 1);
+        }
     }
 
     fn handle_report(&mut self, report: EarlyReport) {

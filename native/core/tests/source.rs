@@ -199,6 +199,21 @@ fn goodbye_makes_the_leg_inactive_at_once_and_lets_the_next_sender_in() {
 }
 
 #[test]
+fn what_is_said_of_other_streams_is_counted_and_changes_nothing() {
+    let (mut encoder, mut bench) = (Encoder::new(13), Bench::new());
+    let bye = [&[0x81, 203, 0, 1], 99_u32.to_be_bytes().as_slice()].concat();
+    bench.video(&bye);
+    assert_eq!(bench.video.count(DropReason::ForeignReport), 0, "nobody knows yet which streams there are");
+    run(&mut encoder, &mut bench, 3, |datagrams| datagrams);
+    let mut report = Vec::new();
+    SenderReport { ssrc: 98, ntp: Ntp(1 << 32), timestamp: 0, packets: 0, octets: 0, cname: "" }.write(&mut report);
+    bench.video(&bye);
+    bench.video(&report);
+    assert_eq!(bench.video.count(DropReason::ForeignReport), 2);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+}
+
+#[test]
 fn a_sender_report_before_the_first_packet_counts() {
     let (mut encoder, mut bench) = (Encoder::new(12), Bench::new());
     let mut report = Vec::new();
