@@ -32,8 +32,7 @@ export async function prepareLibrary(cache) {
 /** Renamed into place when it is whole: several runs may make it at once. */
 async function makeSource(source) {
   const fresh = `${source}.${process.pid}`;
-  cpSync(await pristineSource(), fresh, { recursive: true });
-  for (const path of patches()) await applyPatch(path, fresh);
+  await patchedCopy(fresh);
   nameVersion(join(fresh, 'Cargo.toml'));
   try {
     renameSync(fresh, source);
@@ -43,8 +42,14 @@ async function makeSource(source) {
   }
 }
 
-/** Where cargo keeps the crate as it was published. Started at the root, where native/.cargo says nothing. */
-export async function pristineSource() {
+/** Copies the crate as it was published to `folder`, which must not exist, and applies every patch. */
+export async function patchedCopy(folder) {
+  cpSync(await pristineSource(), folder, { recursive: true });
+  for (const path of patches()) await applyPatch(path, folder);
+}
+
+/** Where cargo keeps it. Started at the root, where native/.cargo says nothing. */
+async function pristineSource() {
   const args = ['metadata', '--locked', '--format-version', '1', '--manifest-path', `${folder}/Cargo.toml`];
   const { output, ending } = await run('cargo', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   if (ending !== undefined) throw new Error(`cargo could not fetch libdatachannel: ${ending}`);
@@ -53,14 +58,15 @@ export async function pristineSource() {
 }
 
 /** Applies a patch exactly where it says, and gives back what git says about it. */
-export async function applyPatch(path, folder) {
+async function applyPatch(path, folder) {
   const { output, ending } = await run('git', ['apply', '--verbose', '--whitespace=nowarn', join(root, path)], {
     cwd: folder,
     // The folder may lie in some repository: git would take its files for that repository's.
     env: { ...process.env, GIT_CEILING_DIRECTORIES: dirname(folder) },
   });
   if (ending !== undefined) throw new Error(`${path} does not apply: ${ending}\n${output.trimEnd()}`);
-  if (/offset/.test(output)) throw new Error(`${path} applies elsewhere than it says: make it anew\n${output.trimEnd()}`);
+  if (/offset/.test(output))
+    throw new Error(`${path} applies elsewhere than it says: make it anew\n${output.trimEnd()}`);
 }
 
 /** A version that the registry does not have: cargo cannot take the crate without the patches instead. */
