@@ -1,4 +1,4 @@
-import type { Page, Route } from 'playwright-core';
+import type { BrowserContextOptions, Page, Route } from 'playwright-core';
 import { Chromium, type Tab } from './chromium.ts';
 import { Namespace } from './namespace.ts';
 import { Relay } from './relay.ts';
@@ -45,8 +45,13 @@ export class LossyBrowser {
   }
 
   /** A tab whose media takes the line. One at a time. */
-  watch(url: string): Promise<Tab> {
-    return this.#browser.watch(url, {}, (page) => this.#detour(page));
+  watch(url: string, options: BrowserContextOptions = {}): Promise<Tab> {
+    return this.#browser.watch(url, options, (page) => this.#detour(page));
+  }
+
+  /** As a NAT that forgets: whoever is on the line comes from another port from now on. */
+  rebind(): Promise<void> {
+    return this.#relay.rebind();
   }
 
   async close(): Promise<void> {
@@ -57,7 +62,7 @@ export class LossyBrowser {
 
   /** Neither end learns of the other's own addresses. */
   async #detour(page: Page): Promise<void> {
-    await page.route('**/whep/**', async (route: Route) => {
+    await page.route(/\/wh[ei]p\//, async (route: Route) => {
       const request = route.request();
       if (request.method() === 'PATCH') return route.fulfill({ status: 204 });
       if (request.method() !== 'POST') return route.continue();

@@ -4,10 +4,12 @@ mod support;
 
 use rtc::{PeerEvents, PeerState, burst};
 use std::io::ErrorKind;
+use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use support::stun::{Kind, join, kind, receive, socket};
-use support::{Event, LOOPBACK, Recorder, VIDEO_SSRC, join_with, port, receiver_report};
+use support::{DEADLINE, Event, LOOPBACK, Recorder, VIDEO_SSRC, eventually, join_with, port, receiver_report, rtp};
 
 /// Where a DTLS record of the first flights names its message (RFC 6347 §4.2.2, RFC 5246 §7.4).
 const HANDSHAKE_TYPE: usize = 13;
@@ -48,6 +50,31 @@ fn data_and_consent_follow_the_newest_nomination() {
     assert!(!joined.events.drain().contains(&Event::State(PeerState::IceLost)));
 }
 
+/// Its data tells of it before its next check does.
+#[test]
+fn a_peer_is_looked_for_where_its_data_comes_from() {
+    let port = port();
+    let (joined, before, after) = (join(&port, "actpass", ""), socket(), socket());
+    let elsewhere = UdpSocket::bind(("127.0.0.2", 0)).expect("loopback has it");
+    joined.nominate(&before);
+    joined.wait(&before, Kind::Dtls);
+
+    let data = rtp(96, 1, 1, 100);
+    let looked_for = || {
+        for socket in [&elsewhere, &after] {
+            socket.send_to(&data, joined.server).expect("sent");
+        }
+        after.set_read_timeout(Some(Duration::from_millis(50))).expect("valid");
+        after.peek(&mut [0; 1]).is_ok()
+    };
+    eventually("a check at the new address", looked_for);
+    after.set_read_timeout(Some(DEADLINE)).expect("valid");
+    joined.wait(&after, Kind::Dtls);
+    elsewhere.set_nonblocking(true).expect("valid");
+    let nothing = elsewhere.recv(&mut [0; 1]).expect_err("another host is nobody's new address");
+    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+}
+
 #[test]
 fn a_client_may_change_its_address_any_number_of_times() {
     let port = port();
@@ -84,6 +111,10 @@ fn a_lost_flight_of_dtls_is_repeated_soon_in_both_roles() {
     let hello = active.wait(&active_client, Kind::Dtls);
     passive.nominate(&passive_client);
     passive.wait(&passive_client, Kind::Check);
+    passive.events.wait_for_state(PeerState::IceConnected);
+    // The thread that tells of the state starts DTLS before it reads on.
+    passive.nominate(&passive_client);
+    passive.wait(&passive_client, Kind::Success);
     passive_client.send_to(&hello, passive.server).expect("sent");
 
     for (client, begins) in [(active_client, CLIENT_HELLO), (passive_client, SERVER_HELLO)] {
@@ -144,6 +175,8 @@ fn a_peer_that_is_flooded_holds_up_nobody_else() {
     let pair = join_with(LOOPBACK, &port, Arc::new(Held { recorder, released: Mutex::new(released) }), events);
     pair.wait_until_open();
     let (joined, client) = (join(&port, "actpass", ""), socket());
+    // Dropped first, so that a test that fails ends.
+    let release = release;
     let report = receiver_report(0x2000_0001, VIDEO_SSRC, 1);
     // The answer to a check tells that all before it has been read. The queue of a peer has 1024 places.
     for _ in 0..15 {

@@ -33,7 +33,8 @@ fn no_password_is_logged_at_any_level() {
     let lines = LINES.lock().expect("no test panics under this lock").join("\n");
     assert!(lines.contains("STUN integrity check failed"), "libjuice logs as well: {lines}");
     assert!(lines.contains(&joined.ufrag), "all levels are there: {lines}");
-    for secret in [joined.password.as_str(), "guessed+guessed", support::stun::PASSWORD, "ice-pwd", "pwd=", "password="] {
+    for secret in [joined.password.as_str(), "guessed+guessed", support::stun::PASSWORD, "ice-pwd", "pwd=", "password="]
+    {
         assert!(!lines.contains(secret), "{secret} in {lines}");
     }
 }

@@ -5,6 +5,7 @@ use ring::hmac;
 use rtc::{MuxPort, Peer};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 const UFRAG: &str = "byhand";
 pub const PASSWORD: &str = "not+secret+not+secret+not";
@@ -71,7 +72,9 @@ impl Joined {
 
     /// Waits for a datagram of a kind, and answers the server's checks meanwhile.
     pub fn wait(&self, socket: &UdpSocket, wanted: Kind) -> Vec<u8> {
+        let deadline = Instant::now() + DEADLINE;
         loop {
+            assert!(Instant::now() < deadline, "{wanted:?} before the deadline");
             let datagram = receive(socket);
             let kind = kind(&datagram);
             if kind == Kind::Check {
