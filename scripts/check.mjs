@@ -1,9 +1,11 @@
 // The house rules that no other tool knows: who may import whom, and what must not be in the tree.
 // Fails with file, line and rule; reports files that have grown past their budget.
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { filesBelow, root } from './lib/files.mjs';
+import { patchedCopy, patches } from './lib/library.mjs';
 
 /** Lines a file should hold at most. Past it, it is named; it is no failure. */
 const budget = 250;
@@ -125,6 +127,8 @@ for (const crate of crates) checkCrate(crate);
 if (!/^#!\[forbid\(unsafe_code\)\]/m.test(readFileSync(join(root, 'native/core/src/lib.rs'), 'utf8'))) {
   fault('native/core/src/lib.rs', 1, 'core forbids unsafe code');
 }
+for (const path of patches()) checkReason(path);
+await checkPatches();
 
 const grown = files
   .filter((path) => /\.(ts|mjs|rs)$/.test(path))
@@ -187,4 +191,21 @@ function checkCrate({ of, never, why }) {
         fault(path, index + 1, `depends on ${real}: ${why}`);
       }
     });
+}
+
+/** A subject and a paragraph, before what is changed. */
+function checkReason(path) {
+  const [head] = readFileSync(join(root, path), 'utf8').split(/^--- /m);
+  if (!/^\S.*\n\n\S[\s\S]{80,}/.test(head)) fault(path, 1, 'a patch says in its head what is wrong and what changes');
+}
+
+async function checkPatches() {
+  const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-'));
+  try {
+    await patchedCopy(join(folder, 'library'));
+  } catch (error) {
+    fault('native/patches', 1, error instanceof Error ? error.message : String(error));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

@@ -37,7 +37,7 @@ const checks = {
       await succeeds(local('node_modules/.bin/tsc', ['-p', project]));
     }
   },
-  fmt: () => succeeds(cargo(['fmt', '--all', '--check'])),
+  fmt: () => succeeds(cargo(['fmt', '--check'])),
   clippy: () => succeeds(cargo(['clippy', '--release', '--locked', '--all-targets', '--', '-D', 'warnings'])),
 };
 const builds = { package: buildPackage, addon: buildAddon };

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { root } from './files.mjs';
+import { prepareLibrary } from './library.mjs';
 import { run } from './run.mjs';
 
 function cache(name) {
@@ -41,6 +42,7 @@ export function addressSanitizer() {
  * it has been working (libdatachannel and OpenSSL take some minutes the first time).
  */
 export async function cargo(args, { shown = false, env = {} } = {}) {
+  await prepareLibrary(cache('sources'));
   const inherit = shown && process.stderr.isTTY;
   const start = Date.now();
   let doing = '';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
 
-const outside = new Set(['node_modules', 'dist', 'build', 'target', '.git']);
+const outside = new Set(['node_modules', 'dist', 'build', 'target', '.git', '.cargo']);
 
 /** Every file below `folder`, as paths relative to the checkout with forward slashes, sorted. */
 export function filesBelow(folder) {

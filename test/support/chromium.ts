@@ -39,10 +39,10 @@ export class Chromium {
     this.#browser = browser;
   }
 
-  static async launch(executablePath = '/usr/bin/chromium'): Promise<Chromium> {
+  static async launch(executablePath = '/usr/bin/chromium', flags: readonly string[] = []): Promise<Chromium> {
     const server = await chromium.launchServer({
       executablePath,
-      args: FLAGS,
+      args: [...FLAGS, ...flags],
       chromiumSandbox: false,
     });
     return new Chromium(server, await chromium.connect(server.wsEndpoint()));
@@ -136,6 +136,16 @@ export class Tab {
   /** The answer that the newest connection was given. */
   answer(): Promise<string> {
     return this.page.evaluate(() => connections.at(-1)?.remoteDescription?.sdp ?? '');
+  }
+
+  /** How the newest connection gets to the relay in use: `udp`, `tcp`, `tls`, or undefined without one. */
+  relayedBy(): Promise<string | undefined> {
+    return this.page.evaluate(async () => {
+      const reports = [...((await connections.at(-1)?.getStats())?.values() ?? [])];
+      const transport = reports.find((each) => each.type === 'transport');
+      const pair = reports.find((each) => each.id === transport?.selectedCandidatePairId);
+      return reports.find((each) => each.id === pair?.localCandidateId)?.relayProtocol;
+    });
   }
 
   /** Waits until the newest connection has decoded that many frames, by an answer that keeps the rules. */

@@ -31,7 +31,7 @@ export class Publisher {
 
   /** `origin` of the server, `stream` to publish. */
   static async start(
-    browser: Chromium,
+    browser: Pick<Chromium, 'watch'>,
     origin: string,
     stream: string,
     size: { width: number; height: number } = { width: 640, height: 360 },

@@ -17,6 +17,8 @@ export class Relay {
   readonly #front: Socket;
   /** What each client's datagrams leave from, by the client's address. */
   readonly #backs = new Map<string, Promise<Socket>>();
+  /** What they left from before. */
+  readonly #forgotten: Promise<Socket>[] = [];
   /** On the way, in the order they came. */
   readonly #line: { due: number; send: () => void }[] = [];
   #random: number;
@@ -45,11 +47,19 @@ export class Relay {
     this.#server = { address, port };
   }
 
+  /** As a NAT that forgets: datagrams leave from other ports from now on, and what comes to the old ones is lost. */
+  async rebind(): Promise<void> {
+    const backs = [...this.#backs.values()];
+    this.#backs.clear();
+    this.#forgotten.push(...backs);
+    for (const back of backs) (await back).removeAllListeners('message');
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#line.length = 0;
     this.#front.close();
-    for (const back of this.#backs.values()) (await back).close();
+    for (const back of [...this.#backs.values(), ...this.#forgotten]) (await back).close();
   }
 
   async #forward(datagram: Buffer, address: string, port: number): Promise<void> {

@@ -3,9 +3,12 @@
 //! A session's fragment and password admit an address ([`Gate::decide`]), and so does an answer to a check of ours
 //! ([`Gate::sent`]). All addresses of a session share its budget. Everything is bounded: sessions by who makes them, addresses
 //! by session, work by datagram.
+//!
+//! Media from an unknown port of a known host is a hint: a NAT may have given a client another port, and its next check may
+//! take seconds. Some hints pass, so that libjuice looks for the client there.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ring::hmac;
@@ -28,6 +31,9 @@ const ATTEMPTS: (f64, f64) = (500.0, 500.0);
 
 /// New addresses of one session, a second and at once. What stands behind the gate may remember them longer.
 const ARRIVALS: (f64, f64) = (0.2, 64.0);
+
+/// Hints that a client has moved, of all clients of a port, a second and at once.
+const HINTS: (f64, f64) = (20.0, 20.0);
 
 /// Checks under way to one address.
 const MAX_CHECKS: usize = 4;
@@ -116,6 +122,9 @@ pub struct Gate<T> {
     sessions: HashMap<Key, Session<T>>,
     fragments: HashMap<String, Key>,
     addresses: HashMap<SocketAddr, Known>,
+    /// Of those addresses, and of some that the last sweep has still seen.
+    hosts: HashSet<IpAddr>,
+    hints: Budget,
     swept: Time,
 }
 
@@ -151,6 +160,8 @@ impl<T> Gate<T> {
             sessions: HashMap::new(),
             fragments: HashMap::new(),
             addresses: HashMap::new(),
+            hosts: HashSet::new(),
+            hints: Budget::new(HINTS.0, HINTS.1),
             swept: Time::default(),
         }
     }
@@ -248,10 +259,22 @@ impl<T> Gate<T> {
     }
 
     fn decide_stranger(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
+        if self.is_hint(from, datagram, now) {
+            return Decision::Pass;
+        }
         match self.admit(from, datagram, now) {
             Ok(()) => Decision::Pass,
             Err(refusal) => Decision::Refuse(refusal),
         }
+    }
+
+    fn is_hint(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> bool {
+        let media = match Protocol::of(datagram) {
+            Some(Protocol::Rtcp) => true,
+            Some(Protocol::Rtp) => self.limits.media,
+            _ => false,
+        };
+        media && self.hosts.contains(&from.ip()) && self.hints.take(now) == Charge::Within
     }
 
     fn admit(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Result<(), Refusal> {
@@ -287,6 +310,7 @@ impl<T> Gate<T> {
         }
         let known = Known { session: key, proven, heard: now, checks: Default::default(), next_check: 0 };
         self.addresses.insert(address, known);
+        self.hosts.insert(address.ip());
     }
 
     fn sweep(&mut self, now: Time) {
@@ -302,6 +326,8 @@ impl<T> Gate<T> {
             }
             keep
         });
+        self.hosts.clear();
+        self.hosts.extend(self.addresses.keys().map(SocketAddr::ip));
     }
 }
 

@@ -149,8 +149,27 @@ fn a_silent_address_is_forgotten_and_one_that_speaks_is_not() {
         assert_eq!(gate.decide(address(2), RTCP, seconds(second)), Decision::Pass);
     }
     assert_eq!(gate.addresses(), 1);
-    assert_eq!(gate.decide(address(1), RTCP, seconds(71)), Decision::Refuse(Refusal::Stranger));
+    assert_eq!(gate.decide(address(1), DTLS, seconds(71)), Decision::Refuse(Refusal::Stranger));
     assert_eq!(gate.decide(address(1), &check, seconds(71)), Decision::Pass);
+}
+
+#[test]
+fn media_from_another_port_of_a_known_host_is_a_hint_of_which_some_pass() {
+    for (limits, media) in [(Limits::VIEWER, RTCP), (Limits::PUBLISHER, RTP)] {
+        let mut gate = gate(limits);
+        let other_host = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 5000));
+        assert_eq!(gate.decide(address(1), media, seconds(1)), Decision::Refuse(Refusal::Stranger));
+        assert_eq!(gate.decide(address(1), &check("ours:theirs", PASSWORD), seconds(1)), Decision::Pass);
+        for datagram in [media, DTLS, &response([7; 12])] {
+            assert_eq!(gate.decide(other_host, datagram, seconds(1)), Decision::Refuse(Refusal::Stranger));
+        }
+        assert_eq!(gate.decide(address(2), DTLS, seconds(1)), Decision::Refuse(Refusal::Stranger));
+        let passed = (0..1_000).filter(|_| gate.decide(address(2), media, seconds(1)) == Decision::Pass).count();
+        assert_eq!(passed, 20);
+        assert_eq!(gate.addresses(), 1, "a hint admits nobody");
+        // Nobody is known any more.
+        assert_eq!(gate.decide(address(2), media, seconds(100)), Decision::Refuse(Refusal::Stranger));
+    }
 }
 
 #[test]

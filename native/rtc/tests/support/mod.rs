@@ -1,6 +1,8 @@
 //! Two peers in one process, and events that can be waited for.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod stun;
+
 use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -107,8 +109,12 @@ pub fn offer(port: &MuxPort, tracks: &[&str], events: Arc<dyn PeerEvents>) -> (P
 /// Answers an offer of which it learns no candidate: they come with the viewer's first check, so that no check of this side
 /// overtakes the answer. The library as a client would refuse it then, or ask for a fingerprint that is not known yet.
 pub fn answer(port: &MuxPort, offer: &str, tracks: &[&str], events: Arc<dyn PeerEvents>) -> (Peer, String) {
-    let config =
-        PeerConfig { port, role: Role::Answer { offer: &without_candidates(offer) }, tracks, timeout: DEADLINE };
+    answer_to(port, &without_candidates(offer), tracks, events)
+}
+
+/// Answers an offer as it is.
+pub fn answer_to(port: &MuxPort, offer: &str, tracks: &[&str], events: Arc<dyn PeerEvents>) -> (Peer, String) {
+    let config = PeerConfig { port, role: Role::Answer { offer }, tracks, timeout: DEADLINE };
     Peer::new(config, events).expect("an answer")
 }
 
@@ -155,15 +161,25 @@ impl Pair {
 /// Offer and answer are exchanged; nothing is waited for.
 ///
 /// The server begins DTLS: ICE connects it last, as it has to learn where the viewer is. A first flight that comes too early is
-/// repeated after a second.
+/// repeated.
 pub fn join(viewer_address: IpAddr, server_port: &MuxPort) -> Pair {
+    let (recorder, events) = Recorder::new();
+    join_with(viewer_address, server_port, recorder, events)
+}
+
+/// As [`join`], with what the server's peer tells to `server`, from where it gets to `server_events`.
+pub fn join_with(
+    viewer_address: IpAddr,
+    server_port: &MuxPort,
+    server: Arc<dyn PeerEvents>,
+    server_events: Events,
+) -> Pair {
     let viewer_port = MuxPort::open(Some(viewer_address), 0).expect("a free port");
     let (recorder, viewer_events) = Recorder::new();
     let wanted = [section("video", "0", "recvonly", 0x2000_0001), section("audio", "1", "recvonly", 0x2000_0002)];
     let (viewer, offered) = offer(&viewer_port, &wanted.each_ref().map(|it| &**it), recorder);
-    let (recorder, server_events) = Recorder::new();
     let given = [section("video", "0", "sendonly", VIDEO_SSRC), section("audio", "1", "sendonly", AUDIO_SSRC)];
-    let (server, answered) = answer(server_port, &offered, &given.each_ref().map(|it| &**it), recorder);
+    let (server, answered) = answer(server_port, &offered, &given.each_ref().map(|it| &**it), server);
     accept(&viewer, &answered);
     Pair { viewer, viewer_events, server, server_events, viewer_port }
 }

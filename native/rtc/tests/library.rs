@@ -1,0 +1,188 @@
+//! What the patches in native/patches mend, seen by a client that speaks STUN by hand.
+
+mod support;
+
+use rtc::{PeerEvents, PeerState, burst};
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::stun::{Kind, join, kind, receive, socket};
+use support::{DEADLINE, Event, LOOPBACK, Recorder, VIDEO_SSRC, eventually, join_with, port, receiver_report, rtp};
+
+/// Where a DTLS record of the first flights names its message (RFC 6347 §4.2.2, RFC 5246 §7.4).
+const HANDSHAKE_TYPE: usize = 13;
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+
+#[test]
+fn a_tie_breaker_of_zero_is_answered_as_any_other() {
+    let port = port();
+    for tie_breaker in [0x1234, 0] {
+        let (joined, client) = (join(&port, "actpass", ""), socket());
+        client.send_to(&joined.check(tie_breaker, &joined.password), joined.server).expect("sent");
+        assert_eq!(kind(&receive(&client)), Kind::Success, "tie-breaker {tie_breaker}");
+    }
+}
+
+#[test]
+fn data_and_consent_follow_the_newest_nomination() {
+    let port = port();
+    let (joined, before, after) = (join(&port, "actpass", ""), socket(), socket());
+    joined.nominate(&before);
+    joined.wait(&before, Kind::Dtls);
+
+    joined.nominate(&after);
+    joined.wait(&after, Kind::Dtls);
+    before.set_nonblocking(true).expect("valid");
+    while before.recv(&mut [0; 2048]).is_ok() {}
+    joined.wait(&after, Kind::Dtls);
+    // Nobody answers at the old address: the check that comes now asks for consent.
+    joined.wait(&after, Kind::Check);
+    let left = before.recv(&mut [0; 2048]).expect_err("nothing goes to the old address");
+    assert_eq!(left.kind(), ErrorKind::WouldBlock);
+
+    // A NAT may give the first address back.
+    before.set_nonblocking(false).expect("valid");
+    joined.nominate(&before);
+    joined.wait(&before, Kind::Dtls);
+    assert!(!joined.events.drain().contains(&Event::State(PeerState::IceLost)));
+}
+
+/// Its data tells of it before its next check does.
+#[test]
+fn a_peer_is_looked_for_where_its_data_comes_from() {
+    let port = port();
+    let (joined, before, after) = (join(&port, "actpass", ""), socket(), socket());
+    let elsewhere = UdpSocket::bind(("127.0.0.2", 0)).expect("loopback has it");
+    joined.nominate(&before);
+    joined.wait(&before, Kind::Dtls);
+
+    let data = rtp(96, 1, 1, 100);
+    let looked_for = || {
+        for socket in [&elsewhere, &after] {
+            socket.send_to(&data, joined.server).expect("sent");
+        }
+        after.set_read_timeout(Some(Duration::from_millis(50))).expect("valid");
+        after.peek(&mut [0; 1]).is_ok()
+    };
+    eventually("a check at the new address", looked_for);
+    after.set_read_timeout(Some(DEADLINE)).expect("valid");
+    joined.wait(&after, Kind::Dtls);
+    elsewhere.set_nonblocking(true).expect("valid");
+    let nothing = elsewhere.recv(&mut [0; 1]).expect_err("another host is nobody's new address");
+    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_client_may_change_its_address_any_number_of_times() {
+    let port = port();
+    let joined = join(&port, "actpass", "");
+    for _ in 0..30 {
+        let client = socket();
+        joined.nominate(&client);
+        joined.wait(&client, Kind::Check);
+    }
+}
+
+#[test]
+fn a_good_address_behind_twenty_five_dead_ones_connects() {
+    let port = port();
+    let dead: Vec<_> = (0..25).map(|_| socket()).collect();
+    let lines = dead.iter().enumerate().map(|(n, socket)| {
+        let port = socket.local_addr().expect("bound").port();
+        format!("a=candidate:{n} 1 udp {} 127.0.0.1 {port} typ host\r\n", 2_130_706_431 - n)
+    });
+    let (joined, client) = (join(&port, "actpass", &lines.collect::<String>()), socket());
+    joined.nominate(&client);
+    joined.wait(&client, Kind::Dtls);
+}
+
+/// Where a handshake stands still, the check that asks for consent after 4 to 6 s (RFC 7675 §5.1) is the clock: four flights
+/// begin before it with a timer of 150 ms, and three with one of a second.
+#[test]
+fn a_lost_flight_of_dtls_is_repeated_soon_in_both_roles() {
+    let port = port();
+    let (active, passive) = (join(&port, "passive", ""), join(&port, "active", ""));
+    let (active_client, passive_client) = (socket(), socket());
+    active.nominate(&active_client);
+    active.wait(&active_client, Kind::Check);
+    let hello = active.wait(&active_client, Kind::Dtls);
+    passive.nominate(&passive_client);
+    passive.wait(&passive_client, Kind::Check);
+    passive.events.wait_for_state(PeerState::IceConnected);
+    // The thread that tells of the state starts DTLS before it reads on.
+    passive.nominate(&passive_client);
+    passive.wait(&passive_client, Kind::Success);
+    passive_client.send_to(&hello, passive.server).expect("sent");
+
+    for (client, begins) in [(active_client, CLIENT_HELLO), (passive_client, SERVER_HELLO)] {
+        let datagrams = std::iter::from_fn(|| Some(receive(&client)));
+        let until_consent = datagrams.take_while(|datagram| kind(datagram) != Kind::Check);
+        let flights = until_consent.filter(|datagram| datagram.get(HANDSHAKE_TYPE) == Some(&begins)).count();
+        assert!(flights >= 3, "{flights} flights of {begins} after the first");
+    }
+}
+
+#[test]
+fn dtls_offers_the_groups_of_browsers() {
+    let port = port();
+    let (joined, client) = (join(&port, "passive", ""), socket());
+    joined.nominate(&client);
+    let hello = joined.wait(&client, Kind::Dtls);
+    // supported_groups (RFC 8422 §5.1.1): secp256r1, x25519, secp384r1.
+    let groups = [0, 10, 0, 8, 0, 6, 0, 23, 0, 29, 0, 24];
+    assert!(hello.windows(groups.len()).any(|window| window == groups), "{hello:02x?}");
+}
+
+#[test]
+fn an_address_belongs_to_who_knows_the_password() {
+    let port = port();
+    let (other, joined, client) = (join(&port, "actpass", ""), join(&port, "actpass", ""), socket());
+    client.send_to(&other.check(7, "guessed+guessed+guessed"), other.server).expect("sent");
+    joined.nominate(&client);
+    joined.wait(&client, Kind::Success);
+    // One that was another client's, as a NAT gives them.
+    other.nominate(&client);
+    other.wait(&client, Kind::Success);
+}
+
+/// Takes no message before its other half is dropped.
+struct Held {
+    recorder: Arc<Recorder>,
+    released: Mutex<Receiver<()>>,
+}
+
+impl PeerEvents for Held {
+    fn state(&self, state: PeerState) {
+        self.recorder.state(state);
+    }
+    fn open(&self, track: usize) {
+        self.recorder.open(track);
+    }
+    fn message(&self, _: usize, _: &[u8]) {
+        let released = self.released.lock().expect("no test panics under this lock");
+        assert!(released.recv().is_err(), "nothing is ever sent");
+    }
+}
+
+#[test]
+fn a_peer_that_is_flooded_holds_up_nobody_else() {
+    let port = port();
+    let (recorder, events) = Recorder::new();
+    let (release, released) = channel();
+    let pair = join_with(LOOPBACK, &port, Arc::new(Held { recorder, released: Mutex::new(released) }), events);
+    pair.wait_until_open();
+    let (joined, client) = (join(&port, "actpass", ""), socket());
+    // Dropped first, so that a test that fails ends.
+    let release = release;
+    let report = receiver_report(0x2000_0001, VIDEO_SSRC, 1);
+    // The answer to a check tells that all before it has been read. The queue of a peer has 1024 places.
+    for _ in 0..15 {
+        burst(|burst| (0..100).for_each(|_| assert!(burst.send(pair.viewer.track(0), &report))));
+        joined.nominate(&client);
+        joined.wait(&client, Kind::Success);
+    }
+    drop(release);
+}
