@@ -91,4 +91,4 @@ install_modules() {
 export DEBIAN_FRONTEND=noninteractive
 compiler_packages=(git=git cmake=cmake make=make g++=g++ perl=perl pkg-config=pkg-config libclang=libclang-dev)
 media_packages=(ffmpeg=ffmpeg ffprobe=ffmpeg)
-test_packages=(chromium=chromium nft=nftables ip=iproute2 systemd-analyze=systemd)
+test_packages=(chromium=chromium turnserver=coturn nft=nftables ip=iproute2 systemd-analyze=systemd)

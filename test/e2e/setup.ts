@@ -13,7 +13,20 @@ const basics = {
   ...Object.fromEntries(['bash', 'cat', 'grep', 'mktemp', 'rm', 'uname'].map((name) => [name, real(`/bin/${name}`)])),
   ...Object.fromEntries(['basename', 'dirname', 'tail'].map((name) => [name, real(`/usr/bin/${name}`)])),
 };
-const tools = ['git', 'cmake', 'make', 'g++', 'perl', 'pkg-config', 'ffmpeg', 'ffprobe', 'chromium', 'nft', 'ip'];
+const tools = [
+  'git',
+  'cmake',
+  'make',
+  'g++',
+  'perl',
+  'pkg-config',
+  'ffmpeg',
+  'ffprobe',
+  'chromium',
+  'turnserver',
+  'nft',
+  'ip',
+];
 const all = Object.fromEntries(tools.map((name) => [name, 'exit 0']));
 const node = { node: real(process.execPath), npm: 'exit 0' };
 const root = { id: 'echo 0' };

@@ -21,15 +21,15 @@ test.after(async () => {
 for (const leg of ['udp', 'tcp', 'tls'] as const) {
   test(`plays through TURN over ${leg}`, () =>
     withServer('node', [], async (server) => {
-      const tab = await browser.watch(`${server.url}/play/demo`, {}, (page) =>
-        page.addInitScript((iceServer) => {
+      const tab = await browser.watch(`${server.url}/play/demo`, {}, async (page) => {
+        await page.addInitScript((iceServer) => {
           globalThis.RTCPeerConnection = class extends RTCPeerConnection {
             constructor() {
               super({ iceServers: [iceServer], iceTransportPolicy: 'relay' });
             }
           };
-        }, turn.iceServer(leg)),
-      );
+        }, turn.iceServer(leg));
+      });
       await tab.frames(30);
       assert.is(await tab.relayedBy(), leg);
       await tab.page.close();

@@ -46,7 +46,17 @@ export class LossyBrowser {
 
   /** A tab whose media takes the line. One at a time. */
   watch(url: string, options: BrowserContextOptions = {}): Promise<Tab> {
-    return this.#browser.watch(url, options, (page) => this.#detour(page));
+    return this.#browser.watch(url, options, (page) => this.#detour(page, ''));
+  }
+
+  /** The same with an offer that shows these candidates, lines of SDP. */
+  watchWith(shown: string, url: string): Promise<Tab> {
+    return this.#browser.watch(url, {}, (page) => this.#detour(page, shown));
+  }
+
+  /** A tab whose media goes past the line. */
+  direct(url: string): Promise<Tab> {
+    return this.#browser.watch(url);
   }
 
   /** As a NAT that forgets: whoever is on the line comes from another port from now on. */
@@ -61,13 +71,14 @@ export class LossyBrowser {
   }
 
   /** Neither end learns of the other's own addresses. */
-  async #detour(page: Page): Promise<void> {
+  async #detour(page: Page, shown: string): Promise<void> {
     await page.route(/\/wh[ei]p\//, async (route: Route) => {
       const request = route.request();
       if (request.method() === 'PATCH') return route.fulfill({ status: 204 });
       if (request.method() !== 'POST') return route.continue();
       const offer = (request.postData() ?? '').replace(/^a=candidate:.*\r\n/gm, '');
-      const response = await route.fetch({ postData: offer });
+      const postData = offer.replace(/^a=mid:.*\r\n/m, (mid) => `${mid}${shown}`);
+      const response = await route.fetch({ postData });
       const answer = await response.text();
       const candidates = [...answer.matchAll(/^a=candidate:\S+ 1 udp \d+ ([\d.]+) (\d+) typ host.*$/gim)];
       const own = candidates.find(([, address]) => address === this.address);
