@@ -18,6 +18,8 @@ export interface World {
 export const PLAYING = 0;
 const FRAMES_PER_SECOND = 30;
 const ARRIVALS_PER_SECOND = 50;
+/** Of a client's requests: what comes at once, as a multiple of the rate. */
+const BURST = 2;
 
 /**
  * Viewers that play. The server limits the requests of a client, as the guide asks for where strangers come (`perSecond`,
@@ -30,7 +32,7 @@ export async function openWorld(runtime: Runtime, viewers: number, perSecond: nu
     mediaHost: '127.0.0.1',
     maxViewers: 20_000,
     maxViewersPerStream: 'none',
-    ...(Number.isFinite(perSecond) && { rateLimit: { perSecond, burst: 2 * viewers } }),
+    ...(Number.isFinite(perSecond) && { rateLimit: { perSecond, burst: BURST * perSecond } }),
   });
   const load = openLoad();
   const url = `${server.url}/whep/cam1`;
@@ -43,7 +45,7 @@ export async function openWorld(runtime: Runtime, viewers: number, perSecond: nu
     const { video = 0, audio = 0 } = server.announcement.streams.cam1 ?? {};
     load.send(FRAMES_PER_SECOND, video, audio);
     await server.live();
-    const over = (viewers / ARRIVALS_PER_SECOND) * 1000;
+    const over = (viewers / Math.min(ARRIVALS_PER_SECOND, perSecond)) * 1000;
     const { connected, failures } = await arrive(load, { url, viewers, over, group: PLAYING });
     if (connected < viewers) throw new Error(`${connected} of ${viewers} viewers got in: ${failures[0] ?? ''}`);
     return { server, load, url, leg: video, end };

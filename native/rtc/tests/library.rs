@@ -186,3 +186,9 @@ fn a_peer_that_is_flooded_holds_up_nobody_else() {
     }
     drop(release);
 }
+
+#[test]
+fn a_fragment_is_not_drawn_twice() {
+    let port = port();
+    assert!(join(&port, "actpass", "").ufrag.len() >= 8, "48 bits: 128 agents share a port");
+}
