@@ -17,7 +17,15 @@ export function patches() {
  * Makes the patched source in `cache`, unless it is there, and tells cargo in native/ where it lies. A change of any
  * patch is another folder, which cargo builds anew.
  */
-export async function prepareLibrary(cache) {
+export function prepareLibrary(cache) {
+  preparing ??= prepare(cache);
+  return preparing;
+}
+
+/** Once in a process: stages run side by side. */
+let preparing;
+
+async function prepare(cache) {
   const hash = createHash('sha256');
   for (const path of [`${folder}/Cargo.lock`, ...patches()]) hash.update(readFileSync(join(root, path)));
   const source = join(cache, `datachannel-sys-${hash.digest('hex').slice(0, 16)}`);

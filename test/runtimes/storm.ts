@@ -9,7 +9,7 @@ const runtime = currentRuntime();
 const test = suite(`SIGTERM in a storm of joins, a ${runtime} process with the native engine`);
 
 /** Another number on demand. */
-const storms = Number(process.env.FETCH_WHEP_STORMS ?? 5);
+const storms = Number(process.env.FETCH_WHEP_STORMS ?? 20);
 const JOINS = 300;
 
 test(`the process ends with exit code 0 after SIGTERM in the middle of ${JOINS} joins, ${storms} times`, async () => {
