@@ -40,8 +40,8 @@ export interface LifecycleParts {
 /** A session from the place it takes to the place it gives back. */
 export class Lifecycle {
   readonly #parts: LifecycleParts;
-  /** Sessions that are not connected yet, oldest first. */
-  readonly #waiting = new Set<Session>();
+  /** Sessions that have their answer and are not connected yet, oldest first, and since when. */
+  readonly #waiting = new Map<Session, number>();
   readonly #turns = new Turns();
 
   constructor(parts: LifecycleParts) {
@@ -61,12 +61,12 @@ export class Lifecycle {
       }),
     });
     this.#parts.opened(session);
-    this.#makeRoom();
-    this.#waiting.add(session);
     try {
       const answer = await this.#makePeer(session, plan, signal);
       if (session.state === 'setup') {
         session.deadline = setTimeout(() => void this.end(session, 'setup-timeout'), SETUP_TIME).unref();
+        this.#makeRoom();
+        this.#waiting.set(session, performance.now());
       }
       log.info('{kind} {session} joined {stream}', logged(session));
       return { session, answer };
@@ -107,8 +107,8 @@ export class Lifecycle {
 
   /** Clients that never connect hold a place and memory for as long as `SETUP_TIME`: a crowd of them holds it for less. */
   #makeRoom(): void {
-    for (const oldest of this.#waiting) {
-      if (this.#waiting.size < WAITING_ROOM || performance.now() - oldest.since < FAIR_WAIT) return;
+    for (const [oldest, since] of this.#waiting) {
+      if (this.#waiting.size < WAITING_ROOM || performance.now() - since < FAIR_WAIT) return;
       void this.end(oldest, 'setup-timeout');
     }
   }

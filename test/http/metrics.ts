@@ -60,9 +60,9 @@ const FIELDS: { series: string; value: number; set: (snapshot: EngineSnapshot, v
     },
   })),
   {
-    series: 'whep_refused_packets_total{reason="stranger"}',
+    series: 'whep_refused_packets_total{reason="unknown-address"}',
     set: (snapshot: EngineSnapshot, value: number) => {
-      snapshot.refused = { stranger: value };
+      snapshot.refused = { 'unknown-address': value };
     },
   },
   ...(
@@ -165,7 +165,7 @@ test('the fields of the engine snapshot are the known ones', async () => {
     const inner = Array.isArray(value) ? value[0] : typeof value === 'object' ? value : undefined;
     return inner === undefined ? [name] : Object.keys(inner).map((key) => `${name}.${key}`);
   });
-  const shown = ['refused.stranger', 'streams.id', 'streams.video', 'streams.audio', 'shards.queueDepth'];
+  const shown = ['refused.unknown-address', 'streams.id', 'streams.video', 'streams.audio', 'shards.queueDepth'];
   const sends = ['sends.datagrams', 'sends.direct', 'sends.calls', 'sends.dropped'];
   const counters = ['streams.nacks', 'streams.retransmissions', 'streams.keyframeRequests'];
   const histograms = Object.keys(snapshot.histograms).map((name) => `histograms.${name}`);

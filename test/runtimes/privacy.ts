@@ -11,8 +11,8 @@ const runtime = currentRuntime();
 const test = suite(`the log of a ${runtime} process with the native engine`);
 const TOKEN = 'token-of-viewers';
 const ADMIN = 'token-of-admins';
-/** libjuice's word on a forged request. */
-const REFUSED = 'STUN integrity check failed';
+/** What the statistics call a forged request. */
+const REFUSED = 'wrong-password';
 
 function passwordOf(sdp: string): string {
   const [, password] = /a=ice-pwd:(.*)\r/.exec(sdp) ?? [];
@@ -36,15 +36,16 @@ function forged(username: string): Uint8Array {
   return message;
 }
 
-/** Sends it to the server's first candidate until `seen`. */
-async function forge(offer: string, answer: string, seen: () => boolean): Promise<void> {
+/** Sends it to the server's first candidate until it is counted as refused. */
+async function forge(offer: string, answer: string, refused: () => Promise<number>): Promise<void> {
   const [local, remote] = [answer, offer].map((sdp) => /a=ice-ufrag:(.*)\r/.exec(sdp)?.[1]);
   const port = Number(/a=candidate:\S+ 1 UDP \d+ \S+ (\d+) typ host/i.exec(answer)?.[1]);
   const socket = createSocket('udp4');
+  const before = await refused();
   try {
-    await eventually('the refusal of a forged request', () => {
+    await eventually('the refusal of a forged request', async () => {
       socket.send(forged(`${local}:${remote}`), port, '127.0.0.1');
-      return seen();
+      return (await refused()) > before;
     });
   } finally {
     socket.close();
@@ -66,8 +67,7 @@ test('at its most talkative it names no token, no password of ICE and no whole s
     ] as const) {
       const { location, reply } = await client.watch(path, { headers, body });
       secrets.push(location.split('/').at(-1) ?? '', passwordOf(reply.text));
-      const refused = server.child.stderr.split(REFUSED).length;
-      await forge(body, reply.text, () => server.child.stderr.split(REFUSED).length > refused);
+      await forge(body, reply.text, async () => (await server.stats()).refused[REFUSED] ?? 0);
       const own = body === WATCH ? fragment('candidate:1 1 UDP 2122252543 127.0.0.1 54321 typ host') : 'nonsense';
       await client.send('PATCH', location, { headers: FRAGMENT, body: own });
       await client.send('POST', path, { headers: { Authorization: 'Bearer guessed-by-someone' } });

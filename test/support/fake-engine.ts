@@ -148,7 +148,7 @@ export class FakeEngine implements MediaEngine {
     const snapshot: EngineSnapshot = {
       udpPorts: 1,
       sends: { datagrams: 0, direct: 0, calls: 0, dropped: 0 },
-      refused: { stranger: 0 },
+      refused: { 'unknown-address': 0 },
       streams: [...this.streams].map(([id, { facts }]) => streamSnapshot(id, facts)),
       shards: [{ viewers: this.peers.size, queueDepth: 0 }],
       histograms: {

@@ -26,6 +26,9 @@ pub struct Budget {
 struct Excess {
     since: Time,
     newest: Time,
+    refused: u64,
+    /// Within the budget, since then.
+    passed: u64,
 }
 
 /// What became of a request for one token.
@@ -35,7 +38,7 @@ pub enum Charge {
     Within,
     /// Above it.
     Above,
-    /// Above it for as long as [`PATIENCE`].
+    /// Above it for as long as [`PATIENCE`], by twice as much or more.
     Exhausted,
 }
 
@@ -49,13 +52,20 @@ impl Budget {
     pub fn take(&mut self, now: Time) -> Charge {
         self.level = (self.level + self.rate * now.since(self.at).as_secs_f64()).min(self.burst);
         self.at = self.at.max(now);
+        self.excess = self.excess.filter(|excess| now.since(excess.newest) < CALM);
         if self.level >= 1.0 {
             self.level -= 1.0;
+            if let Some(excess) = &mut self.excess {
+                excess.passed += 1;
+            }
             return Charge::Within;
         }
-        let since = self.excess.filter(|excess| now.since(excess.newest) < CALM).map_or(now, |excess| excess.since);
-        self.excess = Some(Excess { since, newest: now });
-        if now.since(since) >= PATIENCE { Charge::Exhausted } else { Charge::Above }
+        let excess = self.excess.get_or_insert(Excess { since: now, newest: now, refused: 0, passed: 0 });
+        excess.newest = now;
+        excess.refused += 1;
+        // Who is somewhat above it may be honest, and on a bad line.
+        let long = now.since(excess.since) >= PATIENCE;
+        if long && excess.refused >= excess.passed { Charge::Exhausted } else { Charge::Above }
     }
 }
 
@@ -85,6 +95,14 @@ mod tests {
         let [within, above, exhausted] = ask(&mut budget, 0, 2, 1_000);
         assert!((195..=201).contains(&within), "{within}");
         assert_eq!((within + above, exhausted), (2_000, 0));
+    }
+
+    #[test]
+    fn who_is_somewhat_above_the_rate_is_refused_the_rest_and_no_more() {
+        let mut budget = Budget::new(50.0, 100.0);
+        let [within, above, exhausted] = ask(&mut budget, 0, 60, 90);
+        assert!((3_000..=3_101).contains(&within), "{within}");
+        assert_eq!((within + above, exhausted), (5_400, 0));
     }
 
     #[test]

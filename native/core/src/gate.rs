@@ -53,8 +53,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Reports, repairs and consent; a handshake.
-    pub const VIEWER: Self = Self { rate: 200.0, burst: 500.0, media: false };
+    /// Reports and repairs of a stream of 25 Mbit/s that loses 10 % of its packets; consent, a handshake.
+    pub const VIEWER: Self = Self { rate: 600.0, burst: 1_500.0, media: false };
     /// The same, and media of 80 Mbit/s.
     pub const PUBLISHER: Self = Self { rate: 10_000.0, burst: 20_000.0, media: true };
 }
@@ -93,7 +93,7 @@ impl Refusal {
     /// As metrics name it.
     pub fn name(self) -> &'static str {
         match self {
-            Refusal::Stranger => "stranger",
+            Refusal::Stranger => "unknown-address",
             Refusal::WrongPassword => "wrong-password",
             Refusal::NewAddresses => "new-addresses",
             Refusal::OverBudget => "over-budget",
@@ -196,14 +196,19 @@ impl<T> Gate<T> {
     /// A datagram has come.
     pub fn decide(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
         self.sweep(now);
-        match self.addresses.get_mut(&from) {
-            Some(known) => {
-                known.heard = now;
-                let key = known.session;
+        match self.addresses.get(&from).map(|known| known.session) {
+            // A NAT may give one client's port to another, and anybody may offer anybody's address.
+            Some(key) if self.addressee(datagram).is_none_or(|other| other == key) => {
                 self.decide_known(key, from, datagram, now)
             }
-            None => self.decide_stranger(from, datagram, now),
+            _ => self.decide_stranger(from, datagram, now),
         }
+    }
+
+    /// Whose fragment a check names.
+    fn addressee(&self, datagram: &[u8]) -> Option<Key> {
+        let request = Binding::parse(datagram).filter(|binding| binding.class == Class::Request)?;
+        self.fragments.get(request.fragments()?.0).copied()
     }
 
     /// A datagram of ours goes out: who answers one of our checks is let in.
@@ -211,7 +216,7 @@ impl<T> Gate<T> {
         let Some(check) = Binding::parse(datagram).filter(|binding| binding.class == Class::Request) else { return };
         // The receiver's fragment comes first (RFC 8445 §7.2.2).
         let Some(&key) = check.fragments().and_then(|(_, ours)| self.fragments.get(ours)) else { return };
-        if !self.addresses.contains_key(&to) {
+        if self.addresses.get(&to).is_none_or(|known| !known.proven && known.session != key) {
             self.insert(to, key, false, now);
         }
         if let Some(known) = self.addresses.get_mut(&to).filter(|known| !known.proven) {
@@ -230,6 +235,7 @@ impl<T> Gate<T> {
         let (Some(session), Some(known)) = (self.sessions.get_mut(&key), self.addresses.get_mut(&from)) else {
             return Decision::Refuse(Refusal::Stranger);
         };
+        known.heard = now;
         if session.ended {
             return Decision::Refuse(Refusal::Ended);
         }
@@ -278,10 +284,8 @@ impl<T> Gate<T> {
     }
 
     fn admit(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Result<(), Refusal> {
-        let request = Binding::parse(datagram).filter(|binding| binding.class == Class::Request);
-        let request = request.ok_or(Refusal::Stranger)?;
-        let (ours, _) = request.fragments().ok_or(Refusal::Stranger)?;
-        let &key = self.fragments.get(ours).ok_or(Refusal::Stranger)?;
+        let request = Binding::parse(datagram).ok_or(Refusal::Stranger)?;
+        let key = self.addressee(datagram).ok_or(Refusal::Stranger)?;
         let session = self.sessions.get_mut(&key).ok_or(Refusal::Stranger)?;
         if session.ended {
             return Err(Refusal::Ended);
@@ -300,6 +304,10 @@ impl<T> Gate<T> {
     }
 
     fn insert(&mut self, address: SocketAddr, key: Key, proven: bool, now: Time) {
+        let before = self.addresses.remove(&address);
+        if let Some(other) = before.and_then(|known| self.sessions.get_mut(&known.session)) {
+            other.addresses -= 1;
+        }
         let Some(session) = self.sessions.get_mut(&key) else { return };
         session.addresses += 1;
         if session.addresses > MAX_ADDRESSES {

@@ -104,8 +104,9 @@ impl Engine {
     /// Opens a stream's input.
     pub fn add_stream(&self, config: StreamConfig) -> Result<StreamPorts, EngineError> {
         let _work = self.work()?;
-        let mut streams = lock(&self.streams);
-        if streams.contains_key(&config.id) {
+        // Not held while sockets are opened and clips are read: whoever looks at the statistics wants it.
+        let exists = |streams: &HashMap<_, _>| streams.contains_key(&config.id);
+        if exists(&lock(&self.streams)) {
             return Err(EngineError::Exists);
         }
         let published = matches!(config.ingress, Ingress::Publisher { .. });
@@ -118,6 +119,10 @@ impl Engine {
         let counters = |kind| stream.leg(kind).map(|leg| leg.input.clone());
         let make = if published { Source::published } else { Source::new };
         let source = make(counters(Kind::Video), counters(Kind::Audio), config.silence);
+        let mut streams = lock(&self.streams);
+        if exists(&streams) {
+            return Err(EngineError::Exists);
+        }
         self.ingest.add(stream.clone(), source, sockets, player)?;
         streams.insert(config.id, stream);
         Ok(ports)

@@ -74,7 +74,7 @@ pub enum EndReason {
     ClosedByPeer,
     /// Its shard failed.
     EngineError,
-    /// It sent more than it may, for ten seconds.
+    /// It sent far more than it may, for ten seconds.
     Flooding,
 }
 

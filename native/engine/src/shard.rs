@@ -85,6 +85,8 @@ struct Worker {
     /// Viewers that do not follow live: they have just joined, or a frame was large.
     behind: Vec<ViewerKey>,
     scratch: Scratch,
+    /// The thread is to end.
+    stopping: bool,
 }
 
 impl Worker {
@@ -98,19 +100,17 @@ impl Worker {
             audiences: HashMap::new(),
             behind: Vec::new(),
             scratch: Scratch::default(),
+            stopping: false,
         }
     }
 
     fn run(mut self, mailbox: &Mailbox) {
         let mut lanes = Lanes::default();
-        loop {
+        while !self.stopping {
             lanes.clear();
             mailbox.take(self.patience(), &mut lanes);
-            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(&mut lanes)));
-            match turn {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(_) => self.give_up(),
+            if catch_unwind(AssertUnwindSafe(|| self.turn(&mut lanes))).is_err() {
+                self.give_up();
             }
         }
     }
@@ -120,9 +120,7 @@ impl Worker {
         Some(due.since(self.clock.now()))
     }
 
-    /// True when the thread is to end.
-    fn turn(&mut self, lanes: &mut Lanes) -> bool {
-        let mut stop = false;
+    fn turn(&mut self, lanes: &mut Lanes) {
         for control in lanes.control.drain(..) {
             match control {
                 Control::Add(viewer) => self.add(*viewer),
@@ -136,7 +134,7 @@ impl Worker {
                     // Nothing is ever received: the error says that the other end is gone.
                     let _ = (held.send(()), released.recv());
                 }
-                Control::Stop => stop = true,
+                Control::Stop => self.stopping = true,
             }
         }
         // Audio first: a burst of video must not hold it back. Feedback last: strangers send it.
@@ -151,7 +149,6 @@ impl Worker {
             });
         }
         self.catch_up();
-        stop
     }
 
     fn add(&mut self, viewer: ShardViewer) {

@@ -63,7 +63,7 @@ fn strangers_and_guessers_are_refused_and_counted_and_nobody_notices() {
     let (_waiting, offer) = Viewer::offer();
     let answer = watch(&engine, "cam", "waiting", next_number(), &offer).expect("an answer");
     let Answer { port, fragment } = Answer::read(&answer);
-    flood(&engine, port, "stranger", |number| number.to_be_bytes().repeat(20));
+    flood(&engine, port, "unknown-address", |number| number.to_be_bytes().repeat(20));
     let user = format!("{fragment}:else");
     flood(&engine, port, "wrong-password", |number| {
         let mut transaction = [0; 12];

@@ -26,20 +26,20 @@ impl Place {
 
 /// A port asks while this lives.
 #[derive(Debug)]
-pub(crate) struct Asking(Place);
+pub(crate) struct Asking(Arc<dyn Admission>);
 
 impl Asking {
     /// Before the port is open: its first datagram is asked about.
     pub fn start(address: Option<IpAddr>, port: u16, admission: Arc<dyn Admission>) -> Self {
-        let place = Place { address, port };
-        ASKING.write().unwrap_or_else(PoisonError::into_inner).push((place, admission));
-        Self(place)
+        let entry = (Place { address, port }, admission.clone());
+        ASKING.write().unwrap_or_else(PoisonError::into_inner).push(entry);
+        Self(admission)
     }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        ASKING.write().unwrap_or_else(PoisonError::into_inner).retain(|(place, _)| *place != self.0);
+        ASKING.write().unwrap_or_else(PoisonError::into_inner).retain(|(_, other)| !Arc::ptr_eq(other, &self.0));
     }
 }
 
