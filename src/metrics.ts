@@ -75,7 +75,7 @@ export const METRICS = [
   counter(
     'whep_refused_packets_total',
     ['reason'],
-    'Packets of viewers, publishers and strangers that were dropped on arrival.',
+    'Packets that were dropped on arrival, whoever sent them.',
     ({ engine }) => Object.entries(engine.refused ?? {}).map(([reason, packets]) => [{ reason }, packets]),
   ),
   counter('whep_nacks_total', ['stream'], 'Packets that viewers asked for again.', (hub) =>

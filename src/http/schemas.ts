@@ -79,7 +79,7 @@ export const stats = z.object({
   udp_ports_in_use: count.describe('UDP sockets open for media, legs included'),
   engine: z.enum(['native', 'portable', 'fake']),
   limits: z.array(z.string()).describe('What this engine does not do, in words; empty for the native one'),
-  refused: byReason.describe('Packets of viewers, publishers and strangers that were dropped on arrival'),
+  refused: byReason.describe('Packets that were dropped on arrival, whoever sent them'),
   runtime: z.enum(['node', 'bun', 'deno']),
   uptime_seconds: z.number(),
   streams: z.record(z.string(), streamStats),
