@@ -13,7 +13,7 @@ const log = getLogger(['fetch-whep', 'session']);
 /** Sessions that have neither ICE nor DTLS after this long are reaped. Milliseconds. */
 const SETUP_TIME = 15_000;
 /** Sessions that are not connected yet. Past it, who has waited for longest makes room for who comes. */
-const WAITING_ROOM = 128;
+const WAITING_ROOM = 64;
 /** Nobody has to make room before. Milliseconds. */
 const FAIR_WAIT = 2000;
 /** How long the engine may take for its local description. Milliseconds. */

@@ -191,7 +191,9 @@ function read({ hub, events }: Services, exchange: Exchange): Response {
   exchange.stream = params.id;
   // RFC 9110 §9.2.1: HEAD is safe, it takes no reader's place.
   const body = request.method === 'HEAD' ? null : events.read(session, params.events);
-  return new Response(body, { headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' } });
+  // A reader that was replaced would keep its connection for another request.
+  const headers = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', Connection: 'close' };
+  return new Response(body, { headers });
 }
 
 function unsubscribe({ hub, events }: Services, exchange: Exchange): Response {

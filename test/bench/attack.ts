@@ -62,8 +62,8 @@ const JOINS_PER_SECOND = 4;
 /** nice(2), of this process. */
 const PRECEDENCE = -8;
 const SETTLING = 2_000;
-/** In which memory has to come back. */
-const RESTING = 10_000;
+/** In which memory has to come back: a session that never connects is ended after 15 s. */
+const RESTING = 20_000;
 /** How often memory is looked at. */
 const LOOKING = 250;
 /** What V8 and the allocator keep more or less without a reason. */
