@@ -196,19 +196,21 @@ impl<T> Gate<T> {
     /// A datagram has come.
     pub fn decide(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
         self.sweep(now);
+        let binding = Binding::parse(datagram);
+        let addressee = binding.and_then(|binding| self.addressee(&binding));
         match self.addresses.get(&from).map(|known| known.session) {
             // A NAT may give one client's port to another, and anybody may offer anybody's address.
-            Some(key) if self.addressee(datagram).is_none_or(|other| other == key) => {
-                self.decide_known(key, from, datagram, now)
+            Some(key) if addressee.is_none_or(|other| other == key) => {
+                self.decide_known(key, from, datagram, binding, now)
             }
-            _ => self.decide_stranger(from, datagram, now),
+            _ => self.decide_stranger(from, datagram, binding.zip(addressee), now),
         }
     }
 
     /// Whose fragment a check names.
-    fn addressee(&self, datagram: &[u8]) -> Option<Key> {
-        let request = Binding::parse(datagram).filter(|binding| binding.class == Class::Request)?;
-        self.fragments.get(request.fragments()?.0).copied()
+    fn addressee(&self, check: &Binding<'_>) -> Option<Key> {
+        let (ours, _) = check.fragments().filter(|_| check.class == Class::Request)?;
+        self.fragments.get(ours).copied()
     }
 
     /// A datagram of ours goes out: who answers one of our checks is let in.
@@ -231,7 +233,14 @@ impl<T> Gate<T> {
         self.addresses.len()
     }
 
-    fn decide_known(&mut self, key: Key, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
+    fn decide_known(
+        &mut self,
+        key: Key,
+        from: SocketAddr,
+        datagram: &[u8],
+        binding: Option<Binding<'_>>,
+        now: Time,
+    ) -> Decision<'_, T> {
         let (Some(session), Some(known)) = (self.sessions.get_mut(&key), self.addresses.get_mut(&from)) else {
             return Decision::Refuse(Refusal::Stranger);
         };
@@ -249,7 +258,7 @@ impl<T> Gate<T> {
         }
         let protocol = Protocol::of(datagram);
         if !known.proven {
-            known.proven = Binding::parse(datagram).is_some_and(|binding| match binding.class {
+            known.proven = binding.is_some_and(|binding| match binding.class {
                 Class::Request => binding.is_authentic(&session.password),
                 Class::Response => known.checks[..known.next_check.min(MAX_CHECKS)].contains(&binding.transaction),
             });
@@ -264,14 +273,20 @@ impl<T> Gate<T> {
         }
     }
 
-    fn decide_stranger(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
-        if self.is_hint(from, datagram, now) {
-            return Decision::Pass;
-        }
-        match self.admit(from, datagram, now) {
-            Ok(()) => Decision::Pass,
-            Err(refusal) => Decision::Refuse(refusal),
-        }
+    /// `request`: a check, and whose fragment it names.
+    fn decide_stranger(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        request: Option<(Binding<'_>, Key)>,
+        now: Time,
+    ) -> Decision<'_, T> {
+        let decided = match request {
+            Some((request, key)) => self.admit(key, from, &request, now),
+            None if self.is_hint(from, datagram, now) => Ok(()),
+            None => Err(Refusal::Stranger),
+        };
+        decided.map_or_else(Decision::Refuse, |()| Decision::Pass)
     }
 
     fn is_hint(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> bool {
@@ -283,9 +298,7 @@ impl<T> Gate<T> {
         media && self.hosts.contains(&from.ip()) && self.hints.take(now) == Charge::Within
     }
 
-    fn admit(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Result<(), Refusal> {
-        let request = Binding::parse(datagram).ok_or(Refusal::Stranger)?;
-        let key = self.addressee(datagram).ok_or(Refusal::Stranger)?;
+    fn admit(&mut self, key: Key, from: SocketAddr, request: &Binding<'_>, now: Time) -> Result<(), Refusal> {
         let session = self.sessions.get_mut(&key).ok_or(Refusal::Stranger)?;
         if session.ended {
             return Err(Refusal::Ended);
