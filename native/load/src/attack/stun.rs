@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use ring::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
+pub(super) use core_media::stun::key;
+use ring::hmac::{Key, sign};
 
 use super::noise::Noise;
 
@@ -18,10 +19,6 @@ const PRIORITY: u16 = 0x0024;
 const USE_CANDIDATE: u16 = 0x0025;
 const FINGERPRINT: u16 = 0x8028;
 const ICE_CONTROLLING: u16 = 0x802a;
-
-pub(super) fn key(password: &str) -> Key {
-    Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes())
-}
 
 /// What a description says of its ICE agent: `ice-ufrag` or `ice-pwd`.
 pub(super) fn credential<'a>(sdp: &'a str, name: &str) -> Result<&'a str, String> {
