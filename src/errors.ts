@@ -16,9 +16,11 @@ export type FailureCode =
   | 'bad-request'
   | 'not-found'
   | 'method-not-allowed'
+  | 'misdirected'
   // sessions
   | 'peer-cap'
   | 'stream-peer-cap'
+  | 'setup-cap'
   | 'stream-not-found'
   | 'stream-not-live'
   | 'stream-exists'

@@ -30,6 +30,8 @@ export interface WatchTerms {
   complete: boolean;
   /** Ask the player for its smallest playout delay, where it offers the extension. */
   lowLatency: boolean;
+  /** What tells its client from others; empty when nobody can. */
+  client: string;
   /** Aborts when the client went away. */
   signal: AbortSignal;
 }
@@ -78,6 +80,7 @@ export class Hub {
     };
     this.#lifecycle = new Lifecycle({
       engine,
+      limits: settings,
       sessions: this.sessions,
       metrics,
       announce: settings.announce,
@@ -126,11 +129,14 @@ export class Hub {
   }
 
   /** What refuses a viewer before its offer is even read. Throws in the order of the contract. */
-  admitViewer(stream: string): StreamFacts {
+  admitViewer(stream: string, client: string): StreamFacts {
     this.#requireOpen();
+    const { waiting } = this.#lifecycle;
+    waiting.makeRoom(stream, this.sessions.viewersOf(stream));
     this.sessions.checkTotal();
     const facts = this.streams.requireLive(stream);
     this.sessions.checkStream(stream);
+    if (client !== '') waiting.check(stream, client);
     return facts;
   }
 
@@ -138,9 +144,9 @@ export class Hub {
   async watch(stream: string, sdp: string, terms: WatchTerms): Promise<Joined> {
     const offer = parseOffer(sdp, 'watch');
     // Reading the body took its time: the stream may have gone, the last place may be taken.
-    const facts = this.admitViewer(stream);
+    const facts = this.admitViewer(stream, terms.client);
     const plan = this.#negotiateWatch(stream, offer, facts, terms);
-    return this.#lifecycle.join('viewer', stream, offer, plan, terms.signal);
+    return this.#lifecycle.join('viewer', stream, offer, plan, terms);
   }
 
   /** Throws `stream-not-found`, `publisher-conflict`. */

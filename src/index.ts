@@ -1,19 +1,17 @@
 import { openEngine } from './engine/open.ts';
-import { Gate } from './http/auth.ts';
+import { Access } from './http/access.ts';
 import { EventStreams } from './http/events.ts';
 import { statsOf } from './http/observe.ts';
-import { RateLimiter } from './http/rate.ts';
 import { createRouter } from './http/router.ts';
 import { Hub } from './hub.ts';
 import { Metrics } from './metrics.ts';
-import { parseOptions, type ServerOptions } from './options.ts';
+import { parseOptions, parseTokens, type ServerOptions } from './options.ts';
 import { type Server, Sessions, Streams } from './server.ts';
 
+export type { Action, Authorize, Tokens } from './access.ts';
 export type * from './engine/port.ts';
 export { Failure, type FailureCode } from './errors.ts';
 export {
-  type Action,
-  type Authorize,
   type IceServer,
   OPTION_NAMES,
   parseOptions,
@@ -40,12 +38,12 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   const engine = await openEngine(settings);
   const metrics = new Metrics(settings);
   const hub = new Hub(engine, settings, metrics);
+  const access = new Access(settings);
   const fetch = createRouter({
     hub,
     settings,
     metrics,
-    gate: new Gate(settings),
-    rate: new RateLimiter(settings.rateLimit),
+    access,
     events: new EventStreams(hub),
   });
   const streams = new Streams(hub);
@@ -61,6 +59,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     sessions: new Sessions(hub),
     snapshot: () => statsOf(hub.snapshot()),
     metrics: () => metrics.text(hub.snapshot()),
+    renewTokens: (tokens) => access.renew(parseTokens(tokens)),
     close: () => hub.close(),
   };
 }

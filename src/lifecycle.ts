@@ -7,15 +7,12 @@ import type { Plan } from './sdp/negotiate.ts';
 import { type Offer, offerCredentials } from './sdp/offer.ts';
 import { type Ended, retrySoon, type Session, type SessionKind, type SessionTable } from './sessions.ts';
 import { Turns } from './turns.ts';
+import { type WaitingLimits, WaitingRoom } from './waiting.ts';
 
 const log = getLogger(['fetch-whep', 'session']);
 
 /** Sessions that have neither ICE nor DTLS after this long are reaped. Milliseconds. */
 const SETUP_TIME = 15_000;
-/** Sessions that are not connected yet. Past it, who has waited for longest makes room for who comes. */
-const WAITING_ROOM = 64;
-/** Nobody has to make room before. Milliseconds. */
-const FAIR_WAIT = 2000;
 /** How long the engine may take for its local description. Milliseconds. */
 const ENGINE_TIME = 10_000;
 
@@ -27,8 +24,16 @@ export interface Joined {
   answer: string;
 }
 
+/** Who wants a session. */
+export interface Visitor {
+  client: string;
+  /** Aborts when the client went away. */
+  signal: AbortSignal;
+}
+
 export interface LifecycleParts {
   engine: MediaEngine;
+  limits: WaitingLimits;
   sessions: SessionTable;
   metrics: Metrics;
   /** Further addresses of this server, for the answers. */
@@ -40,19 +45,22 @@ export interface LifecycleParts {
 /** A session from the place it takes to the place it gives back. */
 export class Lifecycle {
   readonly #parts: LifecycleParts;
-  /** Sessions that have their answer and are not connected yet, oldest first, and since when. */
-  readonly #waiting = new Map<Session, number>();
+  /** Viewers that are not connected yet. */
+  readonly waiting: WaitingRoom;
   readonly #turns = new Turns();
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
+    this.waiting = new WaitingRoom(parts.limits, (session) => void this.end(session, 'setup-timeout'));
   }
 
   /** Takes a place, has the engine make the peer, writes the answer. A failure gives the place back. */
-  async join(kind: SessionKind, stream: string, offer: Offer, plan: Plan, signal: AbortSignal): Promise<Joined> {
+  async join(kind: SessionKind, stream: string, offer: Offer, plan: Plan, visitor: Visitor): Promise<Joined> {
+    const { client, signal } = visitor;
     const session = this.#parts.sessions.open({
       kind,
       stream,
+      client,
       // Copies: a string cut from the offer keeps all of it in memory.
       ...structuredClone({
         remote: offerCredentials(offer),
@@ -60,13 +68,12 @@ export class Lifecycle {
         candidates: new Set(plan.remote.candidates.map(({ ip, port }) => `${ip} ${port}`)),
       }),
     });
+    if (kind === 'viewer') this.waiting.add(session);
     this.#parts.opened(session);
     try {
       const answer = await this.#makePeer(session, plan, signal);
       if (session.state === 'setup') {
         session.deadline = setTimeout(() => void this.end(session, 'setup-timeout'), SETUP_TIME).unref();
-        this.#makeRoom();
-        this.#waiting.set(session, performance.now());
       }
       log.info('{kind} {session} joined {stream}', logged(session));
       return { session, answer };
@@ -79,7 +86,7 @@ export class Lifecycle {
   connected(session: Session): void {
     session.state = 'connected';
     session.connectedAt = performance.now();
-    this.#waiting.delete(session);
+    this.waiting.delete(session);
     clearTimeout(session.deadline);
   }
 
@@ -87,7 +94,7 @@ export class Lifecycle {
   async end(session: Session, reason: Ended): Promise<void> {
     const { engine, sessions, metrics } = this.#parts;
     if (!sessions.remove(session)) return;
-    this.#waiting.delete(session);
+    this.waiting.delete(session);
     session.ended = reason;
     clearTimeout(session.deadline);
     metrics.count('whep_sessions_ended_total', { reason });
@@ -103,14 +110,6 @@ export class Lifecycle {
       log.error('{session} could not be ended in the engine: {error}', { ...logged(session), error });
     }
     logEnd(session, reason, seconds, totals);
-  }
-
-  /** Clients that never connect hold a place and memory for as long as `SETUP_TIME`: a crowd of them holds it for less. */
-  #makeRoom(): void {
-    for (const [oldest, since] of this.#waiting) {
-      if (this.#waiting.size < WAITING_ROOM || performance.now() - since < FAIR_WAIT) return;
-      void this.end(oldest, 'setup-timeout');
-    }
   }
 
   /** A stream's publishers come and go one after the other: the engine feeds a stream from one at a time. */

@@ -1,5 +1,15 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import {
+  ACTIONS,
+  type AccessOptions,
+  type Action,
+  type Authorize,
+  rulesOf,
+  type TOKEN_OPTIONS,
+  type Tokens,
+} from './access.ts';
+import { CONFORMANCE } from './conformance.ts';
 import type { MediaEngine } from './engine/port.ts';
 import type { Source } from './sources/source.ts';
 import { type SourceInput, type SourceSpec, sourceSchema } from './sources/spec.ts';
@@ -12,25 +22,18 @@ export interface IceServer {
   credential?: string | undefined;
 }
 
-export type Action = 'watch' | 'publish' | 'admin';
-
-/**
- * Decides on a request, before its body is read (leave the body alone). True lets it in. False refuses it: 401 when it
- * carried no `Authorization`, else 403. A `Response` is sent as it is, with the CORS headers added.
- */
-export type Authorize = (
-  request: Request,
-  facts: { action: Action; stream: string | undefined },
-) => boolean | Response | Promise<boolean | Response>;
-
 /** The options of `createServer`. */
-export interface ServerOptions {
+export interface ServerOptions extends Tokens {
   /**
-   * The public path prefix, `/` by default. Requests are matched with it and, so that a framework or proxy may strip
-   * it, without it; `Location`, `Link` and the links of the pages always carry it. For `app.mount('/live', server.fetch)`
-   * in Hono, for `router.all('/live/*', server.fetch)` in itty-router and for a proxy alike, set `'/live'`.
+   * The public path prefix, `/` by default: `Location`, `Link` and the links of the pages carry it, and nothing answers
+   * outside it.
    */
   basePath?: string | undefined;
+  /**
+   * A framework or proxy takes the base path away before the request comes here, as `app.mount('/live', server.fetch)` of
+   * Hono does: requests then come without it. False by default.
+   */
+  basePathStripped?: boolean | undefined;
   /** Put the `X-Forwarded-Prefix` of a request before its path in links. Only behind a proxy that always sets it. */
   trustForwardedPrefix?: boolean | undefined;
   /** Streams by id (1 to 128 of `A-Z a-z 0-9 . _ ~ -`), each a SOURCE string, its object form or a `Source`. */
@@ -52,30 +55,43 @@ export interface ServerOptions {
   directSend?: boolean | undefined;
   /** Viewers in all, 1000 by default. */
   maxViewers?: number | undefined;
-  /** Viewers of one stream, 8 by default; `Infinity` or `'none'` lifts the cap. */
+  /**
+   * Viewers of one stream. By default 8 with `conformance: 'classic'`, which has it so; else only the total counts.
+   * `Infinity` or `'none'` lifts the cap.
+   */
   maxViewersPerStream?: number | 'none' | undefined;
   /** Where the classic contract and draft-ietf-wish-whep differ: which one to follow. `classic` by default. */
   conformance?: 'classic' | 'draft' | undefined;
-  /** Bearer token that watching and publishing need. */
+  /** Bearer token to watch. As soon as one action has a token or a hook or is `open`, what is not named is closed. */
   token?: string | undefined;
-  /** Bearer token of the admin API; without one the API does not exist. */
+  /** Bearer token to publish. That to watch does not do. */
+  publishToken?: string | undefined;
+  /** Bearer token to observe: index, statistics, metrics and OpenAPI. The admin token does as well. */
+  observeToken?: string | undefined;
+  /** Bearer token of the admin API; without one, and without `authorize.admin`, the API does not exist. */
   adminToken?: string | undefined;
+  /** What everybody may do although other actions have tokens or hooks: `['watch']` for public streams. */
+  open?: AccessOptions['open'];
   /**
-   * Asked after the token, for every POST, for every plain OPTIONS and for a PATCH or DELETE that carries an
-   * `Authorization` header. One that throws, or takes longer than 10 s, is a 500.
+   * Asked after the token, for every POST, for every plain OPTIONS, for a PATCH or DELETE that carries an `Authorization`
+   * header, and for what is observed and administered. One that throws, or takes longer than 10 s, is a 500. One function
+   * for all actions (then `admin` needs `adminToken` as well), or an object of one for each: those it leaves out are closed.
    */
-  authorize?: Authorize | undefined;
-  /** Origins that may use the server from a page; absent: all. */
+  authorize?: AccessOptions['authorize'];
+  /**
+   * Origins whose pages may use the server; absent: all. Where nobody needs credentials and the server is reached by a
+   * loopback name, absent means pages of this machine, since otherwise each page that its browsers show could watch.
+   */
   allowedOrigins?: readonly string[] | undefined;
   /** ICE servers for clients, or a function that gives them for a request. */
   iceServers?:
     | readonly IceServer[]
     | ((request: Request) => readonly IceServer[] | Promise<readonly IceServer[]>)
     | undefined;
-  /** TURN servers that share `secret` with us: clients get credentials that work for `ttlSeconds` (a day by default). */
+  /** TURN servers that share `secret` with us: clients get credentials of their own for `ttlSeconds`, an hour at most and by default. */
   turn?: { urls: string | readonly string[]; secret: string; ttlSeconds?: number | undefined } | undefined;
   /**
-   * Token bucket per client for POST and PATCH. The client is `key(request)`, by default the address of its socket (of
+   * Token bucket per client for everything but health and the player page. The client is `key(request)`, by default the address of its socket (of
    * IPv6 the first 64 bits) where the host tells (srvx and our own `serve` do); clients that cannot be told apart share
    * one bucket.
    */
@@ -137,8 +153,11 @@ const BASE_PATH = 'give an absolute path such as /live';
 const NO_NAME = 'give an IP address: browsers take no names in candidates';
 const ADDRESS = 'give an IP address of this machine';
 const FUNCTION = 'give a function, which only a program can: leave it out of a file';
+const OPEN = 'give a list of watch, publish and observe';
+const HOOKS = 'give a function, or an object with one for each of watch, publish, observe and admin';
 const COUNT = 'give a whole number of at least 1';
 const SECONDS = 'give a number of seconds';
+const hook = z.custom<Authorize>((value) => typeof value === 'function', FUNCTION);
 const count = z.int(COUNT).min(1, COUNT);
 const seconds = z.number(SECONDS).min(0, SECONDS).max(86_400, SECONDS);
 const none = z.literal('none').transform(() => Number.POSITIVE_INFINITY);
@@ -154,69 +173,96 @@ const anySource = z.unknown().transform((value, context): SourceSpec | Source =>
   return z.NEVER;
 });
 
-const schema = z
-  .strictObject({
-    basePath: z
-      .string(BASE_PATH)
-      .regex(/^(\/[A-Za-z0-9._~%@:-]+)*\/?$/, BASE_PATH)
-      .default('/')
-      .transform((path) => path.replace(/\/$/, '')),
-    trustForwardedPrefix: z.boolean('give true or false').default(false),
-    streams: z.record(streamId, anySource).readonly().prefault({}),
-    engine: z
-      .union([z.enum(['auto', 'native', 'portable']), z.custom<MediaEngine>(isEngine)], 'give auto, native or portable')
-      .default('auto'),
-    mediaHost: address.optional(),
-    mediaPort: z.int('give a UDP port').min(0, 'give a UDP port').max(65535, 'give a UDP port').default(0),
-    announce: z
-      .array(z.string(NO_NAME).refine((text) => isIP(text) !== 0, NO_NAME))
-      .readonly()
-      .prefault([]),
-    shards: count.max(256, 'give at most 256 shards').optional(),
-    directSend: z.boolean('give true or false').default(false),
-    maxViewers: z.union([count, endless], `${COUNT}, or Infinity`).default(1000),
-    maxViewersPerStream: z.union([count, endless, none], `${COUNT}, or none`).default(8),
-    conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),
-    token: secret.optional(),
-    adminToken: secret.optional(),
-    authorize: z.custom<Authorize>((value) => typeof value === 'function', FUNCTION).optional(),
-    allowedOrigins: z.array(origin).readonly().optional(),
-    iceServers: z
-      .union(
-        [
-          z.array(iceServer).readonly(),
-          z.custom<(request: Request) => readonly IceServer[] | Promise<readonly IceServer[]>>(
-            (value) => typeof value === 'function',
-          ),
-        ],
-        'give a list of { urls, username, credential }, or a function',
-      )
-      .prefault([]),
-    turn: z
-      .strictObject({ urls, secret, ttlSeconds: count.default(86_400) })
-      .readonly()
-      .optional(),
-    rateLimit: z
-      .strictObject({
-        perSecond: z.number('give requests per second').positive('give requests per second'),
-        burst: count.default(20),
-        key: z.custom<(request: Request) => string>((value) => typeof value === 'function', FUNCTION).optional(),
-      })
-      .readonly()
-      .optional(),
-    graceSeconds: seconds.default(10),
-    silenceSeconds: seconds.min(0.1, SECONDS).default(2),
-    instantStart: z.boolean('give true or false').default(true),
-    cacheBytes: count.default(8 << 20),
-    cacheSeconds: seconds.default(10),
-    burstBytes: z.union([count, endless, none], `${COUNT}, or none`).default(64_000),
-    bodyTimeoutSeconds: seconds.min(0.1, SECONDS).default(10),
-    processMetrics: z.boolean('give true or false').default(true),
+const tokenShape = z.strictObject({
+  token: secret.optional(),
+  publishToken: secret.optional(),
+  observeToken: secret.optional(),
+  adminToken: secret.optional(),
+} satisfies Record<(typeof TOKEN_OPTIONS)[Action], z.ZodType>);
+
+const shape = z.strictObject({
+  basePath: z
+    .string(BASE_PATH)
+    .regex(/^(\/[A-Za-z0-9._~%@:-]+)*\/?$/, BASE_PATH)
+    .default('/')
+    .transform((path) => path.replace(/\/$/, '')),
+  basePathStripped: z.boolean('give true or false').default(false),
+  trustForwardedPrefix: z.boolean('give true or false').default(false),
+  streams: z.record(streamId, anySource).readonly().prefault({}),
+  engine: z
+    .union([z.enum(['auto', 'native', 'portable']), z.custom<MediaEngine>(isEngine)], 'give auto, native or portable')
+    .default('auto'),
+  mediaHost: address.optional(),
+  mediaPort: z.int('give a UDP port').min(0, 'give a UDP port').max(65535, 'give a UDP port').default(0),
+  announce: z
+    .array(z.string(NO_NAME).refine((text) => isIP(text) !== 0, NO_NAME))
+    .readonly()
+    .prefault([]),
+  shards: count.max(256, 'give at most 256 shards').optional(),
+  directSend: z.boolean('give true or false').default(false),
+  maxViewers: z.union([count, endless], `${COUNT}, or Infinity`).default(1000),
+  maxViewersPerStream: z.union([count, endless, none], `${COUNT}, or none`).optional(),
+  conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),
+  ...tokenShape.shape,
+  open: z
+    .array(z.enum(['watch', 'publish', 'observe'], OPEN))
+    .readonly()
+    .optional(),
+  authorize: z.union([hook, z.partialRecord(z.enum(ACTIONS), hook).readonly()], HOOKS).optional(),
+  allowedOrigins: z.array(origin).readonly().optional(),
+  iceServers: z
+    .union(
+      [
+        z.array(iceServer).readonly(),
+        z.custom<(request: Request) => readonly IceServer[] | Promise<readonly IceServer[]>>(
+          (value) => typeof value === 'function',
+        ),
+      ],
+      'give a list of { urls, username, credential }, or a function',
+    )
+    .prefault([]),
+  turn: z
+    .strictObject({ urls, secret, ttlSeconds: count.max(3600, 'give at most an hour').default(3600) })
+    .readonly()
+    .optional(),
+  rateLimit: z
+    .strictObject({
+      perSecond: z.number('give requests per second').positive('give requests per second'),
+      burst: count.default(20),
+      key: z.custom<(request: Request) => string>((value) => typeof value === 'function', FUNCTION).optional(),
+    })
+    .readonly()
+    .optional(),
+  graceSeconds: seconds.default(10),
+  silenceSeconds: seconds.min(0.1, SECONDS).default(2),
+  instantStart: z.boolean('give true or false').default(true),
+  cacheBytes: count.default(8 << 20),
+  cacheSeconds: seconds.default(10),
+  burstBytes: z.union([count, endless, none], `${COUNT}, or none`).default(64_000),
+  bodyTimeoutSeconds: seconds.min(0.1, SECONDS).default(10),
+  processMetrics: z.boolean('give true or false').default(true),
+});
+
+const schema = shape
+  .superRefine(({ open, ...options }, context) => {
+    for (const action of open ?? []) {
+      if (!rulesOf({ ...options, open })[action].open) {
+        context.addIssue({
+          code: 'custom',
+          path: ['open'],
+          message: `${action} has a token or a hook: leave out either`,
+        });
+      }
+    }
   })
+  .transform((options) => ({
+    ...options,
+    maxViewersPerStream: options.maxViewersPerStream ?? CONFORMANCE[options.conformance].viewersPerStream,
+  }))
   .readonly();
 
 /** The names of all options. */
-export const OPTION_NAMES: readonly string[] = Object.keys(schema.unwrap().shape);
+export const OPTION_NAMES: readonly string[] = Object.keys(shape.shape);
 
 /** Options with every default filled in; frozen. */
 export type Settings = z.output<typeof schema>;
@@ -229,6 +275,11 @@ export function parseOptions(options: ServerOptions): Settings {
 /** The same for one source, as `streams.add` and the admin API take it; `path` is what the caller calls it. */
 export function parseSource(input: SourceInput | Source, path: string): SourceSpec | Source {
   return validate(anySource, input, path);
+}
+
+/** Throws `invalid-options`. */
+export function parseTokens(tokens: Tokens): Tokens {
+  return validate(tokenShape, tokens, 'tokens');
 }
 
 /** Throws `invalid-options`. */

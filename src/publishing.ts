@@ -40,7 +40,7 @@ export class Publishing {
     const plan = negotiatePublish(offer, this.admit(stream));
     const before = this.#replaceable(stream);
     if (before) void lifecycle.end(before, 'replaced');
-    return lifecycle.join('publisher', stream, offer, plan, signal);
+    return lifecycle.join('publisher', stream, offer, plan, { client: '', signal });
   }
 
   /** The publisher that a second may replace: whoever it is where the source says so, else one that is gone. */

@@ -1,5 +1,6 @@
 import { serve as listen } from 'srvx';
 import { Failure } from './index.ts';
+import { TrustedProxies } from './proxies.ts';
 
 /** A server of ours, or an app around it: what Hono and itty-router make, for example. */
 export interface App {
@@ -12,7 +13,17 @@ export interface ServeOptions {
   /** TCP port, 8080 by default; 0 lets the system choose. */
   port?: number | undefined;
   /** Certificate chain and private key in PEM: the text itself, or the path of a file that holds it. */
-  tls?: { cert: string; key: string } | undefined;
+  tls?: Tls | undefined;
+  /**
+   * Proxies in front, by address or network (`['127.0.0.1', '10.0.0.0/8']`): from these `X-Forwarded-For`, `-Proto` and
+   * `Forwarded` are believed, so that limits tell clients apart. None by default.
+   */
+  trustedProxies?: readonly string[] | undefined;
+}
+
+export interface Tls {
+  cert: string;
+  key: string;
 }
 
 export interface Listener {
@@ -31,13 +42,14 @@ const GRACE = 2000;
  */
 export async function serve(app: App, options: ServeOptions = {}): Promise<Listener> {
   const { host = '127.0.0.1', port = 8080, tls } = options;
+  const proxies = new TrustedProxies(options.trustedProxies ?? []);
   const abort = new AbortController();
   const http = await begin();
 
   async function begin() {
     try {
       const http = listen({
-        fetch: (request) => app.fetch(request),
+        fetch: (request) => app.fetch(proxies.resolve(request)),
         hostname: host,
         port,
         ...(tls && { tls }),

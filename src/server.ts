@@ -1,3 +1,4 @@
+import type { Tokens } from './access.ts';
 import type { LegKind, StreamPorts } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import type { Stats } from './http/schemas.ts';
@@ -20,6 +21,11 @@ export interface Server {
   snapshot(): Stats;
   /** What `GET /metrics` answers: the Prometheus text format. */
   metrics(): Promise<string>;
+  /**
+   * Replaces every token, from the next request on; who is there stays. One that is absent closes its action, unless a hook
+   * or `open` speaks for it. Throws `invalid-options`.
+   */
+  renewTokens(tokens: Tokens): void;
   /**
    * Refuses new work (503), ends every session, stops sources and engine. A second call waits for the first; afterwards
    * the process can end.

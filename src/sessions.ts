@@ -12,6 +12,8 @@ export interface Session {
   readonly id: string;
   readonly kind: SessionKind;
   readonly stream: string;
+  /** What tells its client from others; empty when nobody can. */
+  readonly client: string;
   /** `performance.now()` of its POST. */
   readonly since: number;
   state: 'setup' | 'connected';
@@ -31,7 +33,7 @@ export interface Session {
   deadline?: NodeJS.Timeout;
 }
 
-export type NewSession = Pick<Session, 'kind' | 'stream' | 'remote' | 'mid' | 'candidates'>;
+export type NewSession = Pick<Session, 'kind' | 'stream' | 'client' | 'remote' | 'mid' | 'candidates'>;
 
 export interface ViewerLimits {
   readonly maxViewers: number;

@@ -18,6 +18,7 @@ import { session } from './support/contract/session.ts';
 import { watch } from './support/contract/watch.ts';
 import { whip } from './support/contract/whip.ts';
 import { eventually } from './support/eventually.ts';
+import { withRestOpen } from './support/open.ts';
 
 /** The HTTP contract, a row for each sentence. */
 const ROWS: readonly Row[] = [
@@ -50,7 +51,9 @@ export function contract(name: string, boot: Boot, offers: readonly Need[] = [])
   const shared = new Map<ServerOptions | undefined, Booted>();
 
   async function booted(options: ServerOptions | undefined): Promise<Booted> {
-    const server = await boot({ ...options, streams: { ...STREAMS, ...options?.streams } });
+    const prefix = options?.basePathStripped ? '' : (options?.basePath ?? '');
+    const booted = await boot({ ...withRestOpen(options), streams: { ...STREAMS, ...options?.streams } });
+    const server = { ...booted, prefix };
     await eventually('the clip plays', async () => (await new Client(server).stats()).streams.live?.state === 'live');
     return server;
   }

@@ -1,11 +1,11 @@
 import process from 'node:process';
 import * as z from 'zod';
 import { Failure, OPTION_NAMES, parseOptions, type ServerOptions, type Settings } from '../index.ts';
+import { isLoopback } from '../loopback.ts';
 import { noSuchOption } from '../nearest.ts';
 import { type Option, UsageError } from './arguments.ts';
 import { readConfig } from './config-file.ts';
 import { FLAGS, keyOf, parseFlags } from './flags.ts';
-import { isLoopback } from './loopback.ts';
 import { checkTls, type TlsFiles } from './tls.ts';
 
 /** What `serve` needs for itself; the rest goes to `createServer`, which checks it. */

@@ -1,5 +1,5 @@
+import { isLoopback } from '../loopback.ts';
 import type { Configuration } from './configuration.ts';
-import { isLoopback } from './loopback.ts';
 
 /** What an operator should know of a server that others can reach; undefined when there is nothing to say. */
 export function exposure({ host, tls, settings }: Configuration): string | undefined {

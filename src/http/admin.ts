@@ -5,27 +5,23 @@ import type { Session } from '../sessions.ts';
 import type { StreamStatus } from '../snapshot.ts';
 import { createSource } from '../sources/create.ts';
 import type { SourceInput } from '../sources/spec.ts';
-import type { Exchange, Handler, Methods, Route, Services } from './exchange.ts';
+import type { Exchange, Methods, Route, Services } from './exchange.ts';
 import { json, readBody, requireType } from './message.ts';
 import type { SessionEntry, StreamEntry } from './schemas.ts';
 
 /** Bytes. */
 const MAX_SOURCE = 16 * 1024;
 
-/** Streams and sessions, for who has the admin token. Without one there are no such routes. */
+/** Streams and sessions, for who may administer. While nobody may, there are no such routes. */
 export function adminRoutes(services: Services): Route[] {
-  const { hub, gate, settings } = services;
-  if (settings.adminToken === undefined) return [];
+  const { hub } = services;
   const route = (name: string, path: string, methods: Methods): Route => ({
     name,
     path,
-    methods: Object.fromEntries(Object.entries(methods).map(([method, handler]) => [method, guarded(handler)])),
+    methods,
+    action: 'admin',
     accepts: { Accept: 'application/json' },
   });
-  const guarded =
-    (handler: Handler): Handler =>
-    async (exchange) =>
-      (await gate.check(exchange.request, 'admin', exchange.params.id || undefined)) ?? handler(exchange);
 
   return [
     route('api-streams', '/api/streams', { GET: () => json({ streams: hub.snapshot().streams.map(streamEntry) }) }),
@@ -38,14 +34,14 @@ export function adminRoutes(services: Services): Route[] {
       },
     }),
     route('api-sessions', '/api/sessions', { GET: () => json({ sessions: sessionEntries(services) }) }),
-    route('api-session', '/api/sessions/:id', {
+    route('api-session', '/api/sessions/:resource', {
       GET: ({ params }) => {
-        const entry = sessionEntries(services).find(({ id }) => id === params.id);
+        const entry = sessionEntries(services).find(({ id }) => id === params.resource);
         if (entry === undefined) throw new Failure('resource-not-found', 'webrtc: no such session');
         return json(entry);
       },
       DELETE: async ({ params }) => {
-        const session = hub.sessions.get(params.id);
+        const session = hub.sessions.get(params.resource);
         if (session === undefined) throw new Failure('resource-not-found', 'webrtc: no such session');
         await hub.leave(session);
         return new Response(null, { status: 204 });

@@ -1,6 +1,6 @@
+import type { Action } from '../access.ts';
 import { Failure } from '../errors.ts';
 import type { Joined } from '../lifecycle.ts';
-import type { Action } from '../options.ts';
 import { entityTag, type SessionKind } from '../sessions.ts';
 import { isPreflight } from './cors.ts';
 import { allowed, type Exchange, type Methods, type Route, type Services } from './exchange.ts';
@@ -13,7 +13,7 @@ export interface Protocol {
   readonly kind: SessionKind;
   readonly action: Action;
   /** Refuses what can be refused before the body is read. */
-  admit(stream: string): void;
+  admit(stream: string, client: string): void;
   join(exchange: Exchange, offer: string): Promise<Joined>;
   /** Link values of the extensions of a session, given its URL. */
   extensions(session: string): string[];
@@ -41,31 +41,30 @@ export function endpointRoute(services: Services, protocol: Protocol): Route {
   return { name: protocol.name, path: `/${protocol.name}/:id`, methods, slashed, accepts };
 }
 
-/** OPTIONS: a preflight gets no links, so that no credential leaves without authorization (RFC 9725 §4.6). */
+/** OPTIONS: no credential of a TURN server leaves for who has shown none himself (RFC 9725 §4.6); a preflight cannot. */
 export async function capabilities(
-  { gate, settings }: Services,
+  { access, settings }: Services,
   { action }: Protocol,
   { request, params }: Exchange,
   headers: Record<string, string>,
 ): Promise<Response> {
   const response = new Response(null, { status: 204, headers });
-  if (!isPreflight(request) && (await gate.allows(request, action, params.id))) {
-    addLinks(response.headers, await iceLinks(request, settings));
-  }
+  if (isPreflight(request)) return response;
+  const proven = await access.proves(request, action, params.id);
+  if (proven || access.open(action)) addLinks(response.headers, await iceLinks(request, settings, proven));
   return response;
 }
 
 async function join(services: Services, protocol: Protocol, exchange: Exchange): Promise<Response> {
-  const { hub, gate, rate, settings } = services;
-  const { request, params } = exchange;
-  rate.take(request);
-  const refusal = await gate.check(request, protocol.action, params.id);
+  const { hub, access, settings } = services;
+  const { request, params, client } = exchange;
+  const refusal = await access.check(request, protocol.action, params.id);
   if (refusal) return refusal;
   if (hub.streams.get(params.id)) exchange.stream = params.id;
-  protocol.admit(params.id);
+  protocol.admit(params.id, client);
   requireType(request, SDP);
   const offer = await readBody(request, { size: MAX_OFFER, seconds: settings.bodyTimeoutSeconds });
-  const links = await iceLinks(request, settings);
+  const links = await iceLinks(request, settings, true);
   const { session, answer } = await protocol.join(exchange, offer);
   const url = `${exchange.prefix}/${protocol.name}/${session.stream}/${session.id}`;
   const response = new Response(answer, {

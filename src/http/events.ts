@@ -158,12 +158,11 @@ function options(methods: Methods, headers: Record<string, string> = {}): Respon
 }
 
 async function subscribe(services: Services, exchange: Exchange): Promise<Response> {
-  const { hub, gate, rate, events, settings } = services;
+  const { hub, access, events, settings } = services;
   const { request, params, prefix } = exchange;
-  rate.take(request);
   const session = () => hub.require('viewer', params.id, params.resource);
   session();
-  const refusal = await gate.checkIfSent(request, 'watch', params.id);
+  const refusal = await access.checkIfSent(request, 'watch', params.id);
   if (refusal) return refusal;
   exchange.stream = params.id;
   const body = await readBody(request, { size: MAX_NAMES, seconds: settings.bodyTimeoutSeconds });

@@ -1,9 +1,9 @@
+import type { Action } from '../access.ts';
 import type { Hub } from '../hub.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Settings } from '../options.ts';
-import type { Gate } from './auth.ts';
+import type { Access } from './access.ts';
 import type { EventStreams } from './events.ts';
-import type { RateLimiter } from './rate.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
 
@@ -15,13 +15,16 @@ export interface Exchange {
   /** Ids in the path, decoded and checked; absent ones are empty. */
   readonly params: Params;
   readonly query: URLSearchParams;
+  /** What tells its client from others; see `clientOf`. */
+  readonly client: string;
   /** The `stream` label of its metrics; stays empty for unknown streams and until the request was authorized. */
   stream: string;
 }
 
 export interface Params {
-  /** Of the stream; in `/api/sessions/:id` of the session. */
+  /** Of the stream. */
   readonly id: string;
+  /** Of the session. */
   readonly resource: string;
   readonly events: string;
 }
@@ -36,6 +39,8 @@ export interface Route {
   /** With `:id` and so on for each id. */
   readonly path: string;
   readonly methods: Methods;
+  /** What who asks must be allowed, where its handlers do not ask themselves. */
+  readonly action?: Action;
   /** What it answers to when a slash follows the last id; not in `Allow`. */
   readonly slashed?: Methods;
   /** What a request of a wrong type is told to send (RFC 9110 §15.5.16, RFC 5789 §3.1). */
@@ -47,8 +52,7 @@ export interface Services {
   readonly hub: Hub;
   readonly settings: Settings;
   readonly metrics: Metrics;
-  readonly gate: Gate;
-  readonly rate: RateLimiter;
+  readonly access: Access;
   readonly events: EventStreams;
 }
 

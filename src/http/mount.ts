@@ -10,19 +10,16 @@ export interface Mounted {
 }
 
 /**
- * The ways to read a request's path, the likelier first: with the base path in front, or, when a framework or proxy has
- * stripped it, without. Throws `bad-request` for a URL that is none (its host comes from a header).
+ * A request's path below the base path; undefined outside it. Only one reading counts, or a rule of a proxy for one would be
+ * passed by the other. Throws `bad-request` for a URL that is none (its host comes from a header).
  */
-export function mounts(request: Request, settings: Settings): Mounted[] {
+export function mountOf(request: Request, settings: Settings): Mounted | undefined {
   const path = pathOf(request);
-  const { basePath } = settings;
+  const { basePath, basePathStripped } = settings;
   const forwarded = settings.trustForwardedPrefix ? forwardedPrefix(request) : undefined;
-  const found: Mounted[] = [];
-  if (path === basePath || path.startsWith(`${basePath}/`)) {
-    found.push({ path: path.slice(basePath.length) || '/', prefix: `${forwarded ?? ''}${basePath}` });
-  }
-  if (basePath !== '') found.push({ path, prefix: forwarded ?? basePath });
-  return found;
+  if (basePathStripped) return { path, prefix: forwarded ?? basePath };
+  if (path !== basePath && !path.startsWith(`${basePath}/`)) return undefined;
+  return { path: path.slice(basePath.length) || '/', prefix: `${forwarded ?? ''}${basePath}` };
 }
 
 function pathOf(request: Request): string {

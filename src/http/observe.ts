@@ -18,9 +18,10 @@ export function observeRoutes({ hub, metrics }: Services): Route[] {
     });
   };
   return [
-    { name: 'stats', path: '/webrtc/stats', methods: { GET: () => json(statsOf(hub.snapshot())) } },
+    { name: 'stats', action: 'observe', path: '/webrtc/stats', methods: { GET: () => json(statsOf(hub.snapshot())) } },
     {
       name: 'metrics',
+      action: 'observe',
       path: '/metrics',
       methods: {
         GET: async ({ request }) => {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ACTIONS, type Action, TOKEN_OPTIONS } from '../access.ts';
 import { sourceSchema } from '../sources/spec.ts';
 import { eventNames } from './events.ts';
 import type { Method, Route } from './exchange.ts';
@@ -11,11 +12,13 @@ interface Body {
 
 interface Operation {
   summary: string;
-  /** Which bearer token it takes, where one is configured. */
-  token?: 'token' | 'adminToken';
+  /** What its bearer token is for, where one is configured. */
+  action?: Action;
   takes?: Body;
   /** What it answers when all is well, by status. */
   gives: Record<number, Body | undefined>;
+  /** Answers whatever the rate limit. */
+  free?: boolean;
   /** The failures that are its own, by status. */
   fails?: number[];
 }
@@ -28,17 +31,19 @@ const ENDPOINT: Record<string, Operation> = {
   GET: { summary: 'Tell that this is an endpoint', gives: { 200: SDP } },
   OPTIONS: { summary: 'Preflight, and discovery of ICE servers', gives: { 204: undefined } },
 };
-const SESSION: Record<string, Operation> = {
+const session = (action: Action): Record<string, Operation> => ({
   GET: { summary: 'Nothing', gives: { 204: undefined } },
   PATCH: {
     summary: 'Trickle ICE candidates',
-    token: 'token',
+    action,
     takes: { type: 'application/trickle-ice-sdpfrag' },
     gives: { 204: undefined },
-    fails: [400, 401, 403, 404, 412, 413, 415, 422, 428, 429],
+    fails: [400, 401, 403, 404, 412, 413, 415, 422, 428],
   },
   OPTIONS: { summary: 'Preflight, and discovery of ICE servers', gives: { 204: undefined } },
-};
+});
+/** Of every route but the free ones: the rate limit, and names that are not ours. */
+const ANYWHERE = [421, 429];
 
 /** Every operation there is; a route without one does not start. */
 const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>>>> = {
@@ -46,23 +51,23 @@ const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method, Operat
     ...ENDPOINT,
     POST: {
       summary: 'Watch a stream: an SDP offer for an answer',
-      token: 'token',
+      action: 'watch',
       takes: SDP,
       gives: { 201: SDP },
-      fails: [400, 401, 403, 404, 406, 409, 413, 415, 422, 429, 500, 503, 504],
+      fails: [400, 401, 403, 404, 406, 409, 413, 415, 422, 500, 503, 504],
     },
   },
   '/whep/:id/:resource': {
-    ...SESSION,
-    DELETE: { summary: 'Leave', token: 'token', gives: { 200: undefined, 204: undefined }, fails: [401, 403, 404] },
+    ...session('watch'),
+    DELETE: { summary: 'Leave', action: 'watch', gives: { 200: undefined, 204: undefined }, fails: [401, 403, 404] },
   },
   '/whep/:id/:resource/events': {
     POST: {
       summary: 'Ask for server-sent events, for those named or all',
-      token: 'token',
+      action: 'watch',
       takes: asJson(eventNames),
       gives: { 201: undefined },
-      fails: [400, 401, 403, 404, 413, 415, 429],
+      fails: [400, 401, 403, 404, 413, 415],
     },
     OPTIONS: { summary: 'Preflight', gives: { 204: undefined } },
   },
@@ -75,43 +80,61 @@ const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method, Operat
     ...ENDPOINT,
     POST: {
       summary: 'Publish to a stream: an SDP offer for an answer',
-      token: 'token',
+      action: 'publish',
       takes: SDP,
       gives: { 201: SDP },
-      fails: [400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503, 504],
+      fails: [400, 401, 403, 404, 409, 413, 415, 422, 500, 503, 504],
     },
   },
   '/whip/:id/:resource': {
-    ...SESSION,
-    DELETE: { summary: 'Stop publishing', token: 'token', gives: { 200: undefined }, fails: [401, 403, 404] },
+    ...session('publish'),
+    DELETE: { summary: 'Stop publishing', action: 'publish', gives: { 200: undefined }, fails: [401, 403, 404] },
   },
-  '/webrtc/stats': { GET: { summary: 'Statistics', gives: { 200: asJson(stats) } } },
-  '/metrics': { GET: { summary: 'Metrics for Prometheus', gives: { 200: TEXT } } },
-  '/healthz': { GET: { summary: 'Whether the server serves', gives: { 200: TEXT }, fails: [503] } },
-  '/readyz': { GET: { summary: 'Whether the engine runs', gives: { 200: TEXT }, fails: [503] } },
-  '/': { GET: { summary: 'A page that lists the streams', gives: { 200: HTML, 308: undefined } } },
-  '/play/:id': { GET: { summary: 'A page that plays a stream', gives: { 200: HTML, 308: undefined } } },
-  '/openapi.json': { GET: { summary: 'This document', gives: { 200: { type: 'application/json' } } } },
+  '/webrtc/stats': {
+    GET: { summary: 'Statistics', action: 'observe', gives: { 200: asJson(stats) }, fails: [401, 403] },
+  },
+  '/metrics': {
+    GET: { summary: 'Metrics for Prometheus', action: 'observe', gives: { 200: TEXT }, fails: [401, 403] },
+  },
+  '/healthz': { GET: { summary: 'Whether the server serves', free: true, gives: { 200: TEXT }, fails: [503] } },
+  '/readyz': { GET: { summary: 'Whether the engine runs', free: true, gives: { 200: TEXT }, fails: [503] } },
+  '/': {
+    GET: {
+      summary: 'A page that lists the streams',
+      action: 'observe',
+      gives: { 200: HTML, 308: undefined },
+      fails: [401, 403],
+    },
+  },
+  '/play/:id': { GET: { summary: 'A page that plays a stream', free: true, gives: { 200: HTML, 308: undefined } } },
+  '/openapi.json': {
+    GET: {
+      summary: 'This document',
+      action: 'observe',
+      gives: { 200: { type: 'application/json' } },
+      fails: [401, 403],
+    },
+  },
   '/api/streams': {
-    GET: { summary: 'All streams', token: 'adminToken', gives: { 200: asJson(streamList) }, fails: [401, 403] },
+    GET: { summary: 'All streams', action: 'admin', gives: { 200: asJson(streamList) }, fails: [401, 403] },
   },
   '/api/streams/:id': {
-    GET: { summary: 'One stream', token: 'adminToken', gives: { 200: asJson(streamEntry) }, fails: [401, 403, 404] },
+    GET: { summary: 'One stream', action: 'admin', gives: { 200: asJson(streamEntry) }, fails: [401, 403, 404] },
     PUT: {
       summary: 'Add a stream',
-      token: 'adminToken',
+      action: 'admin',
       takes: asJson(sourceSchema),
       gives: { 201: asJson(streamEntry) },
       fails: [400, 401, 403, 409, 413, 415, 500, 503],
     },
-    DELETE: { summary: 'Remove a stream', token: 'adminToken', gives: { 204: undefined }, fails: [401, 403, 404] },
+    DELETE: { summary: 'Remove a stream', action: 'admin', gives: { 204: undefined }, fails: [401, 403, 404] },
   },
   '/api/sessions': {
-    GET: { summary: 'All sessions', token: 'adminToken', gives: { 200: asJson(sessionList) }, fails: [401, 403] },
+    GET: { summary: 'All sessions', action: 'admin', gives: { 200: asJson(sessionList) }, fails: [401, 403] },
   },
-  '/api/sessions/:id': {
-    GET: { summary: 'One session', token: 'adminToken', gives: { 200: asJson(sessionEntry) }, fails: [401, 403, 404] },
-    DELETE: { summary: 'End a session', token: 'adminToken', gives: { 204: undefined }, fails: [401, 403, 404] },
+  '/api/sessions/:resource': {
+    GET: { summary: 'One session', action: 'admin', gives: { 200: asJson(sessionEntry) }, fails: [401, 403, 404] },
+    DELETE: { summary: 'End a session', action: 'admin', gives: { 204: undefined }, fails: [401, 403, 404] },
   },
 };
 
@@ -131,10 +154,9 @@ export function openapi(routes: readonly Route[], prefix: string): object {
     servers: [{ url: prefix === '' ? '/' : prefix }],
     paths: Object.fromEntries(paths),
     components: {
-      securitySchemes: {
-        token: { type: 'http', scheme: 'bearer' },
-        adminToken: { type: 'http', scheme: 'bearer' },
-      },
+      securitySchemes: Object.fromEntries(
+        ACTIONS.map((action) => [TOKEN_OPTIONS[action], { type: 'http', scheme: 'bearer' }]),
+      ),
     },
   };
 }
@@ -148,15 +170,15 @@ function parameters(path: string): object[] {
   }));
 }
 
-function describe({ summary, token, takes, gives, fails = [] }: Operation): object {
+function describe({ summary, action, takes, gives, free, fails = [] }: Operation): object {
   const answers = Object.entries(gives).map(([status, body]) => [
     status,
     { description: 'Done', ...content(body, 'output') },
   ]);
-  const failures = fails.map((status) => [String(status), failure]);
+  const failures = [...fails, ...(free ? [] : ANYWHERE)].map((status) => [String(status), failure]);
   return {
     summary,
-    ...(token && { security: [{}, { [token]: [] }] }),
+    ...(action && { security: [...(action === 'admin' ? [] : [{}]), { [TOKEN_OPTIONS[action]]: [] }] }),
     ...(takes && { requestBody: content(takes, 'input') }),
     responses: Object.fromEntries([...answers, ...failures]),
   };

@@ -6,7 +6,7 @@ export function pageRoutes({ hub }: Services): Route[] {
   const index = ({ request, prefix }: Exchange) =>
     new URL(request.url).pathname.endsWith('/') ? show(indexPage(hub.snapshot().streams)) : moved(`${prefix}/`);
   return [
-    { name: 'index', path: '/', methods: { GET: index } },
+    { name: 'index', action: 'observe', path: '/', methods: { GET: index } },
     {
       name: 'play',
       path: '/play/:id',

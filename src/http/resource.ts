@@ -1,5 +1,5 @@
+import { CONFORMANCE } from '../conformance.ts';
 import { Failure } from '../errors.ts';
-import { CONFORMANCE } from './conformance.ts';
 import { capabilities, type Protocol } from './endpoint.ts';
 import { allowed, type Exchange, type Methods, type Route, type Services } from './exchange.ts';
 import { contentType, ifMatch, readBody, requireType } from './message.ts';
@@ -22,12 +22,11 @@ export function sessionRoute(services: Services, protocol: Protocol): Route {
 }
 
 async function trickle(services: Services, protocol: Protocol, exchange: Exchange): Promise<Response> {
-  const { hub, gate, rate, settings } = services;
+  const { hub, access, settings } = services;
   const { request, params } = exchange;
-  rate.take(request);
   const session = () => hub.require(protocol.kind, params.id, params.resource);
   session();
-  const refusal = await gate.checkIfSent(request, protocol.action, params.id);
+  const refusal = await access.checkIfSent(request, protocol.action, params.id);
   if (refusal) return refusal;
   exchange.stream = params.id;
   if (protocol.knowsAnswers && contentType(request) === 'application/sdp') {
@@ -49,13 +48,15 @@ async function trickle(services: Services, protocol: Protocol, exchange: Exchang
 }
 
 /** If-Match is ignored here (draft-ietf-wish-whep-04 §4.5.1). */
-async function leave({ hub, gate }: Services, protocol: Protocol, exchange: Exchange): Promise<Response> {
+async function leave({ hub, access }: Services, protocol: Protocol, exchange: Exchange): Promise<Response> {
   const { request, params } = exchange;
-  const refusal = await gate.checkIfSent(request, protocol.action, params.id);
-  if (refusal) return refusal;
   const { kind, unknownDeleted } = protocol;
-  const session =
+  const find = () =>
     unknownDeleted === 204 ? hub.find(kind, params.id, params.resource) : hub.require(kind, params.id, params.resource);
+  // Nothing is said about credentials that come with a guessed session.
+  const refusal = find() && (await access.checkIfSent(request, protocol.action, params.id));
+  if (refusal) return refusal;
+  const session = find();
   if (session === undefined) return new Response(null, { status: 204 });
   exchange.stream = session.stream;
   await hub.leave(session);

@@ -1,9 +1,11 @@
 import { getLogger } from '@logtape/logtape';
 import { Router } from 'itty-router';
+import { CONFORMANCE } from '../conformance.ts';
 import { Failure } from '../errors.ts';
+import { isLoopback } from '../loopback.ts';
 import { randomId } from '../random.ts';
 import { adminRoutes } from './admin.ts';
-import { CONFORMANCE } from './conformance.ts';
+import { clientOf } from './client.ts';
 import { addCorsHeaders } from './cors.ts';
 import { endpointRoute } from './endpoint.ts';
 import { eventRoutes } from './events.ts';
@@ -16,12 +18,14 @@ import {
   type Route,
   type Services,
 } from './exchange.ts';
+import { isLocal, requireLocalName } from './local.ts';
 import { json } from './message.ts';
-import { type Mounted, mounts } from './mount.ts';
+import { type Mounted, mountOf } from './mount.ts';
 import { observeRoutes } from './observe.ts';
 import { openapi } from './openapi.ts';
 import { pageRoutes } from './pages.ts';
 import { internalError, problem } from './problem.ts';
+import { RateLimiter } from './rate.ts';
 import { sessionRoute } from './resource.ts';
 import { whep } from './whep.ts';
 import { whip } from './whip.ts';
@@ -32,6 +36,8 @@ const log = getLogger(['fetch-whep', 'http']);
 interface Visit {
   readonly request: Request;
   readonly id: string;
+  /** See `clientOf`. */
+  client: string;
   /** Whether pages of other origins may read the answer. */
   cors: boolean;
   route?: Route;
@@ -45,20 +51,29 @@ export function createRouter(services: Services): (request: Request) => Promise<
     router.all(route.path, (matched: Matched) => enter(route, matched));
   }
 
+  const rate = new RateLimiter(services.settings.rateLimit);
+
   async function answer(visit: Visit): Promise<Response> {
-    for (const mounted of mounts(visit.request, services.settings)) {
-      if (/^\/wh[ei]p(\/|$)/.test(mounted.path)) visit.cors = true;
-      // itty-router writes to what it is given, and the request may be on its way through another router.
-      const matchable = { method: visit.request.method, url: `http://path${mounted.path}`, mounted, visit };
-      const response: unknown = await router.fetch(matchable);
-      if (response instanceof Response) return response;
+    const { request } = visit;
+    const { settings, access } = services;
+    const mounted = mountOf(request, settings);
+    if (mounted !== undefined && /^\/wh[ei]p(\/|$)/.test(mounted.path)) visit.cors = true;
+    if (mounted === undefined || !isFree(request, mounted.path)) {
+      visit.client = clientOf(request, settings.rateLimit?.key);
+      rate.take(visit.client);
+      requireLocalName(request, settings, access);
     }
+    if (mounted === undefined) throw new Failure('not-found', 'not found');
+    // itty-router writes to what it is given, and the request may be on its way through another router.
+    const matchable = { method: request.method, url: `http://path${mounted.path}`, mounted, visit, services };
+    const response: unknown = await router.fetch(matchable);
+    if (response instanceof Response) return response;
     throw new Failure('not-found', 'not found');
   }
 
   return async (request) => {
     const start = performance.now();
-    const visit: Visit = { request, id: randomId(), cors: false };
+    const visit: Visit = { request, id: randomId(), client: '', cors: false };
     const whole = await answer(visit).catch((error: unknown) => refusal(error, visit, services));
     const response = request.method === 'HEAD' ? await headOf(whole) : whole;
     finish(response, visit, services, (performance.now() - start) / 1000);
@@ -70,6 +85,12 @@ interface Matched {
   params: Partial<Params>;
   mounted: Mounted;
   visit: Visit;
+  services: Services;
+}
+
+/** What costs nothing and has to answer whatever else is going on: health, and the page that plays. */
+function isFree({ method }: Request, path: string): boolean {
+  return /^(GET|HEAD)$/.test(method) && /^\/(healthz|readyz|play\/[^/]+)\/?$/.test(path);
 }
 
 function routesOf(services: Services): Route[] {
@@ -85,8 +106,17 @@ function routesOf(services: Services): Route[] {
   ];
   const document: Route = {
     name: 'openapi',
+    action: 'observe',
     path: '/openapi.json',
-    methods: { GET: ({ prefix }) => json(openapi([...routes, document], prefix)) },
+    methods: {
+      GET: ({ prefix }) =>
+        json(
+          openapi(
+            [...routes, document].filter((route) => exists(route, services)),
+            prefix,
+          ),
+        ),
+    },
   };
   const nameless = ['whep', 'whip'].map((name): Route => {
     const slashed: Methods = { POST: missingStream, OPTIONS: () => new Response(null, { status: 204 }) };
@@ -99,19 +129,30 @@ function missingStream(): never {
   throw new Failure('missing-stream-id', 'missing stream id');
 }
 
-async function enter(route: Route, { params, mounted, visit }: Matched): Promise<Response> {
-  const { request } = visit;
+/** Of administration nothing shows where there is none. */
+function exists({ action }: Route, { access }: Services): boolean {
+  return action !== 'admin' || !access.closed('admin');
+}
+
+async function enter(route: Route, { params, mounted, visit, services }: Matched): Promise<Response> {
+  const { request, client } = visit;
+  if (!exists(route, services)) throw new Failure('not-found', 'not found');
   visit.route = route;
   const exchange: Exchange = {
     request,
     prefix: mounted.prefix,
     params: { id: readId(params.id), resource: readId(params.resource), events: readId(params.events) },
     query: new URL(request.url).searchParams,
+    // A proxy of this machine that is not named as trusted speaks for everybody.
+    client: isLoopback(client) ? '' : client,
     stream: '',
   };
   visit.exchange = exchange;
   const methods = (mounted.path.endsWith('/') && route.slashed) || route.methods;
-  return handlerOf(request.method, methods, route)(exchange);
+  const handler = handlerOf(request.method, methods, route);
+  const { action } = route;
+  const refusal = action && (await services.access.check(request, action, exchange.params.id || undefined));
+  return refusal ?? handler(exchange);
 }
 
 /** RFC 9110 §9.3.2: what a GET would have been answered, without its content. */
@@ -158,11 +199,14 @@ function refusal(error: unknown, visit: Visit, { settings }: Services): Response
   return response;
 }
 
-function finish(response: Response, visit: Visit, { hub, settings, metrics }: Services, seconds: number): void {
+function finish(response: Response, visit: Visit, { hub, settings, metrics, access }: Services, seconds: number): void {
   const { request, route, exchange, id } = visit;
   response.headers.set('X-Request-Id', id);
   response.headers.set('X-Content-Type-Options', 'nosniff');
-  if (visit.cors) addCorsHeaders(response.headers, request, settings.allowedOrigins);
+  if (visit.cors) {
+    const readers = isLocal(request, settings, access) ? 'local' : (settings.allowedOrigins ?? '*');
+    addCorsHeaders(response.headers, request, readers);
+  }
   const name = route?.name ?? 'unknown';
   // Its stream may have been removed in the meantime, its series with it.
   const stream = hub.streams.get(exchange?.stream ?? '')?.id ?? '';

@@ -1,5 +1,5 @@
+import { CONFORMANCE } from '../conformance.ts';
 import { PATH_HEADER } from '../sources/whep/path.ts';
-import { CONFORMANCE } from './conformance.ts';
 import type { Protocol } from './endpoint.ts';
 import type { Services } from './exchange.ts';
 
@@ -12,11 +12,12 @@ export function whep({ hub, settings, events }: Services): Protocol {
     name: 'whep',
     kind: 'viewer',
     action: 'watch',
-    admit: (stream) => void hub.admitViewer(stream),
-    join: ({ request, params, query }, offer) =>
+    admit: (stream, client) => void hub.admitViewer(stream, client),
+    join: ({ request, params, query, client }, offer) =>
       hub.watch(params.id, offer, {
         complete: completeAnswer,
         lowLatency: query.get('latency') === 'low',
+        client,
         signal: request.signal,
       }),
     extensions: (session) => [`<${session}/events>; rel="${EVENTS}"; events="${events.names.join(',')}"`],

@@ -7,6 +7,7 @@ import { Client, SDP, WATCH } from '../support/contract/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeEngine, LIVE } from '../support/fake-engine.ts';
 import { offerOf } from '../support/offers.ts';
+import { withRestOpen } from '../support/open.ts';
 
 const test = suite('capacity');
 
@@ -21,7 +22,7 @@ interface Running {
 
 async function start(options: ServerOptions): Promise<Running> {
   const engine = new FakeEngine();
-  const server = await createServer({ engine, streams: { live: 'clip', other: 'clip' }, ...options });
+  const server = await createServer({ engine, streams: { live: 'clip', other: 'clip' }, ...withRestOpen(options) });
   return { engine, server, client: new Client({ ...server, engine }) };
 }
 

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { clientOf } from '../../src/http/client.ts';
 import { RateLimiter } from '../../src/http/rate.ts';
 import { createServer, Failure } from '../../src/index.ts';
 import { parseOptions } from '../../src/options.ts';
@@ -165,9 +166,9 @@ test('what is refused without its body is refused unread', async () => {
 });
 
 /** `yes`, or the seconds after which to come back. */
-function took(limiter: RateLimiter, request: Request): string {
+function took(limiter: RateLimiter, request: Request, key?: (request: Request) => string): string {
   try {
-    limiter.take(request);
+    limiter.take(clientOf(request, key));
     return 'yes';
   } catch (error) {
     if (error instanceof Failure) return String(error.facts.retryAfter);

@@ -198,7 +198,7 @@ test('10,000 unknown stream ids make no series', async () => {
 });
 
 test('without authorization a request counts under no stream', async () => {
-  const { client, server } = await start({ token: 'secret-token' });
+  const { client, server } = await start({ token: 'secret-token', open: ['observe'] });
   await client.send('POST', '/whep/live');
   assert.is(await client.metric('whep_requests_total{route="whep",code="401",stream=""}'), 1);
   await server.close();

@@ -8,65 +8,72 @@ import { FakeEngine } from '../support/fake-engine.ts';
 import { LISTENERS } from '../support/listen.ts';
 
 /** Every way to mount the handler, and the base path it needs there. */
-const MOUNTS: { name: string; basePath: string; mount: (server: Server) => (request: Request) => Promise<Response> }[] =
-  [
-    {
-      name: 'Hono, which strips the prefix',
-      basePath: '/live',
-      mount: ({ fetch }) => {
-        const app = new Hono();
-        app.mount('/live', fetch);
-        return async (request) => app.fetch(request);
-      },
+const MOUNTS: {
+  name: string;
+  basePath: string;
+  stripped?: boolean;
+  mount: (server: Server) => (request: Request) => Promise<Response>;
+}[] = [
+  {
+    name: 'Hono, which strips the prefix',
+    stripped: true,
+    basePath: '/live',
+    mount: ({ fetch }) => {
+      const app = new Hono();
+      app.mount('/live', fetch);
+      return async (request) => app.fetch(request);
     },
-    {
-      name: 'Hono, told to leave the request alone',
-      basePath: '/live',
-      mount: ({ fetch }) => {
-        const app = new Hono();
-        app.mount('/live', fetch, { replaceRequest: (request) => request });
-        return async (request) => app.fetch(request);
-      },
+  },
+  {
+    name: 'Hono, told to leave the request alone',
+    basePath: '/live',
+    mount: ({ fetch }) => {
+      const app = new Hono();
+      app.mount('/live', fetch, { replaceRequest: (request) => request });
+      return async (request) => app.fetch(request);
     },
-    {
-      name: 'a Hono route',
-      basePath: '/live',
-      mount: ({ fetch }) => {
-        const app = new Hono();
-        app.all('/live/*', (context) => fetch(context.req.raw));
-        return async (request) => app.fetch(request);
-      },
+  },
+  {
+    name: 'a Hono route',
+    basePath: '/live',
+    mount: ({ fetch }) => {
+      const app = new Hono();
+      app.all('/live/*', (context) => fetch(context.req.raw));
+      return async (request) => app.fetch(request);
     },
-    {
-      name: 'a Hono app under a base path of its own',
-      basePath: '/tv/live',
-      mount: ({ fetch }) => {
-        const app = new Hono().basePath('/tv');
-        app.mount('/live', fetch);
-        return async (request) => app.fetch(request);
-      },
+  },
+  {
+    name: 'a Hono app under a base path of its own',
+    stripped: true,
+    basePath: '/tv/live',
+    mount: ({ fetch }) => {
+      const app = new Hono().basePath('/tv');
+      app.mount('/live', fetch);
+      return async (request) => app.fetch(request);
     },
-    {
-      name: 'itty-router, which leaves the prefix',
-      basePath: '/live',
-      mount: ({ fetch }) => {
-        const router = Router();
-        router.all('/live/*', fetch);
-        router.all('*', () => new Response('not mine', { status: 404 }));
-        return (request) => router.fetch(request);
-      },
+  },
+  {
+    name: 'itty-router, which leaves the prefix',
+    basePath: '/live',
+    mount: ({ fetch }) => {
+      const router = Router();
+      router.all('/live/*', fetch);
+      router.all('*', () => new Response('not mine', { status: 404 }));
+      return (request) => router.fetch(request);
     },
-    {
-      name: 'a prefix that is the name of a route',
-      basePath: '/whep',
-      mount: ({ fetch }) => {
-        const app = new Hono();
-        app.mount('/whep', fetch);
-        return async (request) => app.fetch(request);
-      },
+  },
+  {
+    name: 'a prefix that is the name of a route',
+    stripped: true,
+    basePath: '/whep',
+    mount: ({ fetch }) => {
+      const app = new Hono();
+      app.mount('/whep', fetch);
+      return async (request) => app.fetch(request);
     },
-    { name: 'nothing', basePath: '/', mount: ({ fetch }) => fetch },
-  ];
+  },
+  { name: 'nothing', basePath: '/', mount: ({ fetch }) => fetch },
+];
 
 const test = suite('mounted');
 
@@ -91,9 +98,9 @@ async function live(client: Client, prefix: string): Promise<void> {
   assert.is((await client.open('DELETE', location)).status, 204);
 }
 
-for (const { name, basePath, mount } of MOUNTS) {
+for (const { name, basePath, stripped, mount } of MOUNTS) {
   test(`in ${name}`, async () => {
-    const { server, engine } = await start({ basePath });
+    const { server, engine } = await start({ basePath, basePathStripped: stripped });
     const prefix = basePath === '/' ? '' : basePath;
     const client = new Client({ fetch: mount(server), engine, close: server.close, prefix });
     await live(client, prefix);

@@ -25,11 +25,13 @@ const document = z.object({
   components: z.object({ securitySchemes: z.record(z.string(), z.unknown()) }),
 });
 
+/** So that the document and every route is there to be asked for. */
+const OPEN = { open: ['watch', 'publish', 'observe'] } as const;
 const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'options'];
 
 async function start() {
   const engine = new FakeEngine();
-  const options = { streams: { live: 'clip' }, adminToken: 'admin-token', basePath: '/tv' };
+  const options = { streams: { live: 'clip' }, adminToken: 'admin-token', basePath: '/tv', ...OPEN };
   const server = await createServer({ engine, ...options });
   const client = new Client({ ...server, engine, prefix: '/tv' });
   const { text } = await client.send('GET', '/tv/openapi.json');
@@ -55,7 +57,7 @@ test('every route of the server is described', async () => {
   assert.equal(Object.keys(api.paths).sort(), [
     '/',
     '/api/sessions',
-    '/api/sessions/{id}',
+    '/api/sessions/{resource}',
     '/api/streams',
     '/api/streams/{id}',
     '/healthz',

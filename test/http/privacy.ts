@@ -33,7 +33,13 @@ test.before.each(() => {
 
 test('tokens, credentials and session ids are in no log at any level', async () => {
   const engine = new FakeEngine();
-  const server = await createServer({ engine, streams: { live: 'clip' }, maxViewers: 1, ...SECRETS });
+  const server = await createServer({
+    engine,
+    streams: { live: 'clip' },
+    maxViewers: 1,
+    open: ['observe'],
+    ...SECRETS,
+  });
   const client = new Client({ ...server, engine });
   const bearer = { Authorization: `Bearer ${SECRETS.token}` };
   const { location } = await client.watch('/whep/live', { headers: bearer });

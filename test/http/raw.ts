@@ -25,7 +25,7 @@ test('the rate limit tells clients apart by the address of their socket', async 
   const server = await createServer({ engine: new FakeEngine(), rateLimit: { perSecond: 0.01, burst: 1 } });
   const { port, close } = await listen(server.fetch);
   const status = async (address: string) =>
-    (await exchange(port, ['POST /whep/unknown HTTP/1.1', 'Host: x', 'Content-Length: 0'], '', address)).status;
+    (await exchange(port, ['POST /whep/unknown HTTP/1.1', 'Host: localhost', 'Content-Length: 0'], '', address)).status;
   assert.equal([await status('127.0.0.1'), await status('127.0.0.1')], [404, 429]);
   assert.equal([await status('127.0.0.2'), await status('127.0.0.2')], [404, 429]);
   await server.close();
@@ -38,7 +38,7 @@ test('a client that hangs up while its session is set up leaves no session behin
   const server = await createServer({ engine, streams: { live: 'clip' } });
   const { port, close } = await listen(server.fetch);
   const socket = connect(port, '127.0.0.1');
-  const head = ['POST /whep/live HTTP/1.1', 'Host: x', 'Content-Type: application/sdp'];
+  const head = ['POST /whep/live HTTP/1.1', 'Host: localhost', 'Content-Type: application/sdp'];
   socket.write(`${head.join('\r\n')}\r\nContent-Length: ${WATCH.length}\r\n\r\n${WATCH}`);
   await eventually('the session is set up', () => [...server.sessions].length === 1);
   socket.destroy();

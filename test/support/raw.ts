@@ -18,7 +18,12 @@ export function rawHttp(name: string, boot: (options: ServerOptions) => Promise<
   let server: Listening;
 
   test.before(async () => {
-    server = await boot({ streams: { live: 'clip' }, bodyTimeoutSeconds: 0.5, token: 'secret-token' });
+    server = await boot({
+      streams: { live: 'clip' },
+      bodyTimeoutSeconds: 0.5,
+      token: 'secret-token',
+      open: ['observe'],
+    });
     const live = async () => /"active_streams":1/.test((await send('GET /webrtc/stats HTTP/1.1')).body);
     await eventually('the clip plays', live);
   });

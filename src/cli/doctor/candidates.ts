@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
+import { isLoopback } from '../../loopback.ts';
 import type { Configuration } from '../configuration.ts';
-import { isLoopback } from '../loopback.ts';
 import { type Check, ok, warning } from './check.ts';
 
 /** The addresses in an answer, by which viewers are to reach the media. */

@@ -4,21 +4,22 @@ import { FRAGMENT, SDP, WATCH } from './client.ts';
 import type { Row } from './row.ts';
 import { fragment } from './session.ts';
 
-const TOKEN = { token: 'secret-token' };
+const TOKEN = { token: 'secret-token', publishToken: 'secret-token' };
 const RIGHT = { Authorization: 'Bearer secret-token' };
 const WRONG = { Authorization: 'Bearer wrong-token' };
 
 const asked: { action: Action; stream: string | undefined }[] = [];
-const HOOK = {
-  authorize: (request: Request, facts: { action: Action; stream: string | undefined }) => {
-    asked.push(facts);
-    if (facts.stream === 'idle') return new Response('not here', { status: 403, headers: { 'X-Reason': '1' } });
-    return request.headers.get('authorization') === 'Bearer of-the-hook';
-  },
+const decide = (request: Request, facts: { action: Action; stream: string | undefined }) => {
+  asked.push(facts);
+  if (facts.stream === 'idle') return new Response('not here', { status: 403, headers: { 'X-Reason': '1' } });
+  return request.headers.get('authorization') === 'Bearer of-the-hook';
 };
+const HOOK = { authorize: { watch: decide, publish: decide } };
 const FAILING = {
-  authorize: () => {
-    throw new Error('the database at db.internal is down');
+  authorize: {
+    watch: () => {
+      throw new Error('the database at db.internal is down');
+    },
   },
 };
 

@@ -5,6 +5,7 @@ import type { Row } from './row.ts';
 import { fragment } from './session.ts';
 
 const TURN = {
+  token: 'secret-token',
   iceServers: [
     { urls: 'stun:stun.test:3478' },
     {
@@ -36,7 +37,8 @@ export const clients: Row[] = [
     name: 'MediaMTX reader.js: OPTIONS first, links as its expression wants them, PATCHes side by side with If-Match: *',
     options: TURN,
     run: async (client) => {
-      const links = (await client.send('OPTIONS', '/whep/live')).headers.get('link')?.split(', ') ?? [];
+      const headers = { Authorization: 'Bearer secret-token' };
+      const links = (await client.send('OPTIONS', '/whep/live', { headers })).headers.get('link')?.split(', ') ?? [];
       const form = /^<(.+?)>; rel="ice-server"(; username="(.*?)"; credential="(.*?)"; credential-type="password")?$/i;
       const read = links.map((link) => form.exec(link));
       assert.equal(
@@ -47,7 +49,7 @@ export const clients: Row[] = [
           ['turn:turn.test:3478', 'user', 'pass-of-turn'],
         ],
       );
-      const { location } = await client.watch();
+      const { location } = await client.watch('/whep/live', { headers });
       const replies = await Promise.all(
         CANDIDATES.map((candidate) =>
           client.send('PATCH', location, { headers: { ...FRAGMENT, 'If-Match': '*' }, body: fragment(candidate) }),

@@ -4,6 +4,7 @@ import type { Row } from './row.ts';
 const PREFLIGHT = { Origin: 'https://page.test', 'Access-Control-Request-Method': 'POST' };
 const ICE = {
   token: 'secret-token',
+  publishToken: 'secret-token',
   iceServers: [
     { urls: ['stun:stun.test:3478', 'stuns:stun.test:5349'] },
     { urls: 'turn:turn.test:3478?transport=udp', username: 'a "user"', credential: 'pass\\word' },

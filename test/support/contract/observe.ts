@@ -3,6 +3,8 @@ import * as assert from 'uvu/assert';
 import type { Row } from './row.ts';
 
 const PREFIXED = { basePath: '/tv/live' };
+const FORWARDED_STRIPPED = { basePath: '/live', basePathStripped: true, trustForwardedPrefix: true };
+const STRIPPED = { basePath: '/tv/live', basePathStripped: true };
 
 /** Statistics, metrics, health, pages, the OpenAPI document, prefixes. */
 export const observe: Row[] = [
@@ -89,15 +91,24 @@ export const observe: Row[] = [
     },
   },
   {
-    name: 'under a base path Location and Link carry it, whether or not it was stripped on the way',
+    name: 'under a base path Location and Link carry it, and nothing answers outside it',
     options: PREFIXED,
     run: async (client) => {
-      for (const path of ['/tv/live/whep/live', '/whep/live']) {
-        const { location, reply } = await client.watch(path);
-        assert.match(location, /^\/tv\/live\/whep\/live\/[\w-]{22}$/);
-        assert.match(reply.headers.get('link') ?? '', `<${location}/events>`);
-        assert.is((await client.send('DELETE', location)).status, 204);
-        assert.is((await client.stats()).active_peers, 0, path);
+      const { location, reply } = await client.watch('/tv/live/whep/live');
+      assert.match(location, /^\/tv\/live\/whep\/live\/[\w-]{22}$/);
+      assert.match(reply.headers.get('link') ?? '', `<${location}/events>`);
+      assert.is((await client.send('DELETE', location)).status, 204);
+      assert.is((await client.stats()).active_peers, 0);
+      for (const path of [
+        '/whep/live',
+        '/healthz',
+        '/api/streams',
+        '/',
+        '/tv',
+        '/tv/liver/healthz',
+        '/TV/live/healthz',
+      ]) {
+        assert.is((await client.open('GET', path)).status, 404, path);
       }
       assert.is((await client.send('GET', '/tv/live/healthz')).status, 200);
       assert.is((await client.send('GET', '/tv/livehealthz')).status, 404);
@@ -107,14 +118,34 @@ export const observe: Row[] = [
     },
   },
   {
+    name: 'where the base path is stripped on the way, it is in links alone',
+    options: STRIPPED,
+    run: async (client) => {
+      const { location } = await client.watch('/whep/live');
+      assert.match(location, /^\/tv\/live\/whep\/live\/[\w-]{22}$/);
+      assert.is((await client.open('GET', '/tv/live/healthz')).status, 404);
+      assert.is((await client.send('DELETE', location.slice('/tv/live'.length))).status, 204);
+      assert.is((await client.stats()).active_peers, 0);
+    },
+  },
+  {
+    name: 'X-Forwarded-Prefix is put in front where the option says so, of a stripped path in its place',
+    options: FORWARDED_STRIPPED,
+    run: async (client) => {
+      const from = async (prefix: string) =>
+        (await client.watch('/whep/live', { headers: { 'X-Forwarded-Prefix': prefix } })).location;
+      assert.match(await from('/edge'), /^\/edge\/whep\/live\//);
+      assert.match(await from('//evil.test'), /^\/live\/whep\/live\//);
+    },
+  },
+  {
     name: 'X-Forwarded-Prefix is put in front where the option says so',
     options: { basePath: '/live', trustForwardedPrefix: true },
     run: async (client) => {
       const from = async (path: string, prefix: string) =>
         (await client.watch(path, { headers: { 'X-Forwarded-Prefix': prefix } })).location;
       assert.match(await from('/live/whep/live', '/edge/'), /^\/edge\/live\/whep\/live\//);
-      assert.match(await from('/whep/live', '/edge'), /^\/edge\/whep\/live\//);
-      assert.match(await from('/whep/live', '//evil.test'), /^\/live\/whep\/live\//);
+      assert.match(await from('/live/whep/live', '//evil.test'), /^\/live\/whep\/live\//);
       assert.match(await from('/live/whep/live', '/a>b'), /^\/live\/whep\/live\//);
     },
   },

@@ -17,7 +17,7 @@ export const whip: Row[] = [
   {
     name: 'WHIP: checks come in the order of the contract',
     needs: 'publish',
-    options: { token: 'secret-token' },
+    options: { publishToken: 'secret-token' },
     run: async (client) => {
       const headers = { Authorization: 'Bearer secret-token' };
       const status = async (path: string, init?: RequestInit) => (await client.send('POST', path, init)).status;

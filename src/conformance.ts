@@ -1,6 +1,6 @@
-import type { Settings } from '../options.ts';
-
 interface Conformance {
+  /** Viewers of one stream where `maxViewersPerStream` is not set. */
+  viewersPerStream: number;
   /** Whether an offer must have every codec that the stream carries. */
   completeAnswer: boolean;
   codecMismatch: number;
@@ -12,8 +12,9 @@ interface Conformance {
 }
 
 /** Everything in which the classic contract and draft-ietf-wish-whep-04 differ. */
-export const CONFORMANCE: Readonly<Record<Settings['conformance'], Conformance>> = {
+export const CONFORMANCE: Readonly<Record<'classic' | 'draft', Conformance>> = {
   classic: {
+    viewersPerStream: 8,
     completeAnswer: true,
     codecMismatch: 406,
     ifMatchRequired: false,
@@ -21,6 +22,7 @@ export const CONFORMANCE: Readonly<Record<Settings['conformance'], Conformance>>
     unknownDeleted: 204,
   },
   draft: {
+    viewersPerStream: Number.POSITIVE_INFINITY,
     completeAnswer: false,
     codecMismatch: 422,
     ifMatchRequired: true,

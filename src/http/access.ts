@@ -1,18 +1,33 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { type AccessOptions, type Action, isClosed, isUntouched, type Rule, rulesOf, type Tokens } from '../access.ts';
 import { Failure } from '../errors.ts';
-import type { Action, Settings } from '../options.ts';
 import { ask } from './hooks.ts';
 
 /** Lets a request pass, or not. */
-export class Gate {
-  readonly #settings: Settings;
-  readonly #digests: Readonly<Record<Action, Buffer | undefined>>;
+export class Access {
+  /** Nobody has decided anything: all but administration is open by default. */
+  untouched: boolean;
+  readonly #options: AccessOptions;
+  #rules: Readonly<Record<Action, Rule>>;
 
-  constructor(settings: Settings) {
-    this.#settings = settings;
-    const token = settings.token === undefined ? undefined : digest(settings.token);
-    const admin = settings.adminToken === undefined ? undefined : digest(settings.adminToken);
-    this.#digests = { watch: token, publish: token, admin };
+  constructor(options: AccessOptions) {
+    this.untouched = isUntouched(options);
+    this.#options = options;
+    this.#rules = rulesOf(options);
+  }
+
+  /** Other tokens from the next request on. With one that is absent an action is closed: nothing opens by it. */
+  renew({ token, publishToken, observeToken, adminToken }: Tokens): void {
+    this.#rules = rulesOf({ ...this.#options, token, publishToken, observeToken, adminToken }, false);
+    this.untouched = false;
+  }
+
+  closed(action: Action): boolean {
+    return isClosed(this.#rules[action]);
+  }
+
+  open(action: Action): boolean {
+    return this.#rules[action].open;
   }
 
   /**
@@ -20,11 +35,11 @@ export class Gate {
    * `invalid-token` or `forbidden`.
    */
   async check(request: Request, action: Action, stream: string | undefined): Promise<Response | undefined> {
-    const expected = this.#digests[action];
-    if (expected !== undefined) requireToken(request, expected);
-    const { authorize } = this.#settings;
-    if (authorize === undefined) return undefined;
-    const verdict = await ask('authorize', () => authorize(request, { action, stream }));
+    const { tokens, hook, open } = this.#rules[action];
+    if (open) return undefined;
+    if (tokens.length > 0) requireToken(request, tokens);
+    if (hook === undefined && tokens.length > 0) return undefined;
+    const verdict = hook !== undefined && (await ask('authorize', () => hook(request, { action, stream })));
     if (verdict instanceof Response) return writable(verdict);
     if (verdict === true) return undefined;
     if (request.headers.has('authorization')) throw new Failure('forbidden', 'not allowed with these credentials');
@@ -36,8 +51,9 @@ export class Gate {
     return request.headers.has('authorization') ? this.check(request, action, stream) : undefined;
   }
 
-  /** Whether a request that is not refused either way has what `check` would ask for. */
-  async allows(request: Request, action: Action, stream: string): Promise<boolean> {
+  /** Whether a token or a hook speaks for a request: who may because everybody may proves nothing. */
+  async proves(request: Request, action: Action, stream: string): Promise<boolean> {
+    if (this.open(action)) return false;
     try {
       return (await this.check(request, action, stream)) === undefined;
     } catch (error) {
@@ -53,12 +69,12 @@ function writable(response: Response): Response {
   return new Response(response.body, response);
 }
 
-function requireToken(request: Request, expected: Buffer): void {
+function requireToken(request: Request, expected: readonly string[]): void {
   const header = request.headers.get('authorization');
   if (header === null) throw new Failure('unauthorized', 'a bearer token is needed');
   const token = /^bearer +(\S+) *$/i.exec(header)?.[1];
   // Digests have one length, and equal ones tell nothing about how much of a wrong token was right.
-  if (token === undefined || !timingSafeEqual(digest(token), expected)) {
+  if (token === undefined || !expected.some((each) => timingSafeEqual(digest(token), digest(each)))) {
     throw new Failure('invalid-token', 'the bearer token is wrong');
   }
 }
