@@ -106,6 +106,7 @@ test('a body that breaks off is 400', async () => {
   const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers: SDP, body, duplex: 'half' };
   const response = await server.fetch(new Request('http://x/whep/live', init));
   assert.equal([response.status, await response.text()], [400, 'read body: the connection failed']);
+  assert.is(response.headers.get('connection'), 'close', 'what is left of the body is not read as a request');
   await server.close();
 });
 

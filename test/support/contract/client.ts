@@ -88,6 +88,7 @@ export class Client {
     const reply = { status: response.status, headers: response.headers, text: await response.text() };
     const what = `${method} ${path}: ${reply.status} ${reply.text.slice(0, 200)}`;
     assert.match(reply.headers.get('x-request-id') ?? '', /^[\w-]{22}$/, what);
+    assert.is(reply.headers.get('x-content-type-options'), 'nosniff', what);
     if (/^\/wh[ei]p(\/|$)/.test(this.#own(path))) {
       for (const [name, value] of Object.entries(CORS)) assert.is(reply.headers.get(name), value, `${what}: ${name}`);
       const origins = reply.headers.get('access-control-allow-origin');

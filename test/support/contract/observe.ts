@@ -73,7 +73,9 @@ export const observe: Row[] = [
       for (const path of ['/', '/play/live']) {
         const { status, headers, text } = await client.send('GET', path);
         assert.equal([status, headers.get('content-type')], [200, 'text/html; charset=utf-8'], path);
-        assert.match(headers.get('content-security-policy') ?? '', /default-src 'none'/);
+        const policy = headers.get('content-security-policy')?.split('; ') ?? [];
+        for (const each of ["default-src 'none'", "base-uri 'none'", "form-action 'none'"])
+          assert.ok(policy.includes(each));
         assert.not.match(headers.get('content-security-policy') ?? '', /unsafe/);
         assert.match(text, 'live');
       }
