@@ -1,5 +1,6 @@
 import { openEngine } from './engine/open.ts';
 import { Access } from './http/access.ts';
+import { Bodies } from './http/body.ts';
 import { EventStreams } from './http/events.ts';
 import { statsOf } from './http/observe.ts';
 import { createRouter } from './http/router.ts';
@@ -44,6 +45,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     settings,
     metrics,
     access,
+    bodies: new Bodies(settings.bodyTimeoutSeconds),
     events: new EventStreams(hub),
   });
   const streams = new Streams(hub);

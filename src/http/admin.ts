@@ -6,7 +6,7 @@ import type { StreamStatus } from '../snapshot.ts';
 import { createSource } from '../sources/create.ts';
 import type { SourceInput } from '../sources/spec.ts';
 import type { Exchange, Methods, Route, Services } from './exchange.ts';
-import { json, readBody, requireType } from './message.ts';
+import { json, requireType } from './message.ts';
 import type { SessionEntry, StreamEntry } from './schemas.ts';
 
 /** Bytes. */
@@ -51,9 +51,9 @@ export function adminRoutes(services: Services): Route[] {
 }
 
 async function addStream(services: Services, { request, params, prefix }: Exchange): Promise<Response> {
-  const { hub, settings } = services;
+  const { hub, bodies } = services;
   requireType(request, 'application/json');
-  const body = await readBody(request, { size: MAX_SOURCE, seconds: settings.bodyTimeoutSeconds });
+  const body = await bodies.read(request, MAX_SOURCE);
   await hub.addStream(params.id, createSource(parseSource(readJson(body), 'source')));
   return json(streamOf(services, params.id), 201, { Location: `${prefix}/api/streams/${params.id}` });
 }

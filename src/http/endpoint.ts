@@ -5,7 +5,7 @@ import { entityTag, type SessionKind } from '../sessions.ts';
 import { isPreflight } from './cors.ts';
 import { allowed, type Exchange, type Methods, type Route, type Services } from './exchange.ts';
 import { iceLinks } from './ice.ts';
-import { readBody, requireType } from './message.ts';
+import { requireType } from './message.ts';
 
 /** In what WHEP and WHIP differ. */
 export interface Protocol {
@@ -56,14 +56,14 @@ export async function capabilities(
 }
 
 async function join(services: Services, protocol: Protocol, exchange: Exchange): Promise<Response> {
-  const { hub, access, settings } = services;
+  const { hub, access, bodies, settings } = services;
   const { request, params, client } = exchange;
   const refusal = await access.check(request, protocol.action, params.id);
   if (refusal) return refusal;
   if (hub.streams.get(params.id)) exchange.stream = params.id;
   protocol.admit(params.id, client);
   requireType(request, SDP);
-  const offer = await readBody(request, { size: MAX_OFFER, seconds: settings.bodyTimeoutSeconds });
+  const offer = await bodies.read(request, MAX_OFFER);
   const links = await iceLinks(request, settings, true);
   const { session, answer } = await protocol.join(exchange, offer);
   const url = `${exchange.prefix}/${protocol.name}/${session.stream}/${session.id}`;

@@ -4,7 +4,7 @@ import type { Hub, Notice } from '../hub.ts';
 import { randomId } from '../random.ts';
 import type { Session } from '../sessions.ts';
 import { allowed, type Exchange, type Methods, type Route, type Services } from './exchange.ts';
-import { readBody, requireType } from './message.ts';
+import { requireType } from './message.ts';
 
 /** The events that a client may ask for (the WHEP core extensions). */
 export const eventNames = z.array(z.enum(['active', 'inactive', 'viewercount', 'reconnect']));
@@ -158,14 +158,14 @@ function options(methods: Methods, headers: Record<string, string> = {}): Respon
 }
 
 async function subscribe(services: Services, exchange: Exchange): Promise<Response> {
-  const { hub, access, events, settings } = services;
+  const { hub, access, bodies, events } = services;
   const { request, params, prefix } = exchange;
   const session = () => hub.require('viewer', params.id, params.resource);
   session();
   const refusal = await access.checkIfSent(request, 'watch', params.id);
   if (refusal) return refusal;
   exchange.stream = params.id;
-  const body = await readBody(request, { size: MAX_NAMES, seconds: settings.bodyTimeoutSeconds });
+  const body = await bodies.read(request, MAX_NAMES);
   if (body !== '') requireType(request, 'application/json');
   const id = events.add(session(), body === '' ? events.names : readNames(body));
   return new Response(null, {

@@ -3,6 +3,7 @@ import type { Hub } from '../hub.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Settings } from '../options.ts';
 import type { Access } from './access.ts';
+import type { Bodies } from './body.ts';
 import type { EventStreams } from './events.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
@@ -53,6 +54,7 @@ export interface Services {
   readonly settings: Settings;
   readonly metrics: Metrics;
   readonly access: Access;
+  readonly bodies: Bodies;
   readonly events: EventStreams;
 }
 

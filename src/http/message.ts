@@ -1,42 +1,4 @@
-import { collect } from '../collect.ts';
 import { Failure } from '../errors.ts';
-
-export interface BodyLimits {
-  /** Bytes. */
-  size: number;
-  /** Seconds from now until the last byte. */
-  seconds: number;
-}
-
-/**
- * The body as text. Never holds more than `size` bytes, whatever `Content-Length` says and however small the chunks.
- * Rejects with `body-too-large` or `body-unreadable`.
- */
-export async function readBody(request: Request, limits: BodyLimits): Promise<string> {
-  // A cheap refusal only: the bytes are counted all the same.
-  if (Number(request.headers.get('content-length')) > limits.size) throw tooLarge(limits.size);
-  if (request.body === null) return '';
-  if (request.bodyUsed || request.body.locked) throw unreadable('it was read already');
-  const reader = request.body.getReader();
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    reader.cancel().catch(() => {});
-  }, limits.seconds * 1000).unref();
-  try {
-    const bytes = await collect(reader, limits.size);
-    if (bytes === undefined) throw tooLarge(limits.size);
-    if (late) throw unreadable(`it took longer than ${limits.seconds} s`);
-    // A byte order mark is no `v=`: it stays visible.
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw unreadable(late ? `it took longer than ${limits.seconds} s` : 'the connection failed', error);
-  } finally {
-    clearTimeout(timer);
-    reader.cancel().catch(() => {});
-  }
-}
 
 /** Media type without parameters, in lower case; undefined for a body that is compressed (we read none of those). */
 export function contentType(request: Request): string | undefined {
@@ -83,12 +45,4 @@ export function json(body: unknown, status = 200, headers: Record<string, string
     status,
     headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },
   });
-}
-
-function tooLarge(limit: number): Failure {
-  return new Failure('body-too-large', `read body: more than ${limit} bytes`);
-}
-
-function unreadable(reason: string, cause?: unknown): Failure {
-  return new Failure('body-unreadable', `read body: ${reason}`, { cause });
 }

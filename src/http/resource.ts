@@ -2,7 +2,7 @@ import { CONFORMANCE } from '../conformance.ts';
 import { Failure } from '../errors.ts';
 import { capabilities, type Protocol } from './endpoint.ts';
 import { allowed, type Exchange, type Methods, type Route, type Services } from './exchange.ts';
-import { contentType, ifMatch, readBody, requireType } from './message.ts';
+import { contentType, ifMatch, requireType } from './message.ts';
 
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 /** Bytes. */
@@ -22,7 +22,7 @@ export function sessionRoute(services: Services, protocol: Protocol): Route {
 }
 
 async function trickle(services: Services, protocol: Protocol, exchange: Exchange): Promise<Response> {
-  const { hub, access, settings } = services;
+  const { hub, access, bodies, settings } = services;
   const { request, params } = exchange;
   const session = () => hub.require(protocol.kind, params.id, params.resource);
   session();
@@ -33,7 +33,7 @@ async function trickle(services: Services, protocol: Protocol, exchange: Exchang
     throw new Failure('answer-not-expected', 'webrtc: the session has its answer already');
   }
   requireType(request, FRAGMENT);
-  const body = await readBody(request, { size: MAX_FRAGMENT, seconds: settings.bodyTimeoutSeconds });
+  const body = await bodies.read(request, MAX_FRAGMENT);
   // While the body came in, the session may have ended.
   await hub.trickle(session(), body, (tag) => {
     const header = request.headers.get('if-match');

@@ -5,7 +5,7 @@ import { Failure } from '../errors.ts';
 import { isLoopback } from '../loopback.ts';
 import { randomId } from '../random.ts';
 import { adminRoutes } from './admin.ts';
-import { clientOf } from './client.ts';
+import { addressOf, clientOf } from './client.ts';
 import { addCorsHeaders } from './cors.ts';
 import { endpointRoute } from './endpoint.ts';
 import { eventRoutes } from './events.ts';
@@ -134,6 +134,11 @@ function exists({ action }: Route, { access }: Services): boolean {
   return action !== 'admin' || !access.closed('admin');
 }
 
+/** A proxy of this machine that nobody has named as trusted speaks for everybody. */
+function isApart(request: Request, { settings }: Services): boolean {
+  return settings.rateLimit?.key !== undefined || !isLoopback(addressOf(request));
+}
+
 async function enter(route: Route, { params, mounted, visit, services }: Matched): Promise<Response> {
   const { request, client } = visit;
   if (!exists(route, services)) throw new Failure('not-found', 'not found');
@@ -143,8 +148,7 @@ async function enter(route: Route, { params, mounted, visit, services }: Matched
     prefix: mounted.prefix,
     params: { id: readId(params.id), resource: readId(params.resource), events: readId(params.events) },
     query: new URL(request.url).searchParams,
-    // A proxy of this machine that is not named as trusted speaks for everybody.
-    client: isLoopback(client) ? '' : client,
+    client: isApart(request, services) ? client : '',
     stream: '',
   };
   visit.exchange = exchange;

@@ -6,7 +6,7 @@ import { RateLimiter } from '../../src/http/rate.ts';
 import { createServer, Failure } from '../../src/index.ts';
 import { parseOptions } from '../../src/options.ts';
 import { Clock } from '../support/clock.ts';
-import { FRAGMENT, SDP } from '../support/contract/client.ts';
+import { FRAGMENT, SDP, WATCH } from '../support/contract/client.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
 
 const test = suite('floods');
@@ -98,6 +98,33 @@ test('a request whose body was read already is 400, not 500', async () => {
     assert.is((await server.fetch(request)).status, 400);
   }
   await server.close();
+});
+
+test('slow bodies make room for those that come, and quick ones are never sent away', async () => {
+  const clock = new Clock();
+  const server = await createServer({ engine: new FakeEngine(), streams: { live: 'clip' }, bodyTimeoutSeconds: 60 });
+  const post = (body: BodyInit) => {
+    const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers: SDP, body, duplex: 'half' };
+    return server.fetch(new Request('http://x/whep/live', init));
+  };
+  let answered = 0;
+  const stuck = () => post(new ReadableStream()).then(() => answered++);
+  try {
+    const slow = Array.from({ length: 256 }, stuck);
+    await clock.advance(500);
+    assert.is((await post(WATCH)).status, 201);
+    assert.is(answered, 0, 'nobody has to go in the first second');
+    await clock.advance(600);
+    const more = Array.from({ length: 10 }, stuck);
+    await Promise.all(slow.slice(0, 10));
+    assert.is(answered, 10, 'the oldest, and no more');
+    assert.is((await post(WATCH)).status, 201);
+    await clock.advance(60_000);
+    await Promise.all([...slow, ...more]);
+  } finally {
+    clock.restore();
+    await server.close();
+  }
 });
 
 test('a body that breaks off is 400', async () => {
