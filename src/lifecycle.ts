@@ -74,6 +74,7 @@ export class Lifecycle {
       const answer = await this.#makePeer(session, plan, signal);
       if (session.state === 'setup') {
         session.deadline = setTimeout(() => void this.end(session, 'setup-timeout'), SETUP_TIME).unref();
+        this.waiting.answered(session);
       }
       log.info('{kind} {session} joined {stream}', logged(session));
       return { session, answer };

@@ -17,8 +17,8 @@ export interface WaitingLimits {
  * own: what never connects keeps nobody out for longer than the fair wait.
  */
 export class WaitingRoom {
-  /** The oldest first. */
-  readonly #waiting = new Set<Session>();
+  /** And since when they have their answer (`performance.now()`), the oldest first; those without are the engine's to make. */
+  readonly #waiting = new Map<Session, number>();
   readonly #limits: WaitingLimits;
   readonly #end: (session: Session) => void;
 
@@ -29,7 +29,13 @@ export class WaitingRoom {
   }
 
   add(session: Session): void {
-    this.#waiting.add(session);
+    this.#waiting.set(session, Number.POSITIVE_INFINITY);
+  }
+
+  /** The client has its answer: from now on it is for it to connect. */
+  answered(session: Session): void {
+    if (!this.#waiting.delete(session)) return;
+    this.#waiting.set(session, performance.now());
   }
 
   delete(session: Session): void {
@@ -62,9 +68,10 @@ export class WaitingRoom {
   /** Ends the oldest until there are fewer than `room`, unless they came just now. */
   #shrink(which: (session: Session) => boolean, room: number): void {
     let excess = this.#count(which) - room + 1;
-    for (const session of this.#waiting) {
-      if (excess <= 0 || performance.now() - session.since < FAIR_WAIT) return;
-      if (!which(session)) continue;
+    const fair = performance.now() - FAIR_WAIT;
+    for (const [session, since] of this.#waiting) {
+      if (excess <= 0) return;
+      if (since > fair || !which(session)) continue;
       this.#end(session);
       excess--;
     }
@@ -72,7 +79,7 @@ export class WaitingRoom {
 
   #count(which: (session: Session) => boolean): number {
     let count = 0;
-    for (const session of this.#waiting) if (which(session)) count++;
+    for (const session of this.#waiting.keys()) if (which(session)) count++;
     return count;
   }
 }

@@ -6,11 +6,12 @@ import { FakeEngine } from '../support/fake-engine.ts';
 const test = suite('open to this machine');
 
 /** What a page of `origin` is told it may read of a request to `url`; `ip` is what a listener says of the client. */
-async function ask(options: ServerOptions, url: string, origin?: string, ip?: string) {
+async function ask(options: ServerOptions, url: string, origin?: string, ip?: string, proxied = false) {
   const server = await createServer({ engine: new FakeEngine(), streams: { live: 'clip' }, ...options });
   const headers = { ...(origin && { Origin: origin }), 'Access-Control-Request-Method': 'POST' };
   const request = new Request(url, { method: 'OPTIONS', headers });
-  const { status, headers: answered } = await server.fetch(ip === undefined ? request : Object.assign(request, { ip }));
+  const facts = { ...(ip && { ip }), ...(proxied && { proxied }) };
+  const { status, headers: answered } = await server.fetch(Object.assign(request, facts));
   await server.close();
   return { status, allowed: answered.get('access-control-allow-origin'), vary: answered.get('vary') };
 }
@@ -60,6 +61,11 @@ test('a name that was made to resolve to this machine is refused', async () => {
     }
   }
   assert.is((await ask({}, rebound, undefined, '192.0.2.1')).status, 204, 'a client of elsewhere');
+  assert.is(
+    (await ask({}, rebound, undefined, '127.0.0.1', true)).status,
+    204,
+    'a name that a trusted proxy passes on',
+  );
 });
 
 test.run();

@@ -94,6 +94,18 @@ test('operations are well-formed, and each parameter of a path is described', as
   await server.close();
 });
 
+test('administration needs its token, whatever else is open', async () => {
+  const { server, api } = await start();
+  for (const [path, item] of Object.entries(api.paths)) {
+    for (const method of METHODS.filter((name) => name in item)) {
+      const { security } = operation.parse(item[method]);
+      const needed = security?.every((each) => 'adminToken' in each);
+      assert.is(needed === true, path.startsWith('/api/'), `${method} ${path}`);
+    }
+  }
+  await server.close();
+});
+
 test('what a route answers without a token is described', async () => {
   const { server, client, api } = await start();
   for (const [template, item] of Object.entries(api.paths)) {

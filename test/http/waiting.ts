@@ -59,6 +59,19 @@ test('who is connected never makes room', async () => {
   await close();
 });
 
+test('who has no answer yet waits for the engine, and is not sent away for it', async () => {
+  const { clock, engine, join, close } = await start({ maxViewersPerStream: 'none' });
+  const made: (() => void)[] = [];
+  engine.script.addPeer = () => new Promise((resolve) => made.push(resolve));
+  const slow = Array.from({ length: 70 }, (_, index) => join(several(index)));
+  await clock.advance(5000);
+  const last = join('192.0.2.100');
+  await clock.advance(0);
+  for (const make of made) make();
+  assert.is(count(await Promise.all([...slow, last]), 201), 71);
+  await close();
+});
+
 test('one client holds half of a stream at most before it connects, and gets the rest when it has', async () => {
   const { joinAll, join, connect, close } = await start({ maxViewersPerStream: 8 });
   assert.equal(await joinAll(6, '192.0.2.1'), [201, 201, 201, 201, 503, 503]);

@@ -110,11 +110,13 @@ export const events: Row[] = [
     name: 'HEAD of events takes no reader its place, and OPTIONS names the methods',
     run: async (client) => {
       const { location } = await client.watch();
-      const stream = await subscribe(client, location, '["active"]');
+      const stream = await subscribe(client, location, '["viewercount"]');
       const reader = await read(client, stream);
+      assert.equal(await reader.next(), ['event: viewercount', 'data: {"viewercount":1}']);
       const head = await client.send('HEAD', stream);
       assert.equal([head.status, head.headers.get('content-type')], [200, 'text/event-stream']);
-      assert.equal(await reader.next(), ['event: active', 'data: {}']);
+      await client.watch();
+      assert.equal(await reader.next(), ['event: viewercount', 'data: {"viewercount":2}']);
       await reader.cancel();
       const [maker, made] = [await client.send('OPTIONS', `${location}/events`), await client.send('OPTIONS', stream)];
       assert.equal(

@@ -113,6 +113,7 @@ export const limits: Row[] = [
       }
       for (const path of ['/healthz', '/readyz', '/play/live']) {
         assert.is((await client.send('GET', path)).status, 200, path);
+        assert.is((await client.open('DELETE', path)).status, 429, path);
       }
     },
   },

@@ -77,6 +77,7 @@ export const observe: Row[] = [
         for (const each of ["default-src 'none'", "base-uri 'none'", "form-action 'none'"])
           assert.ok(policy.includes(each));
         assert.not.match(headers.get('content-security-policy') ?? '', /unsafe/);
+        assert.equal([headers.get('referrer-policy'), headers.get('cache-control')], ['no-referrer', 'no-store']);
         assert.match(text, 'live');
       }
       const slashed = await client.send('GET', '/play/live/');

@@ -53,6 +53,8 @@ export const watch: Row[] = [
       const reply = await client.send('POST', '/whep/unknown', { body: 'x' });
       assert.equal([reply.status, reply.text], [404, 'webrtc: stream not found']);
       assert.is((await client.send('POST', `/whep/${'x'.repeat(128)}`)).text, 'webrtc: stream not found');
+      const discovered = async (length: number) => (await client.send('GET', `/whep/${'x'.repeat(length)}`)).status;
+      assert.equal([await discovered(128), await discovered(129)], [200, 404]);
     },
   },
   {
