@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createServer } from '../../src/index.ts';
 import { Clock } from '../support/clock.ts';
-import { Client, FRAGMENT, PUBLISH, SDP } from '../support/contract/client.ts';
+import { Client, FRAGMENT, PUBLISH, SDP, WATCH } from '../support/contract/client.ts';
 import { fragment } from '../support/contract/session.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
@@ -104,6 +104,20 @@ test('an unexpected exception is logged with its stack, under the id that the re
   assert.is(record?.properties.id, response.headers.get('x-request-id'));
   const { error } = record?.properties ?? {};
   assert.ok(error instanceof Error && error.stack?.includes('what went wrong'));
+  await server.close();
+});
+
+test('why the engine made no session is in the log, under the id that the response carries, and not in the response', async () => {
+  const engine = new FakeEngine({ addPeer: () => Promise.reject(new Error('no port is left on eth7')) });
+  const server = await createServer({ engine, streams: { live: 'clip' } });
+  const post = new Request('http://x/whep/live', { method: 'POST', headers: SDP, body: WATCH });
+  const response = await server.fetch(post);
+  assert.is(response.status, 500);
+  assert.not.match(await response.text(), 'eth7');
+  const record = records.find(({ level }) => level === 'error');
+  assert.is(record?.properties.id, response.headers.get('x-request-id'));
+  const { error } = record?.properties ?? {};
+  assert.ok(error instanceof Error && error.message.includes('eth7'));
   await server.close();
 });
 

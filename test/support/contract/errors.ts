@@ -54,6 +54,7 @@ export const errors: Row[] = [
       client.engine.facts = facts;
       assert.equal([reply.status, reply.text], [500, 'internal error']);
       assert.is(reply.headers.get('access-control-allow-origin'), '*');
+      assert.match(reply.headers.get('x-request-id') ?? '', /^[\w-]{22}$/);
     },
   },
   {
