@@ -31,6 +31,7 @@ export type FailureCode =
   | 'invalid-offer'
   | 'unsupported-offer'
   | 'codec-mismatch'
+  | 'too-many-lines'
   | 'too-many-m-lines'
   | 'too-many-candidates'
   | 'invalid-fragment'

@@ -2,6 +2,7 @@ import { getLogger } from '@logtape/logtape';
 import type { EngineEvent, MediaEngine, StreamFacts } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import { type Joined, Lifecycle } from './lifecycle.ts';
+import { Arrivals } from './live.ts';
 import type { Metrics } from './metrics.ts';
 import type { Settings } from './options.ts';
 import { Publishing } from './publishing.ts';
@@ -44,13 +45,16 @@ export class Hub {
   readonly #lifecycle: Lifecycle;
   readonly #publishing: Publishing;
   readonly #observer: Observer;
+  readonly #arrivals: Arrivals;
   readonly #pulls: Pulls;
+  readonly #strictProfiles: boolean;
   readonly #listeners = new Set<(notice: Notice) => void>();
   #closed: Promise<void> | undefined;
 
   constructor(engine: MediaEngine, settings: Settings, metrics: Metrics) {
     this.engine = engine;
     this.#metrics = metrics;
+    this.#strictProfiles = settings.strictProfiles;
     this.#refusals = new Refusals(settings, metrics);
     this.sessions = new SessionTable(settings, (option, stream) => this.#refusals.add(option, stream));
     const terms = {
@@ -65,7 +69,10 @@ export class Hub {
     };
     this.#pulls = new Pulls(engine);
     const listener: StreamListener = {
-      flowing: (stream, flows) => this.#tell({ type: flows ? 'active' : 'inactive', stream }),
+      flowing: (stream, flows) => {
+        if (flows) this.#arrivals.flows(stream);
+        this.#tell({ type: flows ? 'active' : 'inactive', stream });
+      },
       legFailed: (stream, leg) => {
         metrics.count('whep_ffmpeg_leg_failures_total', { stream, leg });
         log.warn('leg {leg} of {stream} is silent for good', { stream, leg });
@@ -73,6 +80,7 @@ export class Hub {
       over: (stream, reason) => this.#endAll(this.sessions.of(stream), reason),
     };
     this.streams = new StreamTable(engine, terms, listener, (stream, mark) => this.#pulls.puller(stream, mark));
+    this.#arrivals = new Arrivals(engine, this.streams);
     const viewersChanged = ({ kind, stream }: Session) => {
       if (kind === 'viewer') this.#tell({ type: 'viewers', stream });
     };
@@ -125,20 +133,22 @@ export class Hub {
     return true;
   }
 
-  /** What refuses a viewer before its offer is even read. Throws in the order of the contract. */
-  admitViewer(stream: string): StreamFacts {
+  /**
+   * What refuses a viewer before its offer is even read, in the order of the contract. A stream that is about to start is
+   * waited for; who waits holds no place.
+   */
+  async admitViewer(stream: string, signal: AbortSignal): Promise<void> {
     this.#requireOpen();
     this.sessions.checkTotal();
-    const facts = this.streams.requireLive(stream);
-    this.sessions.checkStream(stream);
-    return facts;
+    await this.#arrivals.wait(stream, signal);
+    this.#requireWatchable(stream);
   }
 
   /** Gives a viewer its session and answer. Rejects with the failures of `sdp/`, of `admitViewer` and of the engine. */
   async watch(stream: string, sdp: string, terms: WatchTerms): Promise<Joined> {
     const offer = parseOffer(sdp, 'watch');
     // Reading the body took its time: the stream may have gone, the last place may be taken.
-    const facts = this.admitViewer(stream);
+    const facts = this.#requireWatchable(stream);
     const plan = this.#negotiateWatch(stream, offer, facts, terms);
     return this.#lifecycle.join('viewer', stream, offer, plan, terms.signal);
   }
@@ -184,6 +194,7 @@ export class Hub {
   /** Refuses new work, ends every session, stops sources and engine; idempotent. */
   close(): Promise<void> {
     this.#closed ??= Promise.resolve().then(async () => {
+      this.#arrivals.close();
       this.#tell({ type: 'closing' });
       await this.#endAll([...this.sessions], 'server-closing');
       await this.streams.close();
@@ -201,7 +212,9 @@ export class Hub {
         // RFC 8830 §2: an identifier has at most 64 characters.
         msid: stream.slice(0, 64),
         playoutDelay: terms.lowLatency,
+        strictProfiles: this.#strictProfiles,
       });
+      if (plan.profileMismatch) this.#metrics.count('whep_profile_mismatches_total', { stream });
       for (const warning of plan.warnings) this.streams.warn(stream, warning);
       return plan;
     } catch (error) {
@@ -254,6 +267,14 @@ export class Hub {
     } catch (error) {
       log.error('the source of {stream} could not be stopped: {error}', { stream, error });
     }
+  }
+
+  #requireWatchable(stream: string): StreamFacts {
+    this.#requireOpen();
+    this.sessions.checkTotal();
+    const facts = this.streams.requireLive(stream);
+    this.sessions.checkStream(stream);
+    return facts;
   }
 
   #requireOpen(): void {

@@ -56,6 +56,11 @@ export interface ServerOptions {
   maxViewersPerStream?: number | 'none' | undefined;
   /** Where the classic contract and draft-ietf-wish-whep differ: which one to follow. `classic` by default. */
   conformance?: 'classic' | 'draft' | undefined;
+  /**
+   * Refuse viewers whose H264 formats do not decode the stream's profile by the book. False by default: Firefox and
+   * GStreamer offer no more than baseline, and play Main and High.
+   */
+  strictProfiles?: boolean | undefined;
   /** Bearer token that watching and publishing need. */
   token?: string | undefined;
   /** Bearer token of the admin API; without one the API does not exist. */
@@ -177,6 +182,7 @@ const schema = z
     maxViewers: z.union([count, endless], `${COUNT}, or Infinity`).default(1000),
     maxViewersPerStream: z.union([count, endless, none], `${COUNT}, or none`).default(8),
     conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),
+    strictProfiles: z.boolean('give true or false').default(false),
     token: secret.optional(),
     adminToken: secret.optional(),
     authorize: z.custom<Authorize>((value) => typeof value === 'function', FUNCTION).optional(),

@@ -12,8 +12,8 @@ export interface Protocol {
   readonly name: 'whep' | 'whip';
   readonly kind: SessionKind;
   readonly action: Action;
-  /** Refuses what can be refused before the body is read. */
-  admit(stream: string): void;
+  /** Refuses what can be refused before the body is read. `signal` aborts when the client went away. */
+  admit(stream: string, signal: AbortSignal): Promise<void>;
   join(exchange: Exchange, offer: string): Promise<Joined>;
   /** Link values of the extensions of a session, given its URL. */
   extensions(session: string): string[];
@@ -27,7 +27,7 @@ export interface Protocol {
 
 const SDP = 'application/sdp';
 /** Bytes. */
-const MAX_OFFER = 128 * 1024;
+const MAX_OFFER = 32 * 1024;
 
 /** Where clients POST their offers. */
 export function endpointRoute(services: Services, protocol: Protocol): Route {
@@ -62,7 +62,7 @@ async function join(services: Services, protocol: Protocol, exchange: Exchange):
   const refusal = await gate.check(request, protocol.action, params.id);
   if (refusal) return refusal;
   if (hub.streams.get(params.id)) exchange.stream = params.id;
-  protocol.admit(params.id);
+  await protocol.admit(params.id, request.signal);
   requireType(request, SDP);
   const offer = await readBody(request, { size: MAX_OFFER, seconds: settings.bodyTimeoutSeconds });
   const links = await iceLinks(request, settings);

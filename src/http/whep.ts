@@ -12,7 +12,7 @@ export function whep({ hub, settings, events }: Services): Protocol {
     name: 'whep',
     kind: 'viewer',
     action: 'watch',
-    admit: (stream) => void hub.admitViewer(stream),
+    admit: (stream, signal) => hub.admitViewer(stream, signal),
     join: ({ request, params, query }, offer) =>
       hub.watch(params.id, offer, {
         complete: completeAnswer,

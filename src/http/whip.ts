@@ -7,7 +7,7 @@ export function whip({ hub }: Services): Protocol {
     name: 'whip',
     kind: 'publisher',
     action: 'publish',
-    admit: (stream) => hub.admitPublisher(stream),
+    admit: async (stream) => hub.admitPublisher(stream),
     join: ({ request, params }, offer) => hub.publish(params.id, offer, request.signal),
     extensions: () => [],
     headers: () => ({}),

@@ -1,5 +1,5 @@
 import type { OfferLine } from './offer.ts';
-import { attributes, type Section } from './syntax.ts';
+import { type Attribute, attribute, attributes, isWellFormed, type Section } from './syntax.ts';
 
 /** One offered RTP format of a line, with its parameters (RFC 8866 §6.6, §6.15). */
 export interface Format {
@@ -12,31 +12,45 @@ export interface Format {
   parameters: ReadonlyMap<string, string>;
 }
 
+/** Those that this server has a use for. */
+const CODECS = /^\S+ (h264|opus|rtx)\b/i;
+
 /**
- * The formats in the offer's order of preference (RFC 8829 §5.3.1); those without an rtpmap are of no use here.
- * `String`, because sdp-transform makes a number of every text that looks like one.
+ * The formats of those codecs, in the offer's order of preference (RFC 8829 §5.3.1). Throws `invalid-offer` when one of
+ * them is described badly or twice; how the others are described is nobody's business.
  */
-export function formatsOf({ formats, tree, section }: OfferLine): Format[] {
+export function formatsOf({ formats, section }: Pick<OfferLine, 'formats' | 'section'>): Format[] {
   return formats.flatMap((format) => {
-    const payloadType = Number(format);
-    const map = tree.rtp.find(({ payload }) => payload === payloadType);
-    if (!map) return [];
+    const [named] = attributes(section, `rtpmap:${format}`);
+    if (!CODECS.test(named?.value ?? '')) return [];
+    const map = attribute(section, `rtpmap:${format}`) ?? '';
+    const [codec = '', clockRate, channels] = afterBlank(map).split('/');
     return [
       {
-        payloadType,
-        codec: String(map.codec).toLowerCase(),
-        clockRate: Number(map.rate),
-        channels: map.encoding === undefined ? undefined : Number(map.encoding),
-        parameters: readParameters(configOf(section, format)),
+        payloadType: Number(format),
+        codec: codec.toLowerCase(),
+        clockRate: Number(clockRate),
+        channels: channels === undefined ? undefined : Number(channels),
+        parameters: readParameters(afterBlank(attribute(section, `fmtp:${format}`) ?? '')),
       },
     ];
   });
 }
 
-/** The format-specific parameters as written (RFC 8866 §6.15): sdp-transform would cut them at odd white space. */
-export function configOf(section: Section, format: string): string {
-  const found = attributes(section, 'fmtp').find(({ value }) => value?.startsWith(`${format} `));
-  return found?.value?.slice(format.length + 1) ?? '';
+/** What a number stands for in a line, to be compared: the format's rtpmap and fmtp; undefined without a usable rtpmap. */
+export function meaningOf(section: Section, format: string): string | undefined {
+  const [map] = attributes(section, `rtpmap:${format}`);
+  if (map === undefined || !isWellFormed(map)) return undefined;
+  return [map, attributes(section, `fmtp:${format}`)[0]].map(textOf).join(' ').toLowerCase();
+}
+
+function textOf(about: Attribute | undefined): string {
+  return afterBlank(about?.value ?? '');
+}
+
+function afterBlank(value: string): string {
+  const blank = value.indexOf(' ');
+  return blank < 0 ? '' : value.slice(blank + 1);
 }
 
 /** `name=value` pairs between semicolons; names know no case (RFC 4855 §3). The first of a name counts. */

@@ -6,7 +6,7 @@ import { formatsOf } from './formats.ts';
 import { type MediaOffer, type Offer, parseOffer } from './offer.ts';
 import type { PullLine } from './pull-offer.ts';
 import { INVALID } from './syntax.ts';
-import type { OfferTransport } from './transport.ts';
+import { type RemoteTransport, withCandidates } from './transport.ts';
 
 /** An answer that can be given to the engine. */
 export interface PullAnswer {
@@ -41,7 +41,7 @@ export function readAnswer(sdp: string, lines: readonly PullLine[]): PullAnswer 
   const { transport } = tag.media;
   // Our offer left no other choice. Pion writes `active` whatever was offered, and keeps to the offer.
   if (transport.setup === 'actpass') throw invalid('it does not choose a DTLS role (RFC 8842 §5.3)');
-  return { answer: reduce(lines, answer, transport), legs: accepted.map(({ line }) => line.kind) };
+  return { answer: reduce(lines, answer, withCandidates(transport)), legs: accepted.map(({ line }) => line.kind) };
 }
 
 function parse(sdp: string): Offer {
@@ -75,7 +75,7 @@ function checkSsrcs(media: MediaOffer[]): void {
   if (new Set(ssrcs).size < ssrcs.length) throw invalid('two m-lines have one SSRC (RFC 3550 §8)');
 }
 
-function reduce(lines: readonly PullLine[], answer: Offer, remote: OfferTransport): string {
+function reduce(lines: readonly PullLine[], answer: Offer, remote: RemoteTransport): string {
   const tag = answer.media[0];
   return write({
     version: 0,
@@ -94,7 +94,7 @@ function reduce(lines: readonly PullLine[], answer: Offer, remote: OfferTranspor
 function reduceLine(
   { section, mid }: PullLine,
   media: MediaOffer,
-  remote: OfferTransport,
+  remote: RemoteTransport,
   tagged: boolean,
 ): MediaDescription {
   const kept = ({ payload }: { payload: number | string }) => media.formats.includes(String(payload));
