@@ -1,5 +1,5 @@
 import type { OfferLine } from './offer.ts';
-import { type Attribute, attribute, attributes, isWellFormed, type Section } from './syntax.ts';
+import { attribute, attributes, isWellFormed, type Section } from './syntax.ts';
 
 /** One offered RTP format of a line, with its parameters (RFC 8866 §6.6, §6.15). */
 export interface Format {
@@ -12,26 +12,29 @@ export interface Format {
   parameters: ReadonlyMap<string, string>;
 }
 
-/** Those that this server has a use for. */
-const CODECS = /^\S+ (h264|opus|rtx)\b/i;
+/** Those that this server sends and receives. */
+const CODECS = /^\S+ (h264|opus)\b/i;
 
 /**
- * The formats of those codecs, in the offer's order of preference (RFC 8829 §5.3.1). Throws `invalid-offer` when one of
- * them is described badly or twice; how the others are described is nobody's business.
+ * The formats in the offer's order of preference (RFC 8829 §5.3.1); those without an rtpmap are of no use here. Throws
+ * `invalid-offer` when one of a codec that counts is described badly or twice; any other may be as odd as it likes.
  */
 export function formatsOf({ formats, section }: Pick<OfferLine, 'formats' | 'section'>): Format[] {
   return formats.flatMap((format) => {
-    const [named] = attributes(section, `rtpmap:${format}`);
-    if (!CODECS.test(named?.value ?? '')) return [];
-    const map = attribute(section, `rtpmap:${format}`) ?? '';
-    const [codec = '', clockRate, channels] = afterBlank(map).split('/');
+    const [map] = attributes(section, `rtpmap:${format}`);
+    if (map === undefined) return [];
+    const counts = CODECS.test(map.value ?? '');
+    if (!counts && !isWellFormed(map)) return [];
+    const read = (name: string) =>
+      afterBlank(counts ? attribute(section, `${name}:${format}`) : attributes(section, `${name}:${format}`)[0]?.value);
+    const [codec = '', clockRate, channels] = read('rtpmap').split('/');
     return [
       {
         payloadType: Number(format),
         codec: codec.toLowerCase(),
         clockRate: Number(clockRate),
         channels: channels === undefined ? undefined : Number(channels),
-        parameters: readParameters(afterBlank(attribute(section, `fmtp:${format}`) ?? '')),
+        parameters: readParameters(read('fmtp')),
       },
     ];
   });
@@ -41,14 +44,11 @@ export function formatsOf({ formats, section }: Pick<OfferLine, 'formats' | 'sec
 export function meaningOf(section: Section, format: string): string | undefined {
   const [map] = attributes(section, `rtpmap:${format}`);
   if (map === undefined || !isWellFormed(map)) return undefined;
-  return [map, attributes(section, `fmtp:${format}`)[0]].map(textOf).join(' ').toLowerCase();
+  const [config] = attributes(section, `fmtp:${format}`);
+  return `${afterBlank(map.value)} ${afterBlank(config?.value)}`.toLowerCase();
 }
 
-function textOf(about: Attribute | undefined): string {
-  return afterBlank(about?.value ?? '');
-}
-
-function afterBlank(value: string): string {
+function afterBlank(value = ''): string {
   const blank = value.indexOf(' ');
   return blank < 0 ? '' : value.slice(blank + 1);
 }

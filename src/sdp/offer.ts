@@ -101,7 +101,11 @@ export function parseOffer(sdp: string, role: Role): Offer {
   const joins = (line: OfferLine) => line === first || (bundle !== undefined && groups.get(line.mid) === bundle);
   const joined = fitting.filter(joins);
   for (const line of joined) checkLine(line, session);
-  const transports = readTransports(lines.filter((line) => line.live && joins(line)), session, joined);
+  const transports = readTransports(
+    lines.filter((line) => line.live && joins(line)),
+    session,
+    joined,
+  );
   const media = joined.map((line) => complete(line, session, transports));
   checkBundle(media, session);
   return {
@@ -114,7 +118,9 @@ export function parseOffer(sdp: string, role: Role): Offer {
     ],
     ...(bundle && { bundle }),
     transports: [...transports.values()],
-    iceOptions: [session, ...sections].flatMap((each) => attributes(each, 'ice-options')[0]?.value?.split(/[ ,]/) ?? []),
+    iceOptions: [session, ...sections].flatMap(
+      (each) => attributes(each, 'ice-options')[0]?.value?.split(/[ ,]/) ?? [],
+    ),
     iceLite: has(session, 'ice-lite'),
   };
 }

@@ -21,7 +21,15 @@ export interface PullAnswer {
  * attacker. Throws `invalid-answer` with the reason.
  */
 export function readAnswer(sdp: string, lines: readonly PullLine[]): PullAnswer {
-  const answer = parse(sdp);
+  try {
+    return judge(parseOffer(sdp, 'serve'), lines);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code === 'invalid-answer') throw error;
+    throw invalid(error.message.replace(INVALID, ''));
+  }
+}
+
+function judge(answer: Offer, lines: readonly PullLine[]): PullAnswer {
   if (answer.lines.length !== lines.length) {
     throw invalid(`it has ${answer.lines.length} m-lines, the offer ${lines.length}`);
   }
@@ -42,15 +50,6 @@ export function readAnswer(sdp: string, lines: readonly PullLine[]): PullAnswer 
   // Our offer left no other choice. Pion writes `active` whatever was offered, and keeps to the offer.
   if (transport.setup === 'actpass') throw invalid('it does not choose a DTLS role (RFC 8842 §5.3)');
   return { answer: reduce(lines, answer, withCandidates(transport)), legs: accepted.map(({ line }) => line.kind) };
-}
-
-function parse(sdp: string): Offer {
-  try {
-    return parseOffer(sdp, 'serve');
-  } catch (error) {
-    if (error instanceof Failure) throw invalid(error.message.replace(INVALID, ''));
-    throw error;
-  }
 }
 
 /** RFC 3264 §6.1: formats of the offer alone, under the numbers of the offer. */

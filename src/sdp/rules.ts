@@ -30,7 +30,10 @@ export function sortByDirection(role: Role, lines: OfferLine[]): { fitting: Live
   const [odd] = others;
   if (odd && (role === 'serve' || fitting.length === 0)) {
     const given = attributes(odd.section, odd.direction)[0]?.line ?? odd.section.head;
-    throw invalid(`the m-line is ${odd.direction} and must be ${wanted}${role === 'serve' ? '' : ' or sendrecv'}`, given);
+    throw invalid(
+      `the m-line is ${odd.direction} and must be ${wanted}${role === 'serve' ? '' : ' or sendrecv'}`,
+      given,
+    );
   }
   for (const { section } of fitting) checkNames(section);
   return { fitting, others };
@@ -74,7 +77,9 @@ export function checkTracks(media: OfferLine[]): void {
   for (const kind of ['audio', 'video']) {
     if (media.filter((line) => line.kind === kind).length > 1) throw unsupported(`more than one ${kind} track`);
   }
-  const streams = media.flatMap(({ section }) => attributes(section, 'msid').map(({ value }) => value?.split(' ', 1)[0]));
+  const streams = media.flatMap(({ section }) =>
+    attributes(section, 'msid').map(({ value }) => value?.split(' ', 1)[0]),
+  );
   // RFC 8830 §2: `-` is no stream.
   if (new Set(streams.filter((stream) => stream !== '-')).size > 1) throw unsupported('more than one MediaStream');
 }

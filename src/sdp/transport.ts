@@ -65,7 +65,11 @@ export function readParts(section: Section): TransportParts {
  * The transport of one m-line, from its own attributes or the session's (RFC 8839 §5.4, RFC 8842 §5, RFC 8122 §5).
  * Undefined when it is incomplete, which throws `invalid-offer` when it is `required` (RFC 8829 §5.8.3).
  */
-export function readTransport(section: Section, session: TransportParts, required: boolean): OfferTransport | undefined {
+export function readTransport(
+  section: Section,
+  session: TransportParts,
+  required: boolean,
+): OfferTransport | undefined {
   const own = readParts(section);
   const ufrag = own.ufrag ?? session.ufrag;
   const pwd = own.pwd ?? session.pwd;

@@ -1,0 +1,120 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from '../../src/errors.ts';
+import { parseFragment } from '../../src/sdp/fragment.ts';
+import { edit, exchange, STREAM } from '../support/exchange.ts';
+import { offerOf } from '../support/offers.ts';
+import { workOf } from '../support/work.ts';
+
+// An offer is read on the event loop, by whoever sends it. Work is counted, not timed.
+const test = suite('the work of the worst offers');
+
+const chromium = offerOf('chromium-watch');
+/** Bytes: what a POST may bring, and the size at which growth is measured. */
+const WHOLE = 32 * 1024;
+const HALF = WHOLE / 2;
+/** Lines that may be needed for as many bytes. */
+const MAX_LINES = 1000;
+
+/** The offer, with as many of the lines behind those that begin with `start` as fit. */
+function filled(base: string, start: string, line: (at: number) => string, size: number): string {
+  const lines: string[] = [];
+  let room = size - base.length;
+  const most = Math.min(MAX_LINES * (size / WHOLE), MAX_LINES) - base.split('\n').length;
+  for (let at = 0; lines.length < most; at++) {
+    room -= line(at).length + 2;
+    if (room < 0) break;
+    lines.push(line(at));
+  }
+  const [first = ''] = base.split('\r\n').filter((each) => each.startsWith(start));
+  return base.replace(first, [first, ...lines].join('\r\n'));
+}
+
+const everyType = edit(
+  chromium,
+  'm=video',
+  `m=video 9 UDP/TLS/RTP/SAVPF ${Array.from({ length: 128 }, (_, at) => at).join(' ')}`,
+);
+const manyLines = (size: number) => {
+  const count = 62 * (size / WHOLE);
+  const [session = '', video = ''] = chromium
+    .replace(/a=(rtcp-fb|fmtp|rtpmap|extmap|candidate).*\r\n/g, '')
+    .split(/^(?=m=)/m);
+  const mids = Array.from({ length: count }, (_, at) => `v${at}`);
+  return (
+    session.replace('BUNDLE 0 1', `BUNDLE ${mids.join(' ')}`) +
+    mids.map((mid) => edit(video, 'a=mid', `a=mid:${mid}`)).join('')
+  );
+};
+const inEvery =
+  (name: string, base: string, start = 'a=mid:0') =>
+  (size: number) =>
+    filled(base, start, () => name, size);
+
+const shapes: Record<string, (size: number) => string> = {
+  'all payload types, and attributes nobody knows': inEvery('a=x', everyType),
+  'all payload types, and parameters of one': inEvery('a=fmtp:96 a', everyType),
+  'all payload types, and parameters of none': inEvery('a=fmtp:x a', everyType),
+  'all payload types, and rtpmaps of one': inEvery('a=rtpmap:96 VP8/90000', everyType),
+  'parameters without end': (size) =>
+    edit(chromium, 'a=fmtp:111', `a=fmtp:111 ${'a;'.repeat((size - chromium.length) / 2)}`),
+  feedback: inEvery('a=rtcp-fb:* nack', chromium),
+  'header extensions': (size) => filled(chromium, 'a=mid:0', (at) => `a=extmap:${at + 20} u`, size),
+  'header extensions of the session, for many lines': (size) =>
+    filled(manyLines(size), 't=', (at) => `a=extmap:${at + 20} u`, size),
+  'candidates of the session, for many lines': (size) =>
+    filled(manyLines(size), 't=', (at) => `a=candidate:1 1 udp 1 192.0.2.1 ${at + 1} typ host`, size),
+  'fingerprints of the session, for many lines': (size) =>
+    filled(manyLines(size), 't=', () => 'a=fingerprint:md5 00', size),
+  'many lines': manyLines,
+  'mids in groups': (size) =>
+    `${edit(manyLines(HALF), 'a=group', `a=group:BUNDLE ${Array.from({ length: size / 8 }, (_, at) => `g${at}`).join(' ')}`)}`,
+  groups: (size) => filled(chromium, 'a=group', (at) => `a=group:BUNDLE g${at}`, size),
+  'formats that are none': (size) =>
+    edit(
+      chromium,
+      'm=audio',
+      `m=audio 9 UDP/TLS/SCTP ${Array.from({ length: size / 8 }, (_, at) => `f${at}`).join(' ')}`,
+    ),
+  SSRCs: (size) => filled(chromium, 'a=mid:0', (at) => `a=ssrc:${at} cname:x`, size),
+  crypto: (size) => filled(chromium, 't=', () => 'a=crypto:1 x', size),
+  'ICE options': (size) =>
+    edit(chromium, 'a=ice-options', `a=ice-options:${'a '.repeat((size - chromium.length) / 2)}trickle`),
+  blanks: (size) => edit(chromium, 's=', `s=${' '.repeat(size - chromium.length)}x`),
+};
+
+function answer(sdp: string): void {
+  try {
+    exchange(sdp, { stream: { ...STREAM, video: { active: true, bFrames: false, profileLevelId: '640028' } } });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  }
+}
+
+for (const [what, offer] of Object.entries(shapes)) {
+  test(what, () => {
+    const [half, whole] = [offer(HALF), offer(WHOLE)];
+    assert.ok(whole.length <= WHOLE + 4096 && whole.length > half.length, `${half.length}, ${whole.length} bytes`);
+    const [less, more] = [workOf(() => answer(half)), workOf(() => answer(whole))];
+    // Twice the offer is twice the work, and there is little of it for each byte.
+    assert.ok(more < 2.5 * less, `${less} for ${half.length} bytes, ${more} for ${whole.length}`);
+    assert.ok(more < 60 * WHOLE, `${more} for ${whole.length} bytes`);
+  });
+}
+
+test('fragments', () => {
+  const fragment = (size: number) => {
+    const lines = Array.from(
+      { length: size / 64 },
+      (_, at) => `m=a 9 b c\r\na=mid:${at}\r\na=candidate:1 1 udp 1 192.0.2.1 ${at + 1} typ host`,
+    );
+    return `a=ice-ufrag:abcd\r\n${' '.repeat(size / 8)}\r\na=x${' '.repeat(size / 8)}y\r\n${lines.join('\r\n')}`.replace(
+      /\r\n +\r\n/,
+      '\r\n',
+    );
+  };
+  const work = (size: number) => workOf(() => parseFragment(fragment(size)));
+  assert.ok(work(WHOLE) < 2.5 * work(HALF));
+});
+
+test.run();
