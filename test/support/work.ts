@@ -1,4 +1,11 @@
-const LISTS = [
+export interface Work {
+  /** Of lists. */
+  elements: number;
+  /** Of texts. */
+  characters: number;
+}
+
+const OF_LISTS = [
   'filter',
   'find',
   'findIndex',
@@ -10,20 +17,20 @@ const LISTS = [
   'includes',
   'indexOf',
 ] as const;
-const MORE_LISTS = ['reduce', 'slice', 'join', 'flat', 'toSorted', 'concat'] as const;
-const TEXTS = ['split', 'replace', 'replaceAll', 'match', 'trim', 'trimEnd', 'toLowerCase'] as const;
+const ALSO_OF_LISTS = ['reduce', 'join', 'flat', 'toSorted', 'concat', Symbol.iterator] as const;
+const OF_TEXTS = ['split', 'replace', 'replaceAll', 'match', 'trim', 'trimEnd', 'toLowerCase'] as const;
 
 /**
- * What `run` asks of the language, in elements and characters: a call of a method counts as much as it may have to look
- * at, the whole list or text. So the same on any machine, however busy.
+ * What `run` asks of the language: a call of a method counts as much as it may have to look at, the whole list or text.
+ * So it is the same on any machine, however busy.
  */
-export function workOf(run: () => void): number {
-  let work = 0;
+export function workOf(run: () => void): Work {
+  const work = { elements: 0, characters: 0 };
   const restore: (() => void)[] = [];
-  const count = (
+  const watch = (
     owner: object,
     name: PropertyKey,
-    sizeOf: (self: unknown, argument: unknown, before: number) => number,
+    count: (self: unknown, argument: unknown, before: number) => void,
   ) => {
     const original = Object.getOwnPropertyDescriptor(owner, name);
     if (original === undefined) throw new Error(`there is no ${String(name)}`);
@@ -31,24 +38,41 @@ export function workOf(run: () => void): number {
     const value = function (this: unknown, ...given: unknown[]): unknown {
       const before = this instanceof RegExp ? this.lastIndex : 0;
       const result = method.apply(this, given);
-      work += 1 + sizeOf(this, given[0], before);
+      count(this, given[0], before, result);
       return result;
     };
     Object.defineProperty(owner, name, { ...original, value });
     restore.push(() => Object.defineProperty(owner, name, original));
   };
-  const own = (self: unknown) => (Array.isArray(self) || typeof self === 'string' ? self.length : 0);
-  // One that goes on where it was has looked at what lies between.
-  const read = (self: unknown, text: unknown, before: number) => {
-    const goesOn = self instanceof RegExp && (self.global || self.sticky);
-    return goesOn && self.lastIndex > before ? self.lastIndex - before : goesOn && self.sticky ? 0 : own(text) - before;
-  };
-  for (const name of [...LISTS, ...MORE_LISTS, Symbol.iterator]) count(Array.prototype, name, own);
-  for (const name of TEXTS) count(String.prototype, name, own);
-  for (const name of ['exec', 'test'] as const) count(RegExp.prototype, name, read);
+  for (const name of [...OF_LISTS, ...ALSO_OF_LISTS]) {
+    watch(Array.prototype, name, (self) => {
+      if (Array.isArray(self)) work.elements += 1 + self.length;
+    });
+  }
+  watch(Array.prototype, 'slice', (_self, _argument, _before, result) => {
+    if (Array.isArray(result)) work.elements += 1 + result.length;
+  });
   for (const owner of [Map.prototype, Set.prototype]) {
-    count(owner, 'has', () => 0);
-    count(owner, Symbol.iterator, (self) => (self instanceof Map || self instanceof Set ? self.size : 0));
+    watch(owner, Symbol.iterator, (self) => {
+      if (self instanceof Map || self instanceof Set) work.elements += 1 + self.size;
+    });
+    watch(owner, 'has', () => {
+      work.elements++;
+    });
+  }
+  for (const name of OF_TEXTS) {
+    watch(String.prototype, name, (self) => {
+      if (typeof self === 'string') work.characters += 1 + self.length;
+    });
+  }
+  for (const name of ['exec', 'test'] as const) {
+    watch(RegExp.prototype, name, (self, text, before) => {
+      if (!(self instanceof RegExp) || typeof text !== 'string') return;
+      // One that goes on where it was has looked at what lies between.
+      const goesOn = self.global || self.sticky;
+      const at = goesOn && self.lastIndex > before ? self.lastIndex : goesOn && self.sticky ? before : text.length;
+      work.characters += 1 + at - before;
+    });
   }
   try {
     run();
