@@ -121,7 +121,7 @@ function chooseFor(offered: Offered[], wanted: Named, video: VideoFacts, strict:
   const decoder = nearest(offered, decodersOf(wanted, video.interlaced));
   if (decoder) return { choice: decoder, warning: `${facts}: sent as ${decoder.profile}, which decodes it` };
   const last = strict || !isCommon(wanted, video) ? undefined : nearest(offered, LAST_RESORT);
-  const cure = 'encode with -profile:v baseline';
+  const cure = "encode with -profile:v baseline, in an ffmpeg: source with video: 'h264'";
   if (last) {
     const warning = `${facts}: sent as ${last.profile} all the same, which most of them decode; to be sure, ${cure}`;
     return { choice: last, lastResort: true, warning };
