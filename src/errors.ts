@@ -33,6 +33,7 @@ export type FailureCode =
   | 'invalid-offer'
   | 'unsupported-offer'
   | 'codec-mismatch'
+  | 'too-many-lines'
   | 'too-many-m-lines'
   | 'too-many-candidates'
   | 'invalid-fragment'

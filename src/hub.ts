@@ -1,7 +1,8 @@
 import { getLogger } from '@logtape/logtape';
 import type { EngineEvent, MediaEngine, StreamFacts } from './engine/port.ts';
 import { Failure } from './errors.ts';
-import { type Joined, Lifecycle } from './lifecycle.ts';
+import { type Joined, Lifecycle, type Visitor } from './lifecycle.ts';
+import { Arrivals } from './live.ts';
 import type { Metrics } from './metrics.ts';
 import type { Settings } from './options.ts';
 import { Publishing } from './publishing.ts';
@@ -25,15 +26,11 @@ export type Notice =
   | { type: 'session-ended'; session: string }
   | { type: 'closing' };
 
-export interface WatchTerms {
+export interface WatchTerms extends Visitor {
   /** Every codec of the stream has to be offered. */
   complete: boolean;
   /** Ask the player for its smallest playout delay, where it offers the extension. */
   lowLatency: boolean;
-  /** What tells its client from others; empty when nobody can. */
-  client: string;
-  /** Aborts when the client went away. */
-  signal: AbortSignal;
 }
 
 /** The use cases. Knows neither requests nor packets. */
@@ -46,13 +43,16 @@ export class Hub {
   readonly #lifecycle: Lifecycle;
   readonly #publishing: Publishing;
   readonly #observer: Observer;
+  readonly #arrivals: Arrivals;
   readonly #pulls: Pulls;
+  readonly #strictProfiles: boolean;
   readonly #listeners = new Set<(notice: Notice) => void>();
   #closed: Promise<void> | undefined;
 
   constructor(engine: MediaEngine, settings: Settings, metrics: Metrics) {
     this.engine = engine;
     this.#metrics = metrics;
+    this.#strictProfiles = settings.strictProfiles;
     this.#refusals = new Refusals(settings, metrics);
     this.sessions = new SessionTable(settings, (option, stream) => this.#refusals.add(option, stream));
     const terms = {
@@ -67,7 +67,10 @@ export class Hub {
     };
     this.#pulls = new Pulls(engine);
     const listener: StreamListener = {
-      flowing: (stream, flows) => this.#tell({ type: flows ? 'active' : 'inactive', stream }),
+      flowing: (stream, flows) => {
+        if (flows) this.#arrivals.flows(stream);
+        this.#tell({ type: flows ? 'active' : 'inactive', stream });
+      },
       legFailed: (stream, leg) => {
         metrics.count('whep_ffmpeg_leg_failures_total', { stream, leg });
         log.warn('leg {leg} of {stream} is silent for good', { stream, leg });
@@ -75,6 +78,7 @@ export class Hub {
       over: (stream, reason) => this.#endAll(this.sessions.of(stream), reason),
     };
     this.streams = new StreamTable(engine, terms, listener, (stream, mark) => this.#pulls.puller(stream, mark));
+    this.#arrivals = new Arrivals(engine, this.streams);
     const viewersChanged = ({ kind, stream }: Session) => {
       if (kind === 'viewer') this.#tell({ type: 'viewers', stream });
     };
@@ -128,23 +132,21 @@ export class Hub {
     return true;
   }
 
-  /** What refuses a viewer before its offer is even read. Throws in the order of the contract. */
-  admitViewer(stream: string, client: string): StreamFacts {
-    this.#requireOpen();
-    const { waiting } = this.#lifecycle;
-    waiting.makeRoom(stream, this.sessions.viewersOf(stream));
-    this.sessions.checkTotal();
-    const facts = this.streams.requireLive(stream);
-    this.sessions.checkStream(stream);
-    if (client !== '') waiting.check(stream, client);
-    return facts;
+  /**
+   * What refuses a viewer before its offer is even read, in the order of the contract. A stream that is about to start is
+   * waited for; who waits holds no place.
+   */
+  async admitViewer(stream: string, visitor: Visitor): Promise<void> {
+    this.#requireRoom(stream);
+    await this.#arrivals.wait(stream, visitor.signal);
+    this.#requireWatchable(stream, visitor.client);
   }
 
   /** Gives a viewer its session and answer. Rejects with the failures of `sdp/`, of `admitViewer` and of the engine. */
   async watch(stream: string, sdp: string, terms: WatchTerms): Promise<Joined> {
     const offer = parseOffer(sdp, 'watch');
     // Reading the body took its time: the stream may have gone, the last place may be taken.
-    const facts = this.admitViewer(stream, terms.client);
+    const facts = this.#requireWatchable(stream, terms.client);
     const plan = this.#negotiateWatch(stream, offer, facts, terms);
     return this.#lifecycle.join('viewer', stream, offer, plan, terms);
   }
@@ -190,6 +192,7 @@ export class Hub {
   /** Refuses new work, ends every session, stops sources and engine; idempotent. */
   close(): Promise<void> {
     this.#closed ??= Promise.resolve().then(async () => {
+      this.#arrivals.close();
       this.#tell({ type: 'closing' });
       await this.#endAll([...this.sessions], 'server-closing');
       await this.streams.close();
@@ -207,7 +210,9 @@ export class Hub {
         // RFC 8830 §2: an identifier has at most 64 characters.
         msid: stream.slice(0, 64),
         playoutDelay: terms.lowLatency,
+        strictProfiles: this.#strictProfiles,
       });
+      if (plan.profileMismatch) this.#metrics.count('whep_profile_mismatches_total', { stream });
       for (const warning of plan.warnings) this.streams.warn(stream, warning);
       return plan;
     } catch (error) {
@@ -260,6 +265,20 @@ export class Hub {
     } catch (error) {
       log.error('the source of {stream} could not be stopped: {error}', { stream, error });
     }
+  }
+
+  #requireRoom(stream: string): void {
+    this.#requireOpen();
+    this.#lifecycle.waiting.makeRoom(stream, this.sessions.viewersOf(stream));
+    this.sessions.checkTotal();
+  }
+
+  #requireWatchable(stream: string, client: string): StreamFacts {
+    this.#requireRoom(stream);
+    const facts = this.streams.requireLive(stream);
+    this.sessions.checkStream(stream);
+    if (client !== '') this.#lifecycle.waiting.check(stream, client);
+    return facts;
   }
 
   #requireOpen(): void {

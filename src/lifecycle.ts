@@ -26,6 +26,7 @@ export interface Joined {
 
 /** Who wants a session. */
 export interface Visitor {
+  /** What tells it from others; empty when nobody can. */
   client: string;
   /** Aborts when the client went away. */
   signal: AbortSignal;

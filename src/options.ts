@@ -62,6 +62,11 @@ export interface ServerOptions extends Tokens {
   maxViewersPerStream?: number | 'none' | undefined;
   /** Where the classic contract and draft-ietf-wish-whep differ: which one to follow. `classic` by default. */
   conformance?: 'classic' | 'draft' | undefined;
+  /**
+   * Refuse viewers whose H264 formats do not decode the stream's profile by the book. False by default: Firefox and
+   * GStreamer offer no more than baseline, and play Main and High.
+   */
+  strictProfiles?: boolean | undefined;
   /** Bearer token to watch. As soon as one action has a token or a hook or is `open`, what is not named is closed. */
   token?: string | undefined;
   /** Bearer token to publish. That to watch does not do. */
@@ -203,6 +208,7 @@ const shape = z.strictObject({
   maxViewers: z.union([count, endless], `${COUNT}, or Infinity`).default(1000),
   maxViewersPerStream: z.union([count, endless, none], `${COUNT}, or none`).optional(),
   conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),
+  strictProfiles: z.boolean('give true or false').default(false),
   ...tokenShape.shape,
   open: z
     .array(z.enum(['watch', 'publish', 'observe'], OPEN))

@@ -2,7 +2,7 @@ import { Failure } from './errors.ts';
 import { retrySoon, type Session } from './sessions.ts';
 
 /** Who has had this long to connect makes room for who comes. Milliseconds. */
-const FAIR_WAIT = 2000;
+const FAIR_WAIT = 5000;
 /** Viewers past the fair wait, in all and of one client. */
 const ROOM = 64;
 const ROOM_OF_CLIENT = 16;

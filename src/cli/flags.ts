@@ -14,6 +14,7 @@ interface Flag extends Option {
   key?: string;
 }
 
+const onOff = (text: string) => ({ on: true, off: false })[text] ?? text;
 const number = (text: string) => (/^\d+$/.test(text) ? Number(text) : text);
 
 /** The options of `serve`: command line, config file and help text are made from this table. */
@@ -41,12 +42,18 @@ export const FLAGS: readonly Flag[] = [
   { name: 'admin-token', value: 'SECRET', help: 'bearer token of /api; without it there is no /api' },
   { name: 'engine', value: 'auto|native|portable', help: 'what moves the media (default auto)' },
   { name: 'conformance', value: 'classic|draft', help: 'which contract to follow where they differ (default classic)' },
+  {
+    name: 'strict-profiles',
+    value: 'on|off',
+    help: 'refuse viewers that do not offer the H264 profile of the stream (default off)',
+    read: onOff,
+  },
   { name: 'shards', value: 'N', help: 'sending threads (default: one per core)', read: number },
   {
     name: 'direct-send',
     value: 'on|off',
     help: 'encrypt packets past libdatachannel, on Linux: less CPU (default off)',
-    read: (text) => ({ on: true, off: false })[text] ?? text,
+    read: onOff,
   },
   { name: 'log-level', value: 'L', help: 'trace, debug, info, warning, error or fatal (default info)' },
   { name: 'log-format', value: 'pretty|json', help: 'how log lines on standard error look (default pretty)' },

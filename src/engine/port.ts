@@ -130,6 +130,8 @@ export interface VideoFacts {
   nominalFramesPerSecond?: number;
   /** Pictures that may be shown later than they are decoded, as the SPS says; absent when it does not. */
   reorderFrames?: number;
+  /** Pictures may be of fields, as the SPS says (frame_mbs_only_flag): no Constrained profile has them, and few browsers. */
+  interlaced?: boolean;
   /** Times that the SPS changed while the stream went on. */
   spsChanges?: number;
   /** Frames from one IDR to the next, and the same in seconds. */

@@ -13,7 +13,7 @@ export interface Protocol {
   readonly kind: SessionKind;
   readonly action: Action;
   /** Refuses what can be refused before the body is read. */
-  admit(stream: string, client: string): void;
+  admit(exchange: Exchange): void | Promise<void>;
   join(exchange: Exchange, offer: string): Promise<Joined>;
   /** Link values of the extensions of a session, given its URL. */
   extensions(session: string): string[];
@@ -27,7 +27,7 @@ export interface Protocol {
 
 const SDP = 'application/sdp';
 /** Bytes. */
-const MAX_OFFER = 128 * 1024;
+const MAX_OFFER = 32 * 1024;
 
 /** Where clients POST their offers. */
 export function endpointRoute(services: Services, protocol: Protocol): Route {
@@ -57,11 +57,11 @@ export async function capabilities(
 
 async function join(services: Services, protocol: Protocol, exchange: Exchange): Promise<Response> {
   const { hub, access, bodies, settings } = services;
-  const { request, params, client } = exchange;
+  const { request, params } = exchange;
   const refusal = await access.check(request, protocol.action, params.id);
   if (refusal) return refusal;
   if (hub.streams.get(params.id)) exchange.stream = params.id;
-  protocol.admit(params.id, client);
+  await protocol.admit(exchange);
   requireType(request, SDP);
   const offer = await bodies.read(request, MAX_OFFER);
   const links = await iceLinks(request, settings, true);

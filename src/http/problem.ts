@@ -30,6 +30,7 @@ export const STATUSES: Readonly<Record<FailureCode, number>> = {
   'invalid-offer': 400,
   'unsupported-offer': 422,
   'codec-mismatch': 406,
+  'too-many-lines': 413,
   'too-many-m-lines': 413,
   'too-many-candidates': 413,
   'invalid-fragment': 400,

@@ -12,7 +12,7 @@ export function whep({ hub, settings, events }: Services): Protocol {
     name: 'whep',
     kind: 'viewer',
     action: 'watch',
-    admit: (stream, client) => void hub.admitViewer(stream, client),
+    admit: ({ request, params, client }) => hub.admitViewer(params.id, { client, signal: request.signal }),
     join: ({ request, params, query, client }, offer) =>
       hub.watch(params.id, offer, {
         complete: completeAnswer,

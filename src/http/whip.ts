@@ -7,7 +7,7 @@ export function whip({ hub }: Services): Protocol {
     name: 'whip',
     kind: 'publisher',
     action: 'publish',
-    admit: (stream) => hub.admitPublisher(stream),
+    admit: ({ params }) => hub.admitPublisher(params.id),
     join: ({ request, params }, offer) => hub.publish(params.id, offer, request.signal),
     extensions: () => [],
     headers: () => ({}),

@@ -1,8 +1,9 @@
 import { type MediaDescription, write } from 'sdp-transform';
 import type { MediaLine } from '../engine/port.ts';
+import { extensionsOf } from './extensions.ts';
 import type { Format } from './formats.ts';
 import type { MediaOffer } from './offer.ts';
-import { attribute, attributes } from './syntax.ts';
+import { attributes, has } from './syntax.ts';
 
 /** An m-line that will be accepted. */
 export interface Accepted {
@@ -67,7 +68,7 @@ export function acceptLine(line: MediaOffer, terms: Terms): Accepted {
     mid,
     direction: send ? 'sendonly' : 'recvonly',
     rtcpMux: 'rtcp-mux',
-    ...(attribute(line.section, 'rtcp-rsize') !== undefined && { rtcpRsize: 'rtcp-rsize' }),
+    ...(has(line.section, 'rtcp-rsize') && { rtcpRsize: 'rtcp-rsize' }),
     ...(send && senderLines(send, kind, ssrc, rtxSsrc)),
   };
   const media: MediaLine = {
@@ -106,24 +107,25 @@ function senderLines(send: { cname: string; msid: string }, kind: string, ssrc: 
 }
 
 /** RFC 4585 §4.2: for this payload type, or for all by a wildcard. */
-function isOffered(line: MediaOffer, payloadType: number, feedback: string): boolean {
-  return attributes(line.section, 'rtcp-fb').some(({ value }) =>
-    [`${payloadType} ${feedback}`, `* ${feedback}`].includes(value?.trimEnd() ?? ''),
+function isOffered({ section }: MediaOffer, payloadType: number, feedback: string): boolean {
+  return [String(payloadType), '*'].some((whose) =>
+    attributes(section, `rtcp-fb:${whose}`).some(({ value }) => value === `${whose} ${feedback}`),
   );
 }
 
 /**
- * RFC 8285 §5 and §6: offered ids only, in the direction that leaves this server something to do. Ids above 14 need
- * the two-byte form, and a mid above 16 bytes does not fit the one-byte form (§4.2).
+ * RFC 8285 §5 and §6: offered ids only, in the direction that leaves this server something to do. Those of the session
+ * are for every line. Ids above 14 need the two-byte form, and a mid above 16 bytes does not fit the one-byte form (§4.2).
  */
-function acceptExtensions({ tree, mid }: MediaOffer, wanted: ExtensionName[], sending: boolean) {
+function acceptExtensions(line: MediaOffer, wanted: ExtensionName[], sending: boolean) {
   const possible = ['sendrecv', sending ? 'recvonly' : 'sendonly', undefined];
+  const offered = [line.section, line.session].flatMap(extensionsOf);
   return wanted.flatMap((name) => {
-    const found = tree.ext.find(
-      (ext) => ext.uri === URIS[name] && !ext['encrypt-uri'] && ext.value <= 14 && possible.includes(ext.direction),
+    const found = offered.find(
+      ({ uri, id, direction }) => uri === URIS[name] && id <= 14 && possible.includes(direction),
     );
-    if (!found || (name === 'mid' && mid.length > 16)) return [];
-    return [{ name, id: found.value, directed: found.direction !== undefined }];
+    if (!found || (name === 'mid' && (line.mid.length > 16 || !has(line.section, 'mid')))) return [];
+    return [{ name, id: found.id, directed: found.direction !== undefined }];
   });
 }
 
@@ -131,7 +133,8 @@ function acceptExtensions({ tree, mid }: MediaOffer, wanted: ExtensionName[], se
 export function announcedSsrc({ section }: MediaOffer): number {
   const [group] = attributes(section, 'ssrc-group');
   const [single] = attributes(section, 'ssrc');
-  return Number(group?.value?.split(' ')[1] ?? single?.value?.split(' ')[0] ?? 0);
+  const ssrc = Number(group?.value?.split(' ', 2)[1] ?? single?.value?.split(' ', 1)[0]);
+  return Number.isInteger(ssrc) && ssrc > 0 && ssrc < 2 ** 32 ? ssrc : 0;
 }
 
 /** One media section as text. */

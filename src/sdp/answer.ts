@@ -7,7 +7,7 @@ import type { Candidate } from './candidate.ts';
 import { type EngineSide, readEngine } from './engine.ts';
 import type { Plan } from './negotiate.ts';
 import type { OfferLine } from './offer.ts';
-import { attribute } from './syntax.ts';
+import { has } from './syntax.ts';
 import type { Setup } from './transport.ts';
 
 /** FFmpeg reads 8 KiB of an answer; a candidate has about 100 bytes. */
@@ -43,8 +43,9 @@ export function writeAnswer(plan: Plan, transport: Transport, announce: readonly
     ...(plan.bundle && { groups: [{ type: 'BUNDLE', mids: plan.bundle.join(' ') }] }),
     media: plan.lines.map(({ line, answer }) => {
       if (!answer) return rejected(line, engine);
-      const tagged = line.mid === plan.tag;
-      return accepted(answer, engine, tagged ? tagLines(plan, line, engine, candidates) : {});
+      const { mid, ...unnamed } = answer;
+      const tag = mid === plan.tag ? tagLines(plan, line, engine, candidates) : {};
+      return accepted(line.mid === '' ? unnamed : answer, engine, tag);
     }),
   });
 }
@@ -98,7 +99,7 @@ function accepted(answer: MediaDescription, engine: EngineSide, tag: Partial<Med
 function tagLines(plan: Plan, line: OfferLine, engine: EngineSide, candidates: Candidate[]): Partial<MediaDescription> {
   // RFC 9143 §9.3.1.2 asks for rtcp-mux-only where it was offered. RFC 8842 §5.3 asks for a tls-id likewise, random
   // for each DTLS association: as the ICE credentials are.
-  const only = attribute(line.section, 'rtcp-mux-only') === undefined ? [] : ['rtcp-mux-only'];
+  const only = has(line.section, 'rtcp-mux-only') ? ['rtcp-mux-only'] : [];
   const tlsId = plan.remote.tlsId ? [`tls-id:${engine.ufrag}${engine.pwd}`] : [];
   return {
     candidates,
@@ -108,7 +109,7 @@ function tagLines(plan: Plan, line: OfferLine, engine: EngineSide, candidates: C
 }
 
 /** RFC 3264 §6: in place, port 0, one format of no consequence; no codecs (draft-ietf-wish-whep §4.3.4). */
-function rejected({ kind, proto, formats, mid }: OfferLine, engine: EngineSide): MediaDescription {
+function rejected({ kind, proto, formats, mid, section }: OfferLine, engine: EngineSide): MediaDescription {
   const rtp = proto.includes('RTP/');
   return {
     type: kind,
@@ -118,6 +119,8 @@ function rejected({ kind, proto, formats, mid }: OfferLine, engine: EngineSide):
     connection: NO_ADDRESS,
     ...(mid !== '' && { mid }),
     ...(rtp && { direction: 'inactive' }),
+    // Some clients look for it in every section.
+    ...(rtp && has(section, 'rtcp-mux') && { rtcpMux: 'rtcp-mux' }),
     ...repeated(engine),
     rtp: [],
     fmtp: [],

@@ -15,7 +15,7 @@ export interface Candidate {
 }
 
 const FORM =
-  /^([A-Za-z0-9+/]{1,32}) (\d{1,3}) (\S+) (\d{1,10}) (\S+) (\d{1,5}) typ (\S+)(?: raddr (\S+) rport (\d{1,5}))?((?: \S+ \S+)*)$/;
+  /^([A-Za-z0-9+/]{1,32}) (\d{1,3}) (\S+) (\d{1,10}) (\S+) (\d{1,5}) typ (\S+)(?: raddr (\S+) rport (\d{1,5}))?(?: .*)?$/;
 
 /** Reads what follows `a=candidate:`; undefined when it is malformed. */
 export function readCandidate(value: string): Candidate | undefined {

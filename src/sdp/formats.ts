@@ -1,5 +1,5 @@
 import type { OfferLine } from './offer.ts';
-import { attributes, type Section } from './syntax.ts';
+import { attribute, attributes, isWellFormed, type Section } from './syntax.ts';
 
 /** One offered RTP format of a line, with its parameters (RFC 8866 §6.6, §6.15). */
 export interface Format {
@@ -12,31 +12,45 @@ export interface Format {
   parameters: ReadonlyMap<string, string>;
 }
 
+/** Those that this server sends and receives. */
+const CODECS = /^\S+ (h264|opus)\b/i;
+
 /**
- * The formats in the offer's order of preference (RFC 8829 §5.3.1); those without an rtpmap are of no use here.
- * `String`, because sdp-transform makes a number of every text that looks like one.
+ * The formats in the offer's order of preference (RFC 8829 §5.3.1); those without an rtpmap are of no use here. Throws
+ * `invalid-offer` when one of a codec that counts is described badly or twice; any other may be as odd as it likes.
  */
-export function formatsOf({ formats, tree, section }: OfferLine): Format[] {
+export function formatsOf({ formats, section }: Pick<OfferLine, 'formats' | 'section'>): Format[] {
   return formats.flatMap((format) => {
-    const payloadType = Number(format);
-    const map = tree.rtp.find(({ payload }) => payload === payloadType);
-    if (!map) return [];
+    const [map] = attributes(section, `rtpmap:${format}`);
+    if (map === undefined) return [];
+    const counts = CODECS.test(map.value ?? '');
+    if (!counts && !isWellFormed(map)) return [];
+    const read = (name: string) =>
+      afterBlank(counts ? attribute(section, `${name}:${format}`) : attributes(section, `${name}:${format}`)[0]?.value);
+    const [codec = '', clockRate, channels] = read('rtpmap').split('/');
     return [
       {
-        payloadType,
-        codec: String(map.codec).toLowerCase(),
-        clockRate: Number(map.rate),
-        channels: map.encoding === undefined ? undefined : Number(map.encoding),
-        parameters: readParameters(configOf(section, format)),
+        payloadType: Number(format),
+        codec: codec.toLowerCase(),
+        clockRate: Number(clockRate),
+        channels: channels === undefined ? undefined : Number(channels),
+        parameters: readParameters(read('fmtp')),
       },
     ];
   });
 }
 
-/** The format-specific parameters as written (RFC 8866 §6.15): sdp-transform would cut them at odd white space. */
-export function configOf(section: Section, format: string): string {
-  const found = attributes(section, 'fmtp').find(({ value }) => value?.startsWith(`${format} `));
-  return found?.value?.slice(format.length + 1) ?? '';
+/** What a number stands for in a line, to be compared: the format's rtpmap and fmtp; undefined without a usable rtpmap. */
+export function meaningOf(section: Section, format: string): string | undefined {
+  const [map] = attributes(section, `rtpmap:${format}`);
+  if (map === undefined || !isWellFormed(map)) return undefined;
+  const [config] = attributes(section, `fmtp:${format}`);
+  return `${afterBlank(map.value)} ${afterBlank(config?.value)}`.toLowerCase();
+}
+
+function afterBlank(value = ''): string {
+  const blank = value.indexOf(' ');
+  return blank < 0 ? '' : value.slice(blank + 1);
 }
 
 /** `name=value` pairs between semicolons; names know no case (RFC 4855 §3). The first of a name counts. */

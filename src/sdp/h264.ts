@@ -1,6 +1,7 @@
+import type { VideoFacts } from '../engine/port.ts';
 import type { Format } from './formats.ts';
 
-/** The profiles that WebRTC endpoints name (H.264 Annex A). */
+/** The profiles that WebRTC endpoints name, and those of cameras and encoders that none of them decodes (H.264 Annex A). */
 type Profile =
   | 'Constrained Baseline'
   | 'Baseline'
@@ -9,7 +10,10 @@ type Profile =
   | 'Constrained High'
   | 'Progressive High'
   | 'High'
-  | 'High 4:4:4 Predictive';
+  | 'High 10'
+  | 'High 4:2:2'
+  | 'High 4:4:4 Predictive'
+  | 'CAVLC 4:4:4 Intra';
 
 /**
  * RFC 6184 §8.1 table 5, with the two High subsets of later H.264: profile_idc, mask and value of profile-iop, the first
@@ -26,32 +30,48 @@ const SIGNATURES: readonly [idc: number, mask: number, iop: number, profile: Pro
   [0x64, 0x0c, 0x0c, 'Constrained High'],
   [0x64, 0x0c, 0x08, 'Progressive High'],
   [0x64, 0x00, 0x00, 'High'],
+  [0x6e, 0x00, 0x00, 'High 10'],
+  [0x7a, 0x00, 0x00, 'High 4:2:2'],
   [0xf4, 0x00, 0x00, 'High 4:4:4 Predictive'],
+  [0x2c, 0x00, 0x00, 'CAVLC 4:4:4 Intra'],
 ];
 
+/** What decodes every High profile with samples of eight bits and a quarter of the colours, the nearest first. */
+const ABOVE_HIGH: Profile[] = ['High 10', 'High 4:2:2', 'High 4:4:4 Predictive'];
 /** What decodes whatever is constrained baseline, the nearest first. */
-const ANY: Profile[] = ['Main', 'Constrained High', 'Progressive High', 'High', 'High 4:4:4 Predictive'];
+const ANY: Profile[] = ['Main', 'Constrained High', 'Progressive High', 'High', ...ABOVE_HIGH];
 
 /**
  * Decoders that a stream of the profile is safe with besides its own kind (H.264 §A.2): the supersets, the nearest first,
  * then those that lack only what no live stream has. Encoders that say baseline use none of its slice tools (FMO, ASO);
- * and B slices and fields, which the narrower High profiles lack, are of no use over WebRTC.
+ * and B slices, which Constrained High lacks, are of no use over WebRTC.
  */
 const DECODERS: Record<Profile, Profile[]> = {
   'Constrained Baseline': ['Baseline', ...ANY, 'Extended'],
   Baseline: ['Extended', 'Constrained Baseline', ...ANY],
   Extended: [],
-  Main: ['High', 'High 4:4:4 Predictive', 'Progressive High', 'Constrained High'],
-  'Constrained High': ['Progressive High', 'High', 'High 4:4:4 Predictive'],
-  'Progressive High': ['High', 'High 4:4:4 Predictive', 'Constrained High'],
-  High: ['High 4:4:4 Predictive', 'Progressive High', 'Constrained High'],
+  Main: ['High', ...ABOVE_HIGH, 'Progressive High', 'Constrained High'],
+  'Constrained High': ['Progressive High', 'High', ...ABOVE_HIGH],
+  'Progressive High': ['High', ...ABOVE_HIGH, 'Constrained High'],
+  High: [...ABOVE_HIGH, 'Progressive High', 'Constrained High'],
+  'High 10': ['High 4:2:2', 'High 4:4:4 Predictive'],
+  'High 4:2:2': ['High 4:4:4 Predictive'],
   'High 4:4:4 Predictive': [],
+  'CAVLC 4:4:4 Intra': ['High 4:4:4 Predictive'],
 };
+
+/** Decoders of whole frames alone. */
+const PROGRESSIVE: Profile[] = ['Constrained Baseline', 'Baseline', 'Constrained High', 'Progressive High'];
+
+/**
+ * Streams that browsers decode whatever they were told, and what to tell them: Firefox and GStreamer offer no more than
+ * baseline and have decoders that know the rest.
+ */
+const COMMON: Profile[] = ['Constrained Baseline', 'Baseline', 'Main', 'Constrained High', 'Progressive High', 'High'];
+const LAST_RESORT: Profile[] = ['Constrained Baseline', 'Baseline', 'Main'];
 
 /** RFC 6184 §8.1: what no profile-level-id means. */
 const INFERRED = '42000a';
-/** Until a stream's SPS is known: what every WebRTC endpoint decodes (RFC 7742 §6.2). */
-export const ASSUMED = '42e01f';
 
 export interface H264Choice {
   format: Format;
@@ -59,58 +79,116 @@ export interface H264Choice {
   profileLevelId: string;
 }
 
+/** Without a choice there is no H264 at all, or `refusal` says what is wrong with it. */
+export interface H264Outcome {
+  choice?: H264Choice;
+  /** Nothing that was offered decodes the stream by the book. */
+  lastResort?: boolean;
+  /** For the statistics, with the cure: the choice is not exact, or the profile stands in the way. */
+  warning?: string;
+  /** For who sent the offer: what it lacks, or what else is the matter. */
+  refusal?: { missing: string } | { reason: string };
+}
+
 /**
  * The offered format to send a stream with: packetization-mode 1 (an absent one means 0) and the stream's profile, or
- * the nearest that decodes it. The level never counts (RFC 6184 §8.2.2). No choice when nothing of that kind is offered;
- * a warning when the choice is not exact or the stream's profile is what stands in the way.
+ * the nearest that decodes it, or, unless `strict`, the one that works in practice. The level never counts (RFC 6184 §8.2.2).
+ * Before the first SPS the one that most viewers decode.
  */
-export function chooseH264(formats: Format[], profileLevelId: string): { choice?: H264Choice; warning?: string } {
-  const wanted = profileOf(profileLevelId);
-  const offered = offeredH264(formats);
-  if (offered.length === 0) return {};
-  const exact = offered.find(({ profile }) => profile === wanted);
-  if (exact) return { choice: exact };
-  const decoder = nearest(offered, DECODERS[wanted]);
-  const names = [...new Set(offered.map(({ profile }) => profile))].join(', ');
-  const facts = `the stream is H264 ${wanted}, a viewer offers ${names}`;
-  return decoder
-    ? { choice: decoder, warning: `${facts}: sent as ${decoder.profile}, which decodes it` }
-    : { warning: `${facts}, which does not decode it: encode with -profile:v baseline` };
+export function chooseH264(formats: Format[], video: VideoFacts, strict: boolean): H264Outcome {
+  const named = formats.filter(isH264);
+  if (named.length === 0) return {};
+  const offered = offeredH264(named).filter(({ mode }) => mode === '1');
+  const [any] = offered;
+  if (any === undefined) return { refusal: { missing: 'H264 with packetization-mode=1' } };
+  if (video.profileLevelId === undefined) return { choice: usual(offered) ?? any };
+  return chooseFor(offered, profileOf(video.profileLevelId), video, strict);
 }
 
-/** For a stream that a publisher will send: the profile that most viewers decode, else what it prefers itself. */
+/** For a stream that a publisher will send: with packetization-mode 1 if it can, and the profile that most viewers decode. */
 export function chooseH264ToReceive(formats: Format[]): H264Choice | undefined {
-  const offered = offeredH264(formats);
-  return offered.find(({ profile }) => profile === 'Constrained Baseline') ?? offered[0];
+  const offered = offeredH264(formats.filter(isH264));
+  return usual(offered.filter(({ mode }) => mode === '1')) ?? usual(offered.filter(({ mode }) => mode === '0'));
 }
 
-/** The answer's fmtp: no parameter sets (they travel in-band, RFC 7742 §6.2), the profile as offered (RFC 6184 §8.2.2). */
+function chooseFor(offered: Offered[], wanted: Named, video: VideoFacts, strict: boolean): H264Outcome {
+  const stream = `the stream is ${video.interlaced ? 'interlaced ' : ''}H264 ${wanted}`;
+  const exact = offered.find(({ profile }) => profile === wanted);
+  if (exact && !video.interlaced) return { choice: exact };
+  if (exact) return { choice: exact, warning: `${stream}, which few players show well: encode whole frames` };
+
+  const facts = `${stream}, a viewer offers ${names(offered)}`;
+  const decoder = nearest(offered, decodersOf(wanted, video.interlaced));
+  if (decoder) return { choice: decoder, warning: `${facts}: sent as ${decoder.profile}, which decodes it` };
+  const last = strict || !isCommon(wanted, video) ? undefined : nearest(offered, LAST_RESORT);
+  const cure = "encode with -profile:v baseline, in an ffmpeg: source with video: 'h264'";
+  if (last) {
+    const warning = `${facts}: sent as ${last.profile} all the same, which most of them decode; to be sure, ${cure}`;
+    return { choice: last, lastResort: true, warning };
+  }
+  const reason = `${stream}, and the H264 of the offer is ${names(offered)}`;
+  return { refusal: { reason }, warning: `${facts}, which does not decode it: ${cure}` };
+}
+
+/** The answer's fmtp: no parameter sets (they travel in-band, RFC 7742 §6.2), the rest as offered (RFC 6184 §8.2.2). */
 export function h264Config({ format, profileLevelId }: H264Choice): string {
   const asymmetry = format.parameters.get('level-asymmetry-allowed') === '1' ? ['level-asymmetry-allowed=1'] : [];
-  return [...asymmetry, 'packetization-mode=1', `profile-level-id=${profileLevelId}`].join(';');
+  const mode = format.parameters.get('packetization-mode');
+  return [
+    ...asymmetry,
+    ...(mode === undefined ? [] : [`packetization-mode=${mode}`]),
+    `profile-level-id=${profileLevelId}`,
+  ].join(';');
 }
 
-function offeredH264(formats: Format[]): (H264Choice & { profile: Profile })[] {
-  return formats.flatMap((format) => {
-    const { codec, clockRate, parameters } = format;
-    const profileLevelId = parameters.get('profile-level-id') ?? INFERRED;
-    const usable =
-      codec === 'h264' &&
-      clockRate === 90000 &&
-      parameters.get('packetization-mode') === '1' &&
-      /^[0-9a-f]{6}$/i.test(profileLevelId);
-    return usable ? [{ format, profileLevelId, profile: profileOf(profileLevelId) }] : [];
-  });
-}
-
-/** The profile's name, for a person; `High` for a profile_idc that WebRTC has no name for. */
-export function profileOf(profileLevelId: string): Profile {
+/** The profile's name, for a person. */
+export function profileOf(profileLevelId: string): Profile | `profile ${number}` {
   const idc = Number.parseInt(profileLevelId.slice(0, 2), 16);
   const iop = Number.parseInt(profileLevelId.slice(2, 4), 16);
   const signature = SIGNATURES.find(([id, mask, value]) => id === idc && (iop & mask) === value);
-  return signature?.[3] ?? 'High';
+  return signature?.[3] ?? `profile ${idc}`;
 }
 
-function nearest<T extends { profile: Profile }>(offered: T[], profiles: Profile[]): T | undefined {
+type Named = ReturnType<typeof profileOf>;
+type Offered = H264Choice & { profile: Named; mode: string };
+
+function isH264({ codec, clockRate }: Format): boolean {
+  return codec === 'h264' && clockRate === 90000;
+}
+
+/** Those whose profile-level-id can be read. */
+function offeredH264(formats: Format[]): Offered[] {
+  return formats.flatMap((format) => {
+    const profileLevelId = format.parameters.get('profile-level-id') ?? INFERRED;
+    if (!/^[0-9a-f]{6}$/i.test(profileLevelId)) return [];
+    const mode = format.parameters.get('packetization-mode') ?? '0';
+    return [{ format, profileLevelId, profile: profileOf(profileLevelId), mode }];
+  });
+}
+
+function decodersOf(profile: Named, interlaced = false): Profile[] {
+  const decoders = isKnown(profile) ? DECODERS[profile] : [];
+  return interlaced ? decoders.filter((each) => !PROGRESSIVE.includes(each)) : decoders;
+}
+
+function isKnown(profile: Named): profile is Profile {
+  return profile in DECODERS;
+}
+
+/** WebRTC cannot reorder, and the decoders in question know no fields. */
+function isCommon(profile: Named, { bFrames, reorderFrames = 0, interlaced = false }: VideoFacts): boolean {
+  return COMMON.some((each) => each === profile) && !bFrames && reorderFrames === 0 && !interlaced;
+}
+
+function names(offered: Offered[]): string {
+  return [...new Set(offered.map(({ profile }) => profile))].join(', ');
+}
+
+function nearest(offered: Offered[], profiles: Profile[]): Offered | undefined {
   return profiles.flatMap((profile) => offered.filter((each) => each.profile === profile)).at(0);
+}
+
+/** The profile that most endpoints decode (RFC 7742 §6.2), else what the client likes best. */
+function usual(offered: Offered[]): Offered | undefined {
+  return offered.find(({ profile }) => profile === 'Constrained Baseline') ?? offered[0];
 }

@@ -1,13 +1,13 @@
 import type { MediaDescription } from 'sdp-transform';
-import type { LegKind, MediaLine, StreamFacts } from '../engine/port.ts';
+import type { AudioFacts, LegKind, MediaLine, StreamFacts, VideoFacts } from '../engine/port.ts';
 import { Failure } from '../errors.ts';
 import { type Accepted, acceptLine } from './accept.ts';
 import { formatsOf, opusConfig, opusOf, rtxOf } from './formats.ts';
-import { ASSUMED, chooseH264, chooseH264ToReceive, type H264Choice, h264Config } from './h264.ts';
-import type { MediaOffer, Offer, OfferLine } from './offer.ts';
+import { chooseH264, chooseH264ToReceive, type H264Choice, type H264Outcome, h264Config } from './h264.ts';
+import type { Aside, MediaOffer, Offer, OfferLine } from './offer.ts';
 import { reduceOffer } from './reduce.ts';
-import { isLiveMedia, unsupported } from './rules.ts';
-import type { OfferTransport } from './transport.ts';
+import { unsupported } from './rules.ts';
+import { type RemoteTransport, withCandidates } from './transport.ts';
 
 /** What the answer will say, but for the engine's transport. */
 export interface Plan {
@@ -18,7 +18,7 @@ export interface Plan {
   /** The mid of the line whose transport carries the session (RFC 9143 §7.3.1). */
   tag: string;
   /** The client's transport for the whole session. */
-  remote: OfferTransport;
+  remote: RemoteTransport;
   /** Those of the offer that this server knows (RFC 8829 §5.3.1). */
   iceOptions: string[];
   /** For the engine: the offer reduced to the accepted lines, and to what was accepted in them. */
@@ -27,6 +27,8 @@ export interface Plan {
   media: MediaLine[];
   /** For stats and log: each names its cure. */
   warnings: string[];
+  /** The video's profile is none that the viewer says it decodes. */
+  profileMismatch: boolean;
 }
 
 export interface WatchOptions {
@@ -40,6 +42,8 @@ export interface WatchOptions {
   msid: string;
   /** Accept the playout-delay header extension. */
   playoutDelay: boolean;
+  /** Send no profile that the viewer does not say it decodes. */
+  strictProfiles: boolean;
 }
 
 /**
@@ -47,17 +51,21 @@ export interface WatchOptions {
  * it; every other line is rejected in place. Throws `codec-mismatch` with the missing codecs.
  */
 export function negotiateWatch(offer: Offer, facts: StreamFacts, options: WatchOptions): Plan {
-  const warnings: string[] = [];
   const accepted: Accepted[] = [];
+  const attempts: H264Outcome[] = [];
   for (const line of offer.media.filter(isAcceptable)) {
-    if (!facts[line.kind] || accepted.some(({ media }) => media.kind === line.kind)) continue;
-    const found = line.kind === 'video' ? watchVideo(line, facts, options, warnings) : watchAudio(line, facts, options);
+    if (accepted.some(({ media }) => media.kind === line.kind)) continue;
+    const found =
+      line.kind === 'video'
+        ? facts.video && watchVideo(line, facts.video, options, attempts)
+        : facts.audio && watchAudio(line, facts.audio, options);
     if (found) accepted.push(found);
   }
+  const video = attempts.find(({ choice }) => choice) ?? attempts.find(({ refusal }) => refusal) ?? {};
   const carried = (['video', 'audio'] as const).filter((kind) => facts[kind]);
   const missing = carried.filter((kind) => !accepted.some(({ media }) => media.kind === kind));
-  if (accepted.length === 0 || (options.complete && missing.length > 0)) throw mismatch(missing, warnings);
-  return planOf(offer, accepted, warnings);
+  if (accepted.length === 0 || (options.complete && missing.length > 0)) throw mismatch(offer, missing, video);
+  return planOf(offer, accepted, video);
 }
 
 /**
@@ -68,18 +76,16 @@ export function negotiateWatch(offer: Offer, facts: StreamFacts, options: WatchO
  * Throws `unsupported-offer` for what cannot be accepted whole (RFC 9725 §4.4.2, §4.4.3).
  */
 export function negotiatePublish(offer: Offer, legs: readonly LegKind[]): Plan {
-  const outside = offer.lines
-    .filter(isLiveMedia)
-    .find(({ index }) => !offer.media.some((line) => line.index === index));
-  if (outside) throw unsupported(`the m-line of mid ${outside.mid} is outside the first line's BUNDLE group`);
+  const outside = offer.aside.find(({ cause }) => cause !== 'direction');
+  if (outside) throw unsupported(whyAside(outside));
   if (offer.media.length === 0) throw unsupported('there is no audio or video to publish');
   const accepted = offer.media.map((line) => {
     if (!legs.includes(line.kind)) throw unsupported(`this stream takes no ${line.kind}`);
     const found = isAcceptable(line) && (line.kind === 'video' ? publishVideo(line) : publishAudio(line));
-    if (!found) throw unsupported(`the m-line of mid ${line.mid} offers no ${CODECS[line.kind]}`);
+    if (!found) throw unsupported(`${nameOf(line)} offers no ${CODECS[line.kind]}`);
     return found;
   });
-  return planOf(offer, accepted, []);
+  return planOf(offer, accepted);
 }
 
 const CODECS = { video: 'H264', audio: 'Opus' } as const;
@@ -98,17 +104,17 @@ function isAcceptable({ proto }: MediaOffer): boolean {
 
 function watchVideo(
   line: MediaOffer,
-  facts: StreamFacts,
+  video: VideoFacts,
   options: WatchOptions,
-  warnings: string[],
+  attempts: H264Outcome[],
 ): Accepted | undefined {
   const formats = formatsOf(line);
-  const { choice, warning } = chooseH264(formats, facts.video?.profileLevelId ?? ASSUMED);
-  if (warning) warnings.push(warning);
-  if (!choice) return undefined;
-  const rtx = rtxOf(formats, choice.format);
+  const attempt = chooseH264(formats, video, options.strictProfiles);
+  attempts.push(attempt);
+  if (!attempt.choice) return undefined;
+  const rtx = rtxOf(formats, attempt.choice.format);
   return acceptLine(line, {
-    ...h264(choice),
+    ...h264(attempt.choice),
     feedback: VIDEO_FEEDBACK,
     ...(rtx && { rtx }),
     send: options,
@@ -116,13 +122,13 @@ function watchVideo(
   });
 }
 
-function watchAudio(line: MediaOffer, facts: StreamFacts, options: WatchOptions): Accepted | undefined {
+function watchAudio(line: MediaOffer, { channels }: AudioFacts, options: WatchOptions): Accepted | undefined {
   const format = opusOf(formatsOf(line));
   if (!format) return undefined;
   return acceptLine(line, {
     format,
     codec: 'opus',
-    config: opusConfig(format, facts.audio?.channels !== 1, 'sender'),
+    config: opusConfig(format, channels !== 1, 'sender'),
     feedback: ['nack'],
     send: options,
     extensions: ['mid', 'absCaptureTime'],
@@ -146,18 +152,36 @@ function h264(choice: H264Choice) {
   return { format: choice.format, codec: 'H264' as const, config: h264Config(choice) };
 }
 
-function mismatch(missing: LegKind[], warnings: string[]): Failure {
-  const names = missing.map((kind) => CODECS[kind]);
-  const message = `webrtc: codec mismatch -- offer is missing: ${names.join(', ')}`;
-  // Without video missing they tell how it would have been sent.
-  return new Failure('codec-mismatch', message, {
-    missing: names,
-    warnings: missing.includes('video') ? warnings : [],
+/** What the offer lacks, and what else kept a leg from being sent: a line that was offered is not missing. */
+function mismatch({ aside }: Offer, missing: LegKind[], video: H264Outcome): Failure {
+  const lacks: string[] = [];
+  const reasons: string[] = [];
+  for (const kind of missing) {
+    const { refusal } = kind === 'video' ? video : {};
+    const unfit = aside.find(({ line }) => line.kind === kind);
+    if (refusal && 'reason' in refusal) reasons.push(refusal.reason);
+    else if (refusal || !unfit) lacks.push(refusal?.missing ?? CODECS[kind]);
+    else reasons.push(whyAside(unfit));
+  }
+  const parts = [...(lacks.length > 0 ? [`offer is missing: ${lacks.join(', ')}`] : []), ...reasons];
+  return new Failure('codec-mismatch', `webrtc: codec mismatch -- ${parts.join('; ')}`, {
+    missing: missing.map((kind) => CODECS[kind]),
+    // Without video missing it tells how it would have been sent.
+    warnings: missing.includes('video') && video.warning ? [video.warning] : [],
   });
 }
 
-function planOf(offer: Offer, accepted: Accepted[], warnings: string[]): Plan {
+function whyAside({ line, cause }: Aside): string {
+  return `${nameOf(line)} is ${cause === 'direction' ? line.direction : cause}`;
+}
+
+function nameOf({ mid, kind }: Pick<OfferLine, 'mid' | 'kind'>): string {
+  return mid === '' ? `the ${kind} m-line without a mid` : `the m-line of mid ${mid}`;
+}
+
+function planOf(offer: Offer, accepted: Accepted[], { warning, lastResort = false }: H264Outcome = {}): Plan {
   const { tag, bundle } = bundleOf(offer, accepted);
+  const remote = withCandidates(tag.transport);
   return {
     lines: offer.lines.map((line) => {
       const answer = accepted.find((each) => each.line.index === line.index)?.answer;
@@ -165,11 +189,12 @@ function planOf(offer: Offer, accepted: Accepted[], warnings: string[]): Plan {
     }),
     ...(offer.bundle && { bundle: bundle.map(({ mid }) => mid) }),
     tag: tag.mid,
-    remote: tag.transport,
+    remote,
     iceOptions: ICE_OPTIONS.filter((option) => offer.iceOptions.includes(option)),
-    offer: reduceOffer(offer, accepted, tag),
+    offer: reduceOffer(offer, accepted, tag, remote),
     media: accepted.map(({ media }) => media),
-    warnings,
+    warnings: warning ? [warning] : [],
+    profileMismatch: lastResort,
   };
 }
 

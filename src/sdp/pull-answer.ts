@@ -6,7 +6,7 @@ import { formatsOf } from './formats.ts';
 import { type MediaOffer, type Offer, parseOffer } from './offer.ts';
 import type { PullLine } from './pull-offer.ts';
 import { INVALID } from './syntax.ts';
-import type { OfferTransport } from './transport.ts';
+import { type RemoteTransport, withCandidates } from './transport.ts';
 
 /** An answer that can be given to the engine. */
 export interface PullAnswer {
@@ -21,7 +21,15 @@ export interface PullAnswer {
  * attacker. Throws `invalid-answer` with the reason.
  */
 export function readAnswer(sdp: string, lines: readonly PullLine[]): PullAnswer {
-  const answer = parse(sdp);
+  try {
+    return judge(parseOffer(sdp, 'serve'), lines);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code === 'invalid-answer') throw error;
+    throw invalid(error.message.replace(INVALID, ''));
+  }
+}
+
+function judge(answer: Offer, lines: readonly PullLine[]): PullAnswer {
   if (answer.lines.length !== lines.length) {
     throw invalid(`it has ${answer.lines.length} m-lines, the offer ${lines.length}`);
   }
@@ -41,16 +49,7 @@ export function readAnswer(sdp: string, lines: readonly PullLine[]): PullAnswer 
   const { transport } = tag.media;
   // Our offer left no other choice. Pion writes `active` whatever was offered, and keeps to the offer.
   if (transport.setup === 'actpass') throw invalid('it does not choose a DTLS role (RFC 8842 §5.3)');
-  return { answer: reduce(lines, answer, transport), legs: accepted.map(({ line }) => line.kind) };
-}
-
-function parse(sdp: string): Offer {
-  try {
-    return parseOffer(sdp, 'serve');
-  } catch (error) {
-    if (error instanceof Failure) throw invalid(error.message.replace(INVALID, ''));
-    throw error;
-  }
+  return { answer: reduce(lines, answer, withCandidates(transport)), legs: accepted.map(({ line }) => line.kind) };
 }
 
 /** RFC 3264 §6.1: formats of the offer alone, under the numbers of the offer. */
@@ -75,7 +74,7 @@ function checkSsrcs(media: MediaOffer[]): void {
   if (new Set(ssrcs).size < ssrcs.length) throw invalid('two m-lines have one SSRC (RFC 3550 §8)');
 }
 
-function reduce(lines: readonly PullLine[], answer: Offer, remote: OfferTransport): string {
+function reduce(lines: readonly PullLine[], answer: Offer, remote: RemoteTransport): string {
   const tag = answer.media[0];
   return write({
     version: 0,
@@ -94,7 +93,7 @@ function reduce(lines: readonly PullLine[], answer: Offer, remote: OfferTranspor
 function reduceLine(
   { section, mid }: PullLine,
   media: MediaOffer,
-  remote: OfferTransport,
+  remote: RemoteTransport,
   tagged: boolean,
 ): MediaDescription {
   const kept = ({ payload }: { payload: number | string }) => media.formats.includes(String(payload));

@@ -60,6 +60,7 @@ const wrongArguments: [args: string[], message: string | RegExp][] = [
   [['--shards', '1000'], '--shards: give at most 256 shards'],
   [['--engine', 'steam'], '--engine: give auto, native or portable'],
   [['--conformance', 'loose'], '--conformance: give classic or draft'],
+  [['--strict-profiles', 'maybe'], '--strict-profiles: give true or false'],
   [['--log-level', 'loud'], '--log-level: give trace, debug, info, warning, error or fatal'],
   [['--log-format', 'xml'], '--log-format: give pretty or json'],
   [['--base-path', 'live'], '--base-path: give an absolute path such as /live'],

@@ -210,8 +210,10 @@ test(
     entry.facts = { video: { active: true, bFrames: false } };
     engine.emit({ type: 'leg-active', stream: 'cam', leg: 'video' });
     assert.is(state('cam'), 'starting');
-    assert.is((await client.send('POST', '/whep/cam')).status, 409);
-    await clock.advance(10_100);
+    const early = client.send('POST', '/whep/cam');
+    await clock.advance(2_000);
+    assert.is((await early).status, 409);
+    await clock.advance(8_100);
     assert.is(state('cam'), 'stalled');
     entry.facts = { video: { active: true, bFrames: false, profileLevelId: '42c01f' } };
     assert.is(state('cam'), 'live');

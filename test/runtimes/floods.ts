@@ -28,7 +28,7 @@ async function withServer(options: ServerOptions, use: (server: RunningServer, c
 function dribble(port: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
-    const head = ['POST /whep/live HTTP/1.1', 'Host: x', 'Content-Type: application/sdp', 'Content-Length: 131072'];
+    const head = ['POST /whep/live HTTP/1.1', 'Host: x', 'Content-Type: application/sdp', 'Content-Length: 32768'];
     socket.write(`${head.join('\r\n')}\r\n\r\nv=0\r\n`);
     const timer = setInterval(() => socket.write('x'), 200);
     let text = '';

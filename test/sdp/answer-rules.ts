@@ -107,8 +107,14 @@ test('S18: a stream of another profile', () => {
 
 test('S18: a stream that a decoder of the answer does not play', () => {
   const bare = chromium.replaceAll(/profile-level-id=(?!42e01f)\w+/g, 'profile-level-id=42e01f');
-  const high = { ...STREAM, video: { active: true, bFrames: false, profileLevelId: '640028' } };
-  assert.match(checkAnswer(bare, exchange(bare).answer, high).join(), /^S18: .* does not play/);
+  const high = (bFrames: boolean) => ({ ...STREAM, video: { active: true, bFrames, profileLevelId: '640028' } });
+  assert.match(checkAnswer(bare, exchange(bare).answer, high(true)).join(), /^S18: .* does not play/);
+  // The last resort, as long as it is the last.
+  assert.equal(checkAnswer(bare, exchange(bare).answer, high(false)), []);
+  assert.match(checkAnswer(chromium, answer, high(false)).join(), /^S18: .* 41 plays/);
+  const main = bare.replace('42e01f', '4d001f');
+  const tampered = exchange(main.replaceAll('42e01f', '4d001f')).answer;
+  assert.match(checkAnswer(main, tampered, high(false)).join(), /S18: .* no last resort/);
 });
 
 test('FIT: a leg the stream does not have', () => {

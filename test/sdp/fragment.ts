@@ -86,9 +86,21 @@ test('useless candidates are left out, the others stay', () => {
     'a=candidate:1 1 udp 1 ff02::1 9 typ host',
     'a=candidate:1 1 udp 1 :: 9 typ host',
     'a=candidate:1 1 udp 1 255.255.255.255 9 typ host',
+    // Malformed.
+    'a=candidate:1 1 udp 1 192.0.2.1 70000 typ host',
+    'a=candidate:1 1 udp 4294967296 192.0.2.1 9 typ host',
+    'a=candidate:1 1 udp 1 192.0.2.1 9',
+    'a=candidate:',
+    'a=candidate',
   ];
   const text = body(ufrag, pwd, 'm=audio 9 RTP/AVP 0', 'a=mid:0', ...useless, `a=${host}`);
   assert.equal(parseFragment(text).candidates, [{ mid: '0', candidate: host }]);
+});
+
+test('blanks at the end of lines, and in the names of unknown attributes, change nothing', () => {
+  const lines = [ufrag, pwd, 'm=audio 9 RTP/AVP 0', 'a=x y', 'a=mid:0', `a=${host}`, 'a=end-of-candidates'];
+  assert.equal(parseFragment(body(...lines.map((line) => `${line} `))), parseFragment(body(...lines)));
+  assert.equal(parseFragment(body(...lines)).candidates, [{ mid: '0', candidate: host }]);
 });
 
 const malformed = [
@@ -104,10 +116,6 @@ const malformed = [
   body(ufrag, pwd, 'm=audio', 'a=mid:0'),
   body(ufrag, pwd, 'm=audio 9 RTP/AVP 0', 'a=mid:'),
   body(ufrag, pwd, 'm=audio 9 RTP/AVP 0', 'a=mid:0', 'c=IN IP4 0.0.0.0'),
-  body(ufrag, pwd, 'a=candidate:1 1 udp 1 192.0.2.1 70000 typ host'),
-  body(ufrag, pwd, 'a=candidate:1 1 udp 4294967296 192.0.2.1 9 typ host'),
-  body(ufrag, pwd, 'a=candidate:1 1 udp 1 192.0.2.1 9'),
-  body(ufrag, pwd, 'a=candidate'),
   body(ufrag, pwd, 'a='),
   body(ufrag, pwd, 'a=x:\0'),
 ];

@@ -68,14 +68,80 @@ test('a bundle without any transport is refused', () => {
 test("lines outside the first line's group are rejected", () => {
   for (const group of [['a=group:BUNDLE 0'], ['a=group:BUNDLE 0', 'a=group:BUNDLE 1'], ['a=group:LS 0 1'], []]) {
     const offer = edit(chromium, 'a=group', ...group);
-    const { code, facts } = failureOf(() => exchange(offer));
+    const { code, facts, message } = failureOf(() => exchange(offer));
     assert.is(code, 'codec-mismatch');
     assert.equal(facts.missing, ['Opus']);
+    assert.match(message, /^webrtc: codec mismatch -- (?!offer is missing).*mid 1 .*outside the BUNDLE group/);
     const bundle = group[0]?.includes('BUNDLE') ? ['a=group:BUNDLE 0'] : [];
     assert.equal(outline(answerTo(offer, { complete: false })), [...bundle, 'm=video 9', 'm=audio 0']);
   }
   // FFmpeg lists a mid that no line has.
   assert.equal(outline(answerTo(edit(chromium, 'a=group', 'a=group:BUNDLE 0 1 2'))).length, 3);
+});
+
+// RFC 9143 §7.2: mids are for groups.
+test('a line without a mid is a line like any other outside a group', () => {
+  const bare = edit(edit(chromium, 'a=group'), 'a=mid:');
+  const { answer, plan } = exchange(bare, { complete: false });
+  assert.equal(checkAnswer(bare, answer, STREAM), []);
+  assert.equal(outline(answer), ['m=video 9', 'm=audio 0']);
+  assert.not.match(answer, /a=mid:|sdes:mid/);
+  assert.match(plan.offer, `\r\na=mid:${plan.tag}\r\n`);
+  assert.equal([plan.media[0]?.mid, plan.media[0]?.extensions], [plan.tag, {}]);
+  assert.match(failureOf(() => exchange(bare)).message, /audio m-line without a mid is outside the BUNDLE group/);
+  const [session = '', video = ''] = bare.split(/^(?=m=)/m);
+  assert.equal(outline(answerTo(session + video, { stream: videoAlone })), ['m=video 9']);
+});
+
+test('a line that goes the other way is rejected alone: the rest is watched', () => {
+  const [session = '', video = '', audio = ''] = chromium.split(/^(?=m=)/m);
+  const group = session.replace('BUNDLE 0 1', 'BUNDLE 0 1 m');
+  const microphone = edit(audio, 'a=mid:1', 'a=mid:m').replace('a=recvonly', 'a=sendonly');
+  assert.equal(outline(answerTo(`${group}${video}${audio}${microphone}`)), [
+    'a=group:BUNDLE 0 1',
+    'm=video 9',
+    'm=audio 9',
+    'm=audio 0',
+  ]);
+  assert.equal(outline(answerTo(`${group}${microphone}${video}${audio}`)), [
+    'a=group:BUNDLE 0 1',
+    'm=audio 0',
+    'm=video 9',
+    'm=audio 9',
+  ]);
+  // It may be odd, and outside the bundle.
+  const odd = microphone.replace('a=sendonly', 'a=inactive').replace(/a=(fingerprint|rtcp-mux|ice-ufrag).*\r\n/g, '');
+  assert.equal(outline(answerTo(`${session}${odd}${video}${audio}`)).length, 4);
+  // A max-bundle client has one transport, wherever it stands.
+  const only = (section: string) =>
+    section
+      .replace(/(?<=^m=\w+ )9/, '0')
+      .replace(/a=(ice-|fingerprint|setup|candidate).*\r\n/g, '')
+      .replace('a=mid', 'a=bundle-only\r\na=mid');
+  assert.equal(outline(answerTo(`${group}${microphone}${only(video)}${only(audio)}`)).slice(1), [
+    'm=audio 0',
+    'm=video 9',
+    'm=audio 9',
+  ]);
+});
+
+test('who declines a kind is told so where all of it is wanted', () => {
+  const [session = '', video = '', audio = ''] = chromium.split(/^(?=m=)/m);
+  const declined = `${session}${video}${audio.replace('a=recvonly', 'a=inactive')}`;
+  assert.match(
+    failureOf(() => exchange(declined)).message,
+    /^webrtc: codec mismatch -- (?!offer is missing).*mid 1 is inactive/,
+  );
+  assert.equal(outline(answerTo(declined, { complete: false })), ['a=group:BUNDLE 0', 'm=video 9', 'm=audio 0']);
+  assert.equal(outline(answerTo(declined, { stream: videoAlone })), ['a=group:BUNDLE 0', 'm=video 9', 'm=audio 0']);
+});
+
+test('a publisher may keep a line for itself', () => {
+  const [session = '', audio = '', video = ''] = publish.split(/^(?=m=)/m);
+  for (const direction of ['inactive', 'recvonly']) {
+    const offer = `${session}${audio}${video.replace('a=sendonly', `a=${direction}`)}`;
+    assert.equal(outline(answerTo(offer, { role: 'publish' })), ['a=group:BUNDLE 0', 'm=audio 9', 'm=video 0']);
+  }
 });
 
 test('port 0 without bundle-only is no line, and the first live line leads', () => {
@@ -136,6 +202,8 @@ test('a rejected line has a kind, a proto, a mid and no codec', () => {
   assert.match(audio, /^m=audio 0 UDP\/TLS\/RTP\/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\n/);
   assert.match(audio, '\r\na=mid:0\r\n');
   assert.match(audio, '\r\na=inactive\r\n');
+  // Some clients look for it in every section, also in one that is refused.
+  assert.match(audio, '\r\na=rtcp-mux\r\n');
   assert.match(application, /^m=application 0 UDP\/DTLS\/SCTP webrtc-datachannel\r\n/);
 });
 

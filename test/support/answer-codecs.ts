@@ -70,11 +70,10 @@ export function checkH264({ o, a }: Pair, stream: StreamFacts, role: string, rul
   const chosen = parameters(a, format);
   const offered = parameters(o, format);
   rule('S18', all(a, 'rtpmap')[0]?.toLowerCase() === `${format} h264/90000`, `${a.head}: H264`);
-  rule(
-    'S18',
-    chosen.get('packetization-mode') === '1' && offered.get('packetization-mode') === '1',
-    `${a.head}: mode 1`,
-  );
+  // RFC 6184 §8.2.2: as offered, and what is sent here needs 1.
+  const mode = (from: Map<string, string>) => from.get('packetization-mode') ?? '0';
+  rule('S18', mode(chosen) === mode(offered), `${a.head}: mode ${mode(chosen)} to ${mode(offered)}`);
+  rule('S18', mode(chosen) === '1' || (role === 'publish' && mode(chosen) === '0'), `${a.head}: mode ${mode(chosen)}`);
   const level = chosen.get('profile-level-id')?.toLowerCase();
   rule('S18', level === (offered.get('profile-level-id')?.toLowerCase() ?? '42000a'), `${a.head}: profile ${level}`);
   const asymmetric = (from: Map<string, string>) => from.get('level-asymmetry-allowed') === '1';
@@ -88,19 +87,25 @@ export function checkH264({ o, a }: Pair, stream: StreamFacts, role: string, rul
   if (repair !== undefined) rule('S17', parameters(a, repair).get('apt') === format, `${a.head}: apt of ${repair}`);
   if (role !== 'watch') return;
   const wanted = profile(stream.video?.profileLevelId ?? '42e01f');
-  const fitting = o.formats.filter((each) => {
+  const profiles = o.formats.flatMap((each) => {
     const named = all(o, 'rtpmap').filter((map) => map.toLowerCase() === `${each} h264/90000`);
     const its = parameters(o, each);
-    return (
-      named.length > 0 &&
-      its.get('packetization-mode') === '1' &&
-      /^[0-9a-f]{6}$/i.test(its.get('profile-level-id') ?? '42000a') &&
-      profile(its.get('profile-level-id') ?? '42000a') === wanted
-    );
+    const id = its.get('profile-level-id') ?? '42000a';
+    return named.length > 0 && mode(its) === '1' && /^[0-9a-f]{6}$/i.test(id)
+      ? [{ format: each, name: profile(id) }]
+      : [];
   });
-  rule('S18', fitting.length === 0 || fitting[0] === format, `${a.head}: ${fitting[0]} has the stream's profile`);
-  const decodes = family(profile(level ?? '42000a')) >= family(wanted);
-  rule('S18', decodes, `${a.head}: a decoder of ${level} does not play ${wanted}`);
+  const [fitting = { format }] = profiles.filter(({ name }) => name === wanted);
+  rule('S18', fitting.format === format, `${a.head}: ${fitting.format} has the stream's profile`);
+  const decodes = (name: string) => family(name) >= family(wanted);
+  const taken = profile(level ?? '42000a');
+  const bidirectional = stream.video?.bFrames === true;
+  rule('S18', decodes(taken) || !bidirectional, `${a.head}: a decoder of ${level} does not play ${wanted}`);
+  // The last resort is the last one, and the family of baseline if that was offered.
+  const others = profiles.filter(({ name }) => decodes(name));
+  rule('S18', decodes(taken) || others.length === 0, `${a.head}: ${others[0]?.format} plays ${wanted}`);
+  const modest = profiles.some(({ name }) => family(name) === 0);
+  rule('S18', decodes(taken) || family(taken) === 0 || !modest, `${a.head}: ${level} is no last resort`);
 }
 
 /** What a decoder of one profile can do that one of a lower number cannot. */

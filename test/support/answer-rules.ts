@@ -42,7 +42,7 @@ export function checkAnswer(
   if (broken.length > 0) return broken;
 
   const accepted = pairs(offered, answered).filter(({ a }) => a.port !== 0);
-  checkSession(offered, answered, accepted, rule);
+  checkSession(offered, answered, accepted, role, rule);
   checkTransport(offered, answered, accepted, rule);
   for (const pair of accepted) {
     rule('S2', value(pair.a, role === 'watch' ? 'sendonly' : 'recvonly') !== undefined, `${pair.a.head} direction`);
@@ -79,7 +79,9 @@ function checkText(answer: string, rule: Rule): void {
 function checkLines(offered: Description, answered: Description, rule: Rule): void {
   rule('S3', offered.sections.length === answered.sections.length, 'as many m-lines as offered');
   for (const { o, a } of pairs(offered, answered)) {
-    const same = o.kind === a.kind && o.proto === a.proto && value(o, 'mid') === value(a, 'mid');
+    const mid = value(o, 'mid') ?? '';
+    const named = a.port === 0 && !/^[\w!#$%&'*+.^`{|}~-]{1,64}$/.test(mid) ? undefined : value(o, 'mid');
+    const same = o.kind === a.kind && o.proto === a.proto && named === value(a, 'mid');
     rule('S3', same, `${a.head} for ${o.head}: kind, proto, mid`);
     rule(
       'S3',
@@ -91,16 +93,27 @@ function checkLines(offered: Description, answered: Description, rule: Rule): vo
   }
 }
 
-function checkSession(offered: Description, answered: Description, accepted: Pair[], rule: Rule): void {
+function checkSession(
+  offered: Description,
+  answered: Description,
+  accepted: Pair[],
+  role: 'watch' | 'publish',
+  rule: Rule,
+): void {
   rule('FIT', accepted.length > 0, 'at least one line is accepted');
   const isLive = (each: Section) =>
     each.port !== 0 ||
     (value(each, 'bundle-only') !== undefined &&
       groups(offered).some((group) => group.includes(value(each, 'mid') ?? '')));
-  const first = offered.sections.find(isLive);
+  const way = role === 'watch' ? 'recvonly' : 'sendonly';
+  const first = offered.sections.find(
+    (each) =>
+      isLive(each) && ['audio', 'video'].includes(each.kind) && [way, 'sendrecv'].includes(direction(each, offered)),
+  );
   const group = groups(offered).find((mids) => mids.includes(value(first ?? offered, 'mid') ?? ''));
   for (const { o, a } of accepted) {
     rule('S7', isLive(o), `${a.head} was not offered`);
+    rule('S2', [way, 'sendrecv'].includes(direction(o, offered)), `${a.head}: offered ${direction(o, offered)}`);
     rule('S7', o === first || group?.includes(value(o, 'mid') ?? '') === true, `${a.head} is outside the first group`);
   }
   const mids = accepted.map(({ a }) => value(a, 'mid') ?? '');
@@ -110,6 +123,13 @@ function checkSession(offered: Description, answered: Description, accepted: Pai
   rule('S7', [...answer].sort().join() === [...mids].sort().join(), `BUNDLE ${answer} is what is accepted: ${mids}`);
   const withPort = group.filter((mid) => accepted.some(({ o }) => value(o, 'mid') === mid && o.port !== 0));
   rule('S8', answer[0] === (withPort[0] ?? group.find((mid) => mids.includes(mid))), `the tag is ${answer[0]}`);
+}
+
+/** RFC 8866 §6.7. */
+function direction(section: Section, session: Section): string {
+  const names = ['sendrecv', 'sendonly', 'recvonly', 'inactive'];
+  const own = [section, session].map((each) => names.find((name) => value(each, name) !== undefined));
+  return own[0] ?? own[1] ?? 'sendrecv';
 }
 
 function checkTransport(offered: Description, answered: Description, accepted: Pair[], rule: Rule): void {

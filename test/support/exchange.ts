@@ -42,6 +42,7 @@ export function exchange(
           cname: 'cname',
           msid: 'stream',
           playoutDelay: false,
+          strictProfiles: false,
           ...options,
         });
   return { plan, answer: writeAnswer(plan, { description: localDescription(plan.offer, candidates) }, announce) };

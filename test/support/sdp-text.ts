@@ -28,7 +28,7 @@ export function read(sdp: string): Description {
 }
 
 function section(text: string): Section {
-  const lines = text.split(/\r?\n|\r$/);
+  const lines = text.split(/\r?\n|\r$/).map((line) => line.trimEnd());
   const [kind = '', port = '', proto = '', ...formats] = lines[0]?.slice(2).split(' ') ?? [];
   const attributes = lines
     .filter((line) => line.startsWith('a='))

@@ -63,10 +63,11 @@ export class Media {
 
   /** `now` in milliseconds, as everywhere. */
   videoFacts(active: boolean, now: number): VideoFacts {
-    const { profileLevelId, width, height } = this.#sps ?? {};
+    const { profileLevelId, width, height, interlaced } = this.#sps ?? {};
     return {
       active,
       ...(profileLevelId !== undefined && { profileLevelId }),
+      ...(interlaced !== undefined && { interlaced }),
       ...(width !== undefined && { width }),
       ...(height !== undefined && { height }),
       ...(this.#step !== undefined && { framesPerSecond: (TICKS.video * 1000) / this.#step }),

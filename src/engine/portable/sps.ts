@@ -9,6 +9,8 @@ export interface Sps {
   /** Pixels, after cropping. */
   width: number;
   height: number;
+  /** Pictures may be of fields. */
+  interlaced: boolean;
 }
 
 /** Profiles whose parameter sets have the chroma fields. */
@@ -37,7 +39,7 @@ export function parseSps(unit: Buffer): Sps | undefined {
     const width = blocksWide * 16 - (left + right) * cropX;
     const height = unitsHigh * fields * 16 - (top + bottom) * cropY;
     if (![width, height].every((pixels) => pixels > 0 && pixels <= MAX_PIXELS)) throw new BitsError();
-    return { id, profileLevelId: unit.toString('hex', 1, 4), width, height };
+    return { id, profileLevelId: unit.toString('hex', 1, 4), width, height, interlaced: !framesOnly };
   });
 }
 

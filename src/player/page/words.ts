@@ -52,7 +52,7 @@ function refused({ cause, reason }: PlayerState & { phase: 'refused' }): Notice 
     case 'forbidden':
       return ['You may not watch this stream', quote(reason)];
     case 'codec':
-      return ['This browser cannot play the stream', quote(reason)];
+      return ['By what it offers, this browser cannot play the stream', quote(reason)];
     default:
       return ['The server refused to play', quote(reason)];
   }

@@ -121,7 +121,7 @@ export const admin: Row[] = [
     name: 'ids that are names of properties are ids like others',
     options: ADMIN,
     run: async (client) => {
-      for (const id of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
+      const check = async (id: string) => {
         assert.is((await client.send('GET', `/api/streams/${id}`, { headers: bearer })).status, 404, id);
         assert.is((await client.send('GET', `/api/sessions/${id}`, { headers: bearer })).status, 404, id);
         assert.is((await client.send('POST', `/whep/${id}`)).status, 404, id);
@@ -136,7 +136,8 @@ export const admin: Row[] = [
         const { text: metrics } = await client.send('GET', '/metrics');
         assert.ok(metrics.includes(`\nwhep_viewers{stream="${id}"} 0\n`), id);
         assert.is((await client.send('DELETE', `/api/streams/${id}`, { headers: bearer })).status, 204, id);
-      }
+      };
+      await Promise.all(['__proto__', 'constructor', 'toString', 'hasOwnProperty'].map(check));
     },
   },
   {

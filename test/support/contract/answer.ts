@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../../../src/errors.ts';
 import { edit } from '../exchange.ts';
 import { LIVE } from '../fake-engine.ts';
-import { SDP, WATCH } from './client.ts';
+import { type Client, SDP, WATCH } from './client.ts';
 import type { Row } from './row.ts';
 
 const DRAFT = { conformance: 'draft' } as const;
@@ -52,7 +52,9 @@ export const answer: Row[] = [
       const body = NO_H264.replace('s=-', 's=H264/90000 packetization-mode=1');
       assert.is((await client.send('POST', '/whep/live', { headers: SDP, body })).status, 406);
       const single = WATCH.replaceAll('packetization-mode=1', 'packetization-mode=0');
-      assert.is((await client.send('POST', '/whep/live', { headers: SDP, body: single })).status, 406);
+      const reply = await client.send('POST', '/whep/live', { headers: SDP, body: single });
+      assert.is(reply.status, 406);
+      assert.match(reply.text, 'packetization-mode=1');
     },
   },
   {
@@ -136,37 +138,74 @@ export const answer: Row[] = [
     name: 'the answer fits the profile that the stream really has; the nearest superset comes with a warning',
     needs: 'script',
     run: async (client) => {
-      const entry = client.engine.streams.get('live');
-      if (entry === undefined || LIVE.video === undefined) throw new Error('there is no stream');
       const warnings = async () => (await client.stats()).streams.live?.warnings.length;
       for (const [profile, answered, warned] of [
         ['4d0028', 'profile-level-id=4d001f', 0],
         ['64001f', 'profile-level-id=f4001f', 1],
       ] as const) {
-        entry.facts = { ...LIVE, video: { ...LIVE.video, profileLevelId: profile } };
+        plays(client, profile);
         assert.match((await client.watch()).reply.text, answered);
         assert.is(await warnings(), warned, profile);
       }
     },
   },
-  ...(['classic', 'draft'] as const).map(
-    (conformance): Row => ({
-      name: `11: ${conformance}: H264 that does not decode the stream's profile is as good as none, and the statistics name the cure`,
+  ...(['classic', 'draft'] as const).flatMap((conformance): Row[] => [
+    {
+      name: `11: ${conformance}: a viewer that offers baseline alone gets Main and High as well, with a warning and a count`,
       needs: 'script',
       options: { conformance },
       run: async (client) => {
-        const entry = client.engine.streams.get('live');
-        if (entry === undefined || LIVE.video === undefined) throw new Error('there is no stream');
-        entry.facts = { ...LIVE, video: { ...LIVE.video, profileLevelId: '640028' } };
-        const body = WATCH.replaceAll(/profile-level-id=\w+/g, 'profile-level-id=42e01f');
-        const reply = await client.send('POST', '/whep/live', { headers: SDP, body });
-        const refused = [406, 'webrtc: codec mismatch -- offer is missing: H264'];
-        if (conformance === 'classic') assert.equal([reply.status, reply.text], refused);
+        plays(client, '640028');
+        const { reply } = await client.watch('/whep/live', { body: BASELINE });
+        assert.match(reply.text, 'profile-level-id=42e01f');
+        assert.is(await client.metric('whep_profile_mismatches_total{stream="live"}'), 1);
+        const [warning = ''] = (await client.stats()).streams.live?.warnings ?? [];
+        assert.match(warning, /H264 High\b.*Constrained Baseline/);
+        plays(client, '42c01f');
+        await client.watch('/whep/live', { body: BASELINE });
+        assert.is(await client.metric('whep_profile_mismatches_total{stream="live"}'), 1);
+      },
+    },
+    {
+      name: `11: ${conformance}: strict profiles: H264 that does not decode the stream is refused, and both are told why`,
+      needs: 'script',
+      options: { conformance, strictProfiles: true },
+      run: async (client) => {
+        plays(client, '640028');
+        const reply = await client.send('POST', '/whep/live', { headers: SDP, body: BASELINE });
+        if (conformance === 'classic') assert.is(reply.status, 406);
         else assert.match(reply.text, /^m=video 0 /m);
+        if (conformance === 'classic')
+          assert.match(reply.text, /^webrtc: codec mismatch -- (?!offer is missing).*H264 High\b/);
+        assert.is(await client.metric('whep_profile_mismatches_total{stream="live"}'), 0);
         const [warning = ''] = (await client.stats()).streams.live?.warnings ?? [];
         assert.match(warning, 'the stream is H264 High, a viewer offers Constrained Baseline');
         assert.match(warning, '-profile:v baseline');
       },
-    }),
-  ),
+    },
+  ]),
+  {
+    name: '11: a refusal for a line that was offered says what is the matter with it, and counts like any other',
+    run: async (client) => {
+      const opus = await client.metric('whep_codec_mismatches_total{stream="live",kind="opus"}');
+      for (const [body, reason] of [
+        [edit(WATCH, 'a=group'), /outside the BUNDLE group/],
+        [WATCH.replace(/a=recvonly(?!.*a=recvonly)/s, 'a=inactive'), /is inactive/],
+      ] as const) {
+        const reply = await client.send('POST', '/whep/live', { headers: SDP, body });
+        assert.is(reply.status, 406, reply.text);
+        assert.match(reply.text, reason);
+        assert.not.match(reply.text, 'offer is missing');
+      }
+      assert.is(await client.metric('whep_codec_mismatches_total{stream="live",kind="opus"}'), opus + 2);
+    },
+  },
 ];
+
+const BASELINE = WATCH.replaceAll(/profile-level-id=\w+/g, 'profile-level-id=42e01f');
+
+function plays(client: Client, profileLevelId: string): void {
+  const entry = client.engine.streams.get('live');
+  if (entry === undefined || LIVE.video === undefined) throw new Error('there is no stream');
+  entry.facts = { ...LIVE, video: { ...LIVE.video, profileLevelId } };
+}

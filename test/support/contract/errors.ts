@@ -16,8 +16,18 @@ export const errors: Row[] = [
         `${PROBLEM}, */*`,
         'application/sdp',
         `${PROBLEM};q=0`,
+        // RFC 9110 §12.4.2: weights are from 0 to 1.
+        `${PROBLEM};q=2, text/plain;q=0.5`,
+        `${PROBLEM};q=1.1, text/plain;q=0.1`,
+        `${PROBLEM};q=x, text/plain;q=0.1`,
       ];
-      const details = [PROBLEM, `text/plain;q=0.5, ${PROBLEM}`, 'application/*', `text/*;q=0.1, ${PROBLEM};q=0.2`];
+      const details = [
+        PROBLEM,
+        `text/plain;q=0.5, ${PROBLEM}`,
+        'application/*',
+        `text/*;q=0.1, ${PROBLEM};q=0.2`,
+        `text/plain;q=-1, ${PROBLEM};q=0.1`,
+      ];
       for (const [accepts, type] of [
         [text, 'text/plain; charset=utf-8'],
         [details, PROBLEM],

@@ -12,12 +12,12 @@ const PATIENCE = { bodyTimeoutSeconds: 0.3 };
 /** Each limit, at it and one past it. */
 export const limits: Row[] = [
   {
-    name: '8: an offer of 128 KiB is read, one byte more is 413',
+    name: '8: an offer of 32 KiB is read, one byte more is 413',
     run: async (client) => {
       const padded = (size: number) =>
         `${WATCH}${`a=x-${'x'.repeat(998)}\r\n`.repeat(200).slice(0, size - WATCH.length - 2)}\r\n`;
-      const whole = padded(128 * KIB);
-      assert.is(whole.length, 128 * KIB);
+      const whole = padded(32 * KIB);
+      assert.is(whole.length, 32 * KIB);
       await client.watch('/whep/live', { body: whole });
       const reply = await client.send('POST', '/whep/live', { headers: SDP, body: `${whole}x` });
       assert.is(reply.status, 413);
@@ -27,8 +27,8 @@ export const limits: Row[] = [
   {
     name: '8: a chunked offer is counted while it is read',
     run: async (client) => {
-      assert.is((await client.send('POST', '/whep/live', chunked(128, KIB))).status, 400);
-      assert.is((await client.send('POST', '/whep/live', chunked(129, KIB))).status, 413);
+      assert.is((await client.send('POST', '/whep/live', chunked(32, KIB))).status, 400);
+      assert.is((await client.send('POST', '/whep/live', chunked(33, KIB))).status, 413);
       assert.is((await client.send('POST', '/whep/live', chunked(20_000, KIB))).status, 413);
     },
   },
@@ -58,6 +58,15 @@ export const limits: Row[] = [
       const send = async (size: number) =>
         (await client.send('PATCH', location, { headers: FRAGMENT, body: 'x'.repeat(size) })).status;
       assert.equal([await send(16 * KIB), await send(16 * KIB + 1)], [400, 413]);
+    },
+  },
+  {
+    name: 'an offer of 1000 lines is read, one of 1001 is 413',
+    run: async (client) => {
+      const filled = (lines: number) => WATCH + 'a=x\r\n'.repeat(lines - WATCH.trimEnd().split('\n').length);
+      await client.watch('/whep/live', { body: filled(1000) });
+      const reply = await client.send('POST', '/whep/live', { headers: SDP, body: filled(1001) });
+      assert.equal([reply.status, reply.text], [413, 'too many lines']);
     },
   },
   {

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { edit } from '../exchange.ts';
 import { type Client, FRAGMENT, WATCH } from './client.ts';
 import type { Row } from './row.ts';
 
@@ -133,12 +134,32 @@ export const session: Row[] = [
         'candidate:2 1 TCP 1518280447 192.0.2.7 9 typ host tcptype active',
         'candidate:3 1 UDP 2122252543 0a1b2c3d.local 54321 typ host',
         'candidate:4 1 DCCP 2122252543 192.0.2.7 54321 typ host',
+        'candidate:5 1 UDP 4294967296 192.0.2.7 54321 typ host',
+        'candidate:6 1 UDP 2122252543 192.0.2.7',
+        'candidate',
         CANDIDATE,
       );
       assert.is((await patch(client, location, body)).status, 204);
       assert.equal(
         client.engine.candidates.map(({ mid, candidate }) => [mid, candidate]),
         [['0', CANDIDATE]],
+      );
+    },
+  },
+  {
+    name: 'a candidate that comes again, in the offer or by PATCH, is used once',
+    needs: 'script',
+    run: async (client) => {
+      const { location } = await client.watch('/whep/live', {
+        body: edit(WATCH, 'a=mid:0', 'a=mid:0', `a=${CANDIDATE}`),
+      });
+      const other = CANDIDATE.replace('54321', '54322');
+      for (const body of [fragment(CANDIDATE), fragment(other), fragment(other, CANDIDATE), fragment(other)]) {
+        assert.is((await patch(client, location, body)).status, 204);
+      }
+      assert.equal(
+        client.engine.candidates.map(({ candidate }) => candidate),
+        [other],
       );
     },
   },

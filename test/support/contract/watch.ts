@@ -126,13 +126,13 @@ export const watch: Row[] = [
     run: async (client) => {
       const headers = { Authorization: 'Bearer secret-token' };
       const bearer = { headers };
-      const session = await client.watch('/whep/live', { headers });
       const status = async (path: string, init?: RequestInit) => (await client.send('POST', path, init)).status;
+      assert.is(await status('/whep/idle', bearer), 409, 'liveness before the type');
+      const session = await client.watch('/whep/live', { headers });
       assert.is(await status('/whep/'), 400, 'a missing id before authorization');
       assert.is(await status('/whep/unknown'), 401, 'authorization before the stream');
       assert.is(await status('/whep/live'), 401, 'authorization before the caps');
       assert.is(await status('/whep/unknown', bearer), 404, 'the stream before the type');
-      assert.is(await status('/whep/idle', bearer), 409, 'liveness before the type');
       assert.is(await status('/whep/live', bearer), 503, 'the cap of the stream before the type');
       await client.send('DELETE', session.location, bearer);
       assert.is(await status('/whep/live', { ...bearer, body: 'x'.repeat(200_000) }), 415, 'the type before the size');
