@@ -104,6 +104,18 @@ test('the encoder makes no B-frames and a keyframe every two seconds', () => {
   assert.match(text, /-ssrc 7 -f rtp rtp:\/\/127\.0\.0\.1:5004\?pkt_size=1194\S* -map 0:a:0 .* -ssrc 8 -f rtp/);
 });
 
+test('fields become pictures before the encoder, unless the chain sees to it', () => {
+  const filters = (spec: Partial<FfmpegSpec>, interlaced: boolean) => {
+    const facts = { finite: true, video: { ...h264, interlaced } };
+    const args = ffmpegArguments({ input: 'x', ...spec }, { video: 'h264' }, facts, outputs);
+    return args[args.indexOf('-vf') + 1] ?? '';
+  };
+  assert.match(filters({}, true), /^yadif=deint=interlaced,scale=/);
+  assert.match(filters({ videoFilter: 'fps=5' }, true), /^yadif=deint=interlaced,fps=5,scale=/);
+  assert.match(filters({ videoFilter: 'bwdif,fps=5' }, true), /^bwdif,fps=5,scale=/);
+  assert.match(filters({}, false), /^scale=/);
+});
+
 test('secrets of URLs and of options are masked', () => {
   assert.is(masked('rtsp://me:pw@cam/live?key=1'), 'rtsp://***@cam/live?***');
   assert.is(masked('open rtsp://me:p@w@cam/live?k=1: refused'), 'open rtsp://***@cam/live?***: refused');
