@@ -11,7 +11,8 @@ import type { FfmpegReport, Source } from './source.ts';
 
 /** An FFmpeg process of our own that sends H264 and Opus to ports on loopback, and is started again when it ends. */
 export function ffmpegSource(spec: FfmpegSpec): Source {
-  const mask = maskFor(spec.args ?? []);
+  const mask = maskFor(spec.args ?? [], spec.input);
+  const input = mask(spec.input);
   let facts: InputFacts | undefined;
   let plan: Plan = {};
   let supervisor: Supervisor | undefined;
@@ -52,7 +53,7 @@ export function ffmpegSource(spec: FfmpegSpec): Source {
     if (supervisor === undefined) return {};
     const { lastError, ...supervision } = supervisor.supervision;
     // Whoever reads statistics need not know where our inputs are.
-    const said = lastError?.replaceAll(mask(spec.input), 'the input');
+    const said = lastError?.replaceAll(input, 'the input');
     return { ffmpeg: { ...supervision, ...plan, ...(said !== undefined && { lastError: said }) } };
   }
 
@@ -61,7 +62,7 @@ export function ffmpegSource(spec: FfmpegSpec): Source {
     ingress,
     start,
     stop: async () => supervisor?.stop(),
-    describe: () => `ffmpeg:${mask(spec.input)}`,
+    describe: () => `ffmpeg:${input}`,
     report,
   };
 }

@@ -6,6 +6,7 @@ import type { WhepSpec } from './whep/spec.ts';
 
 /** A stream of another WHEP server, of whatever make: this server is its viewer, and sends on what it gets. */
 export function whepSource(spec: WhepSpec): Source {
+  const description = `whep:${masked(spec.url)}`;
   let puller: Puller | undefined;
   let link: Link | undefined;
 
@@ -23,7 +24,7 @@ export function whepSource(spec: WhepSpec): Source {
     },
     start,
     stop: async () => link?.stop(),
-    describe: () => `whep:${masked(spec.url)}`,
+    describe: () => description,
     report: () => (link === undefined ? {} : { pull: link.report }),
   };
 }

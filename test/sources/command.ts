@@ -127,6 +127,38 @@ test('secrets of URLs and of options are masked', () => {
   assert.is(nested('anna-0123456789 of anna sent\nCookie:\nsid=0123'), '*** of *** sent\nCookie:\n***');
 });
 
+test('of a path a part is shown, since it may be the secret', () => {
+  const secret = '0123456789abcdef0123456789abcdef';
+  const cases: [text: string, shown: string][] = [
+    [`https://customer.example/${secret}/webRTC/play`, 'https://customer.example/012***/webRTC/play'],
+    ['rtmp://live.example/app/key', 'rtmp://live.example/app/***'],
+    ['http://origin.example:8080/whep/cam1', 'http://origin.example:8080/whep/cam1'],
+    ['https://example.org', 'https://example.org'],
+    ['srt://:9000?mode=listener', 'srt://***'],
+    ['file:///films/a-long-name.mp4', 'file:///films/a-long-name.mp4'],
+    ['rtsp://[::1]:554/live: failed', 'rtsp://[::1]:554/live: failed'],
+  ];
+  for (const [text, shown] of cases) assert.is(masked(text), shown);
+  const mask = maskFor([], `rtsp://anna-maria:hunter-two@cam/${secret}?key=another-secret`);
+  assert.is(
+    mask(`[rtsp] no ${secret} for anna-maria, hunter-two or another-secret`),
+    '[rtsp] no *** for ***, *** or ***',
+  );
+});
+
+test('masking takes time in proportion to the text', () => {
+  // Without a clock: a pattern that began anew at each letter would need minutes here.
+  for (const text of [
+    'a'.repeat(2_000_000),
+    'a://'.repeat(200_000),
+    '@'.repeat(500_000),
+    'a.'.repeat(500_000),
+    `a://${':'.repeat(500_000)}a`,
+  ]) {
+    assert.is(masked(`lavfi:${text}`).startsWith('lavfi:'), true);
+  }
+});
+
 test('progress is read block by block, whatever the pieces', () => {
   const seen: [Progress, boolean][] = [];
   const read = readProgress((...each) => seen.push(each));

@@ -130,6 +130,6 @@ async function ffprobe(spec: FfmpegSpec, args: string[], signal?: AbortSignal): 
 }
 
 function unreadable({ input, args = [] }: FfmpegSpec, why: string, cause?: unknown): Failure {
-  const mask = maskFor(args);
+  const mask = maskFor(args, input);
   return new Failure('invalid-options', `FFmpeg cannot read ${mask(input)}: ${mask(why)}`, { cause });
 }
