@@ -1,0 +1,52 @@
+import { lookup } from 'node:dns/promises';
+import { BlockList, isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+
+/** Of the addresses that are given out to the Internet, those that lead elsewhere (RFC 6890). */
+const special = new BlockList();
+for (const [net, prefix] of [
+  ['0.0.0.0', 8], // this host, as a destination
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10], // carriers' NAT
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16], // this link; metadata of clouds
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15], // benchmarks
+  ['224.0.0.0', 3], // multicast, reserved, broadcast
+] as const) {
+  special.addSubnet(net, prefix, 'ipv4');
+}
+for (const [net, prefix] of [
+  ['2001::', 23], // Teredo and other protocols, which embed addresses
+  ['2002::', 16], // 6to4, likewise
+  ['3fff::', 20],
+] as const) {
+  special.addSubnet(net, prefix, 'ipv6');
+}
+
+/** RFC 4291 §2.5.4: all of the others are special, IPv4-mapped and NAT64 among them. */
+const global = new BlockList();
+global.addSubnet('2000::', 3, 'ipv6');
+
+/** An address that the whole Internet reaches, and not this machine by it. */
+function isPublic(address: string): boolean {
+  const own = Object.values(networkInterfaces()).some((each) => each?.some((one) => one.address === address));
+  if (own) return false;
+  return isIP(address) === 4
+    ? !special.check(address, 'ipv4')
+    : global.check(address, 'ipv6') && !special.check(address, 'ipv6');
+}
+
+/**
+ * Whether a host, as it stands in a URL, leads to this machine or a private network, by whatever spelling or name. Rejects
+ * when it has no address.
+ */
+export async function leadsInside(host: string): Promise<boolean> {
+  // URL reads IPv4 addresses in hexadecimal, octal and decimal, in one to four parts, as the C library does.
+  const { hostname } = new URL(`http://${host}`);
+  const name = hostname.replace(/^\[|\]$/g, '');
+  const found = isIP(name) === 0 ? await lookup(name, { all: true }) : [{ address: name }];
+  return !found.every(({ address }) => isPublic(address));
+}
