@@ -2,7 +2,14 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import type { MediaEngine } from './engine/port.ts';
 import type { Source } from './sources/source.ts';
-import { type SourceInput, type SourceSpec, sourceSchema } from './sources/spec.ts';
+import {
+  ADMIN_SOURCES,
+  type AdminSource,
+  DEFAULT_ADMIN_SOURCES,
+  type SourceInput,
+  type SourceSpec,
+  sourceSchema,
+} from './sources/spec.ts';
 import { faults, parse, validate } from './validate.ts';
 
 /** An ICE server as `RTCPeerConnection` takes it; a TURN URI needs both a user name and a credential. */
@@ -60,6 +67,12 @@ export interface ServerOptions {
   token?: string | undefined;
   /** Bearer token of the admin API; without one the API does not exist. */
   adminToken?: string | undefined;
+  /**
+   * What the admin API may add: kinds of sources, `rtp`, `whip`, `whep`, `push` and `clip` by default. `ffmpeg` reads streams
+   * of the network, `ffmpeg-unsafe` does whatever FFmpeg can, files of this machine included; with `private` these and `whep`
+   * may read from this machine and private networks too.
+   */
+  adminSources?: readonly AdminSource[] | undefined;
   /**
    * Asked after the token, for every POST, for every plain OPTIONS and for a PATCH or DELETE that carries an
    * `Authorization` header. One that throws, or takes longer than 10 s, is a 500.
@@ -133,6 +146,7 @@ const origin = z
 
 const SECRET = 'a secret is one or more printable ASCII characters without spaces';
 const secret = z.string(SECRET).regex(/^[\x21-\x7e]+$/, SECRET);
+const ADMIN_SOURCE = `give a list of ${ADMIN_SOURCES.join(', ')}`;
 const BASE_PATH = 'give an absolute path such as /live';
 const NO_NAME = 'give an IP address: browsers take no names in candidates';
 const ADDRESS = 'give an IP address of this machine';
@@ -179,6 +193,7 @@ const schema = z
     conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),
     token: secret.optional(),
     adminToken: secret.optional(),
+    adminSources: z.array(z.enum(ADMIN_SOURCES, ADMIN_SOURCE), ADMIN_SOURCE).readonly().default(DEFAULT_ADMIN_SOURCES),
     authorize: z.custom<Authorize>((value) => typeof value === 'function', FUNCTION).optional(),
     allowedOrigins: z.array(origin).readonly().optional(),
     iceServers: z

@@ -1,10 +1,10 @@
 import type { ViewerSnapshot } from '../engine/port.ts';
 import { Failure } from '../errors.ts';
-import { parseSource } from '../options.ts';
 import type { Session } from '../sessions.ts';
 import type { StreamStatus } from '../snapshot.ts';
-import { createSource } from '../sources/create.ts';
-import type { SourceInput } from '../sources/spec.ts';
+import { admit } from '../sources/admit.ts';
+import { sourceSchema } from '../sources/spec.ts';
+import { validate } from '../validate.ts';
 import type { Exchange, Handler, Methods, Route, Services } from './exchange.ts';
 import { json, readBody, requireType } from './message.ts';
 import type { SessionEntry, StreamEntry } from './schemas.ts';
@@ -58,11 +58,12 @@ async function addStream(services: Services, { request, params, prefix }: Exchan
   const { hub, settings } = services;
   requireType(request, 'application/json');
   const body = await readBody(request, { size: MAX_SOURCE, seconds: settings.bodyTimeoutSeconds });
-  await hub.addStream(params.id, createSource(parseSource(readJson(body), 'source')));
+  const source = await admit(validate(sourceSchema, readJson(body), 'source'), settings.adminSources);
+  await hub.addStream(params.id, source);
   return json(streamOf(services, params.id), 201, { Location: `${prefix}/api/streams/${params.id}` });
 }
 
-function readJson(body: string): SourceInput {
+function readJson(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch (cause) {

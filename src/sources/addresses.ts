@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { Failure } from '../errors.ts';
 
 /** Of the addresses that are given out to the Internet, those that lead elsewhere (RFC 6890). */
 const special = new BlockList();
@@ -49,4 +50,12 @@ export async function leadsInside(host: string): Promise<boolean> {
   const name = hostname.replace(/^\[|\]$/g, '');
   const found = isIP(name) === 0 ? await lookup(name, { all: true }) : [{ address: name }];
   return !found.every(({ address }) => isPublic(address));
+}
+
+/** Rejects with `invalid-options` unless the host leads outside and nowhere else; `option` is what it was given by. */
+export async function requireOutside(host: string, option: string): Promise<void> {
+  const inside = await leadsInside(host).catch(() => undefined);
+  if (inside === false) return;
+  const what = inside ? 'leads to this machine or a private network: add "private" to adminSources' : 'has no address';
+  throw new Failure('invalid-options', `${option}: ${host} ${what}`);
 }

@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { Ingress, LegKind, StreamPorts } from '../engine/port.ts';
+import { requireOutside } from './addresses.ts';
 import { ffmpegArguments, type Output } from './ffmpeg/command.ts';
+import { hostOf } from './ffmpeg/fence.ts';
 import { sayGoodbye } from './ffmpeg/goodbye.ts';
 import { maskFor } from './ffmpeg/mask.ts';
 import { type Plan, planOf } from './ffmpeg/plan.ts';
@@ -9,8 +11,11 @@ import type { FfmpegSpec } from './ffmpeg/spec.ts';
 import { Supervisor } from './ffmpeg/supervisor.ts';
 import type { FfmpegReport, Source } from './source.ts';
 
-/** An FFmpeg process of our own that sends H264 and Opus to ports on loopback, and is started again when it ends. */
-export function ffmpegSource(spec: FfmpegSpec): Source {
+/**
+ * An FFmpeg process of our own that sends H264 and Opus to ports on loopback, and is started again when it ends. `outside`:
+ * see `createSource`; the spec is one that `fenced` made.
+ */
+export function ffmpegSource(spec: FfmpegSpec, outside = false): Source {
   const mask = maskFor(spec.args ?? [], spec.input);
   const input = mask(spec.input);
   let facts: InputFacts | undefined;
@@ -32,6 +37,8 @@ export function ffmpegSource(spec: FfmpegSpec): Source {
     supervisor = new Supervisor({
       stream,
       command: async (signal) => {
+        // Names may lead elsewhere by now.
+        if (outside) await requireOutside(hostOf(spec.input), 'input');
         facts ??= await probe(spec, signal);
         plan = planOf(spec, facts);
         outputs = outputsTo(ports);

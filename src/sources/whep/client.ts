@@ -35,16 +35,16 @@ export class WhepClient {
   readonly #endpoint: URL;
   readonly #authorization: string | undefined;
   readonly #origins: FollowOrigins;
-  readonly #fenced: boolean;
-  /** The last session came from a public address, or has to: from there nothing leads inside. */
-  #outside = false;
+  readonly #outside: boolean;
+  /** The last request went to a public address, or the first has to: from there nothing leads inside. */
+  #isOutside = false;
 
-  /** `fenced`: private addresses are out of bounds from the first request on. */
-  constructor({ url, token, followOrigins = [] }: Pick<WhepSpec, 'url' | 'token' | 'followOrigins'>, fenced: boolean) {
+  /** `outside`: this machine and private networks are out of bounds from the first request on. */
+  constructor({ url, token, followOrigins = [] }: Pick<WhepSpec, 'url' | 'token' | 'followOrigins'>, outside: boolean) {
     this.#endpoint = new URL(url);
     this.#authorization = token === undefined ? basic(this.#endpoint) : `Bearer ${token}`;
     this.#origins = followOrigins === true || [this.#endpoint.origin, ...followOrigins];
-    this.#fenced = fenced;
+    this.#outside = outside;
     // fetch refuses URLs with credentials.
     Object.assign(this.#endpoint, { username: '', password: '', hash: '' });
   }
@@ -64,7 +64,7 @@ export class WhepClient {
   async #join(offer: string, signal: AbortSignal): Promise<Answered> {
     const headers = { 'Content-Type': 'application/sdp', Accept: 'application/sdp' };
     let url = this.#endpoint;
-    this.#outside = this.#fenced;
+    this.#isOutside = this.#outside;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const response = await this.#send('POST', url, { headers, body: offer, signal });
       if (response.status !== 307 && response.status !== 308) return this.#read(response, url, signal);
@@ -113,14 +113,14 @@ export class WhepClient {
   /** Throws a `Refusal` where a way from outside leads inside, whatever the names say now. */
   async #enter({ host }: URL): Promise<void> {
     const inside = await leadsInside(host).catch((error: unknown) => {
-      if (this.#outside) throw error;
+      if (this.#isOutside) throw error;
       // A proxy may know the name.
       return true;
     });
-    if (inside && this.#outside) {
+    if (inside && this.#isOutside) {
       throw new Refusal('the other server is at a private address, or leads to one, which is not followed');
     }
-    this.#outside = !inside;
+    this.#isOutside = !inside;
   }
 
   async #read(response: Response, url: URL, signal: AbortSignal): Promise<Answered> {

@@ -36,12 +36,12 @@ export class Link {
   /** `Date.now()` when the session at hand began to play. */
   #began = Number.POSITIVE_INFINITY;
 
-  /** `fenced`: see `WhepClient`. */
-  constructor(stream: string, spec: WhepSpec, puller: Puller, fenced: boolean) {
+  /** `outside`: see `WhepClient`. */
+  constructor(stream: string, spec: WhepSpec, puller: Puller, outside: boolean) {
     this.#stream = stream;
     this.#spec = spec;
     this.#puller = puller;
-    this.#client = new WhepClient(spec, fenced);
+    this.#client = new WhepClient(spec, outside);
   }
 
   get report(): PullReport {
