@@ -40,16 +40,24 @@ function isPublic(address: string): boolean {
     : global.check(address, 'ipv6') && !special.check(address, 'ipv6');
 }
 
-/**
- * Whether a host, as it stands in a URL, leads to this machine or a private network, by whatever spelling or name. Rejects
- * when it has no address.
- */
-export async function leadsInside(host: string): Promise<boolean> {
+/** Where a host leads, as it stands in a URL, by whatever spelling or name. Rejects when it has no address. */
+async function addressesOf(host: string): Promise<string[]> {
   // URL reads IPv4 addresses in hexadecimal, octal and decimal, in one to four parts, as the C library does.
   const { hostname } = new URL(`http://${host}`);
   const name = hostname.replace(/^\[|\]$/g, '');
-  const found = isIP(name) === 0 ? await lookup(name, { all: true }) : [{ address: name }];
-  return !found.every(({ address }) => isPublic(address));
+  if (isIP(name) !== 0) return [name];
+  return (await lookup(name, { all: true })).map(({ address }) => address);
+}
+
+/** Whether a host leads to this machine or a private network. Rejects when it has no address. */
+export async function leadsInside(host: string): Promise<boolean> {
+  return (await addressesOutside(host)).length === 0;
+}
+
+/** The addresses of a host; none when one of them leads inside. Rejects when it has no address. */
+export async function addressesOutside(host: string): Promise<string[]> {
+  const found = await addressesOf(host);
+  return found.every(isPublic) ? found : [];
 }
 
 /** Rejects with `invalid-options` unless the host leads outside and nowhere else; `option` is what it was given by. */

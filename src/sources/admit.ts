@@ -1,7 +1,10 @@
+import process from 'node:process';
 import { Failure } from '../errors.ts';
 import { requireOutside } from './addresses.ts';
 import { createSource } from './create.ts';
 import { fenced, hostOf } from './ffmpeg/fence.ts';
+import { outsideProxy } from './ffmpeg/proxy.ts';
+import type { FfmpegSpec } from './ffmpeg/spec.ts';
 import type { Source } from './source.ts';
 import { ADMIN_SOURCES, type AdminSource, type SourceSpec } from './spec.ts';
 
@@ -16,8 +19,18 @@ export async function admit(spec: SourceSpec, may: readonly AdminSource[]): Prom
     throw new Failure('invalid-options', `source: no ${kind} source may come over HTTP: add "${kind}" to adminSources`);
   }
   const anywhere = may.includes('private');
-  const held = spec.ffmpeg ? { ffmpeg: fenced(spec.ffmpeg, anywhere) } : spec;
-  if (!anywhere && held.ffmpeg) await requireOutside(hostOf(held.ffmpeg.input), 'source.ffmpeg.input');
-  if (!anywhere && held.whep) await requireOutside(new URL(held.whep.url).host, 'source.whep.url');
-  return createSource(held, { outside: !anywhere });
+  if (spec.ffmpeg) {
+    const ffmpeg = fenced(spec.ffmpeg, anywhere);
+    return createSource({ ffmpeg: anywhere ? ffmpeg : await outside(ffmpeg) }, { outside: !anywhere });
+  }
+  if (spec.whep && !anywhere) await requireOutside(new URL(spec.whep.url).host, 'source.whep.url');
+  return createSource(spec, { outside: !anywhere });
+}
+
+/** Held to addresses outside: by its name, and over HTTP wherever that leads, unless a proxy of the operator's decides. */
+async function outside(spec: FfmpegSpec): Promise<FfmpegSpec> {
+  const { input, args = [] } = spec;
+  await requireOutside(hostOf(input), 'source.ffmpeg.input');
+  if (!/^https?:/i.test(input) || process.env.http_proxy) return spec;
+  return { ...spec, args: [...args, '-http_proxy', await outsideProxy()] };
 }

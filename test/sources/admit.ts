@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,6 +11,7 @@ import { validate } from '../../src/validate.ts';
 import { adminAttacks } from '../support/admin-attacks.ts';
 import { eventually } from '../support/eventually.ts';
 import { withPrograms } from '../support/fake-programs.ts';
+import { ingressOf } from '../support/legs.ts';
 
 const test = suite('sources that come over HTTP');
 const targets = { tcp: 9, udp: 9, secret: '/etc/hostname', made: '/nowhere/made' };
@@ -88,6 +89,26 @@ test('FFmpeg is told which protocols it may use, and no camera leads it to a por
   for (const input of ['http', 'https', 'rtsp', 'rtsps', 'rtmp', 'rtmps', 'srt', 'udp', 'rtp']) {
     assert.not.match(args(`${input}://cam:9/`, true)?.[1] ?? 'file', /file|data|concat|pipe|subfile|unix|fd/);
   }
+});
+
+/** With which options ffprobe looks at it first. */
+async function probedWith(input: string, may: readonly AdminSource[]): Promise<string> {
+  let args = '';
+  const record = 'd="$(dirname "$0")"; echo "$@" >"$d/args"; exit 1';
+  await withPrograms({ ffprobe: record }, async (folder) => {
+    const source = await admit({ ffmpeg: { input } }, may);
+    await ingressOf(source);
+    args = readFileSync(join(folder, 'args'), 'utf8');
+  });
+  return args;
+}
+
+test('what comes over HTTP from outside is read through the proxy that leads nowhere else', async () => {
+  const proxied = /-protocol_whitelist http,\S+ -http_proxy http:\/\/127\.0\.0\.1:\d+ -i /;
+  assert.match(await probedWith('https://203.0.113.7/', ['ffmpeg']), proxied);
+  assert.match(await probedWith('HTTP://203.0.113.7/', ['ffmpeg']), proxied);
+  assert.not.match(await probedWith('http://203.0.113.7/', ['ffmpeg', 'private']), '-http_proxy');
+  assert.not.match(await probedWith('rtsp://203.0.113.7/', ['ffmpeg']), '-http_proxy');
 });
 
 test('where a name leads is looked at before each start', async () => {
