@@ -31,10 +31,13 @@ for (const [net, prefix] of [
 const global = new BlockList();
 global.addSubnet('2000::', 3, 'ipv6');
 
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((each = []) => each.map(({ address }) => address));
+}
+
 /** An address that the whole Internet reaches, and not this machine by it. */
-function isPublic(address: string): boolean {
-  const own = Object.values(networkInterfaces()).some((each) => each?.some((one) => one.address === address));
-  if (own) return false;
+export function isPublic(address: string, own: readonly string[] = ownAddresses()): boolean {
+  if (own.includes(address)) return false;
   return isIP(address) === 4
     ? !special.check(address, 'ipv4')
     : global.check(address, 'ipv6') && !special.check(address, 'ipv6');
@@ -57,7 +60,7 @@ export async function leadsInside(host: string): Promise<boolean> {
 /** The addresses of a host; none when one of them leads inside. Rejects when it has no address. */
 export async function addressesOutside(host: string): Promise<string[]> {
   const found = await addressesOf(host);
-  return found.every(isPublic) ? found : [];
+  return found.every((each) => isPublic(each)) ? found : [];
 }
 
 /** Rejects with `invalid-options` unless the host leads outside and nowhere else; `option` is what it was given by. */

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { leadsInside } from '../../src/sources/addresses.ts';
+import { isPublic, leadsInside } from '../../src/sources/addresses.ts';
 import { WhepClient } from '../../src/sources/whep/client.ts';
 import { entityTag, type FollowOrigins, follow } from '../../src/sources/whep/follow.ts';
 import { Refusal } from '../../src/sources/whep/refusal.ts';
@@ -76,6 +76,11 @@ test('private addresses are known in every spelling, and by name', async () => {
   for (const host of ['8.8.8.8', '203.0.113.7', '172.32.0.1', '100.128.0.1', '[2a00:1450:4001::1]', '8.8.8.8:80']) {
     assert.is(await leadsInside(host), false, host);
   }
+});
+
+test('a public address of this machine leads to this machine', () => {
+  assert.equal([isPublic('203.0.113.7'), isPublic('203.0.113.7', ['203.0.113.7'])], [true, false]);
+  assert.equal([isPublic('2a00::1'), isPublic('2a00::1', ['2a00::1'])], [true, false]);
 });
 
 /** What is requested while `fetch` answers by `script`. */

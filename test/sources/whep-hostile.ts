@@ -66,8 +66,11 @@ test('what is no entity tag is not sent back', async () => {
 test('endless bodies of refusals and redirects are not read, 10,000 headers and a giant Location harm nobody', async () => {
   await withOrigin(async (origin) => {
     let sent = 0;
+    let open = 0;
     const endless = () =>
       new ReadableStream({
+        start: () => void open++,
+        cancel: () => void open--,
         pull(controller) {
           sent += 16_384;
           if (sent > 200_000_000) controller.close();
@@ -92,6 +95,7 @@ test('endless bodies of refusals and redirects are not read, 10,000 headers and 
       });
       assert.ok(origin.seen.every(({ path }) => path.length < 100));
     }
+    await eventually('the end of each body', () => open === 0);
     assert.ok(sent < 100_000_000, `${sent} bytes were taken`);
   });
 });

@@ -75,7 +75,7 @@ export class Link {
       } else if (!passing) {
         failures++;
       }
-      const pause = passing || failures < FAILURES ? backoff.next() : jittered(LONG_PAUSE);
+      const pause = failures < FAILURES ? backoff.next() : jittered(LONG_PAUSE);
       const wait = Math.max(pause, retryAfter * 1000);
       // Said once: it may go on like this for days.
       const level = message === this.#report.lastError ? 'debug' : 'warning';
