@@ -63,10 +63,10 @@ export async function addressesOutside(host: string): Promise<string[]> {
   return found.every((each) => isPublic(each)) ? found : [];
 }
 
-/** Rejects with `invalid-options` unless the host leads outside and nowhere else; `option` is what it was given by. */
-export async function requireOutside(host: string, option: string): Promise<void> {
+/** Rejects with `invalid-options` unless the host leads outside and nowhere else; `name` is what its user is told. */
+export async function requireOutside(host: string, name: string): Promise<void> {
   const inside = await leadsInside(host).catch(() => undefined);
   if (inside === false) return;
   const what = inside ? 'leads to this machine or a private network: add "private" to adminSources' : 'has no address';
-  throw new Failure('invalid-options', `${option}: ${host} ${what}`);
+  throw new Failure('invalid-options', `${name} ${what}`);
 }

@@ -23,14 +23,18 @@ export async function admit(spec: SourceSpec, may: readonly AdminSource[]): Prom
     const ffmpeg = fenced(spec.ffmpeg, anywhere);
     return createSource({ ffmpeg: anywhere ? ffmpeg : await outside(ffmpeg) }, { outside: !anywhere });
   }
-  if (spec.whep && !anywhere) await requireOutside(new URL(spec.whep.url).host, 'source.whep.url');
+  if (spec.whep && !anywhere) {
+    const { host } = new URL(spec.whep.url);
+    await requireOutside(host, `source.whep.url: ${host}`);
+  }
   return createSource(spec, { outside: !anywhere });
 }
 
 /** Held to addresses outside: by its name, and over HTTP wherever that leads, unless a proxy of the operator's decides. */
 async function outside(spec: FfmpegSpec): Promise<FfmpegSpec> {
   const { input, args = [] } = spec;
-  await requireOutside(hostOf(input), 'source.ffmpeg.input');
+  const host = hostOf(input);
+  await requireOutside(host, `source.ffmpeg.input: ${host}`);
   if (!/^https?:/i.test(input) || process.env.http_proxy) return spec;
   return { ...spec, args: [...args, '-http_proxy', await outsideProxy()] };
 }

@@ -38,7 +38,7 @@ export function ffmpegSource(spec: FfmpegSpec, outside = false): Source {
       stream,
       command: async (signal) => {
         // Names may lead elsewhere by now.
-        if (outside) await requireOutside(hostOf(spec.input), 'input');
+        if (outside) await requireOutside(hostOf(spec.input), 'the input');
         facts ??= await probe(spec, signal);
         plan = planOf(spec, facts);
         outputs = outputsTo(ports);

@@ -119,6 +119,7 @@ test('where a name leads is looked at before each start', async () => {
     await source.start('cam1', { video: 9 });
     await eventually('the second failure', () => (source.report?.().ffmpeg?.restarts ?? 0) > 1);
     assert.match(source.report?.().ffmpeg?.lastError ?? '', 'private');
+    assert.not.match(source.report?.().ffmpeg?.lastError ?? '', 'localhost');
     await source.stop();
     assert.not(existsSync(join(folder, 'ran')));
   });

@@ -34,6 +34,7 @@ const ARGS: ReadonlyMap<string, RegExp> = new Map([
   ['-user_agent', /^[\x20-\x7e]{1,200}$/],
 ]);
 
+const NOT_ALLOWED = `not one of ${[...ARGS.keys()].join(', ')} with a plain value`;
 const CURE = 'add "ffmpeg-unsafe" to adminSources to allow whatever FFmpeg can do, files of this machine included';
 
 /**
@@ -51,17 +52,15 @@ export function fenced(spec: FfmpegSpec, anywhere: boolean): FfmpegSpec {
     throw refused('input', `${shown(input)} is no plain URL that begins with one of ${known}: ${CURE}`);
   }
   if (!anywhere && !/^http/i.test(scheme) && asksToListen(input)) throw listens(input);
-  if (videoFilter !== undefined)
-    throw refused('videoFilter', `filters of ${shown(input)} can read and write files: ${CURE}`);
+  if (videoFilter !== undefined) throw refused('videoFilter', `the filters of ${shown(input)} may use files: ${CURE}`);
   for (let index = 0; index < args.length; index += 2) {
     const [name = '', value = ''] = args.slice(index, index + 2);
-    if (!ARGS.get(name)?.test(value))
-      throw refused('args', `${name} of ${shown(input)} is not among ${allowed()}: ${CURE}`);
+    if (!ARGS.get(name)?.test(value)) throw refused('args', `${name} of ${shown(input)} is ${NOT_ALLOWED}: ${CURE}`);
     if (name === '-rtsp_transport' && value === 'udp' && !anywhere) throw listens(input);
   }
   // A camera names the ports to which UDP goes; over TCP there are none.
-  const transport =
-    /^rtsp/i.test(scheme) && !anywhere && !args.includes('-rtsp_transport') ? ['-rtsp_transport', 'tcp'] : [];
+  const leftOpen = /^rtsp/i.test(scheme) && !anywhere && !args.includes('-rtsp_transport');
+  const transport = leftOpen ? ['-rtsp_transport', 'tcp'] : [];
   return { ...spec, args: ['-protocol_whitelist', whitelist, ...transport, ...args] };
 }
 
@@ -76,20 +75,14 @@ function asksToListen(input: string): boolean {
   return searchParams.has('listen') || searchParams.getAll('mode').some((mode) => mode !== 'caller');
 }
 
-function allowed(): string {
-  return [...ARGS.keys()].join(', ');
-}
-
 /** Without its secrets, and no more than tells which one it is. */
 function shown(input: string): string {
   return masked(input).slice(0, 100);
 }
 
 function listens(input: string): Failure {
-  return refused(
-    'input',
-    `${shown(input)} opens a port on this machine: add "private" to adminSources, or use an rtp source`,
-  );
+  const cure = 'add "private" to adminSources, or use an rtp source';
+  return refused('input', `${shown(input)} opens a port on this machine: ${cure}`);
 }
 
 function refused(option: string, why: string): Failure {
