@@ -21,7 +21,7 @@ export {
 } from './options.ts';
 export type { Server, SessionInfo, Sessions, StreamInfo, Streams } from './server.ts';
 export type { Pull, Puller, Source, SourceKind } from './sources/source.ts';
-export type { SourceInput } from './sources/spec.ts';
+export type { AdminSource, SourceInput } from './sources/spec.ts';
 
 /**
  * Creates a WHEP server: a function `fetch(Request): Promise<Response>` to mount wherever requests come from.

@@ -12,7 +12,14 @@ import {
 import { CONFORMANCE } from './conformance.ts';
 import type { MediaEngine } from './engine/port.ts';
 import type { Source } from './sources/source.ts';
-import { type SourceInput, type SourceSpec, sourceSchema } from './sources/spec.ts';
+import {
+  ADMIN_SOURCES,
+  type AdminSource,
+  DEFAULT_ADMIN_SOURCES,
+  type SourceInput,
+  type SourceSpec,
+  sourceSchema,
+} from './sources/spec.ts';
 import { faults, parse, validate } from './validate.ts';
 
 /** An ICE server as `RTCPeerConnection` takes it; a TURN URI needs both a user name and a credential. */
@@ -77,6 +84,12 @@ export interface ServerOptions extends Tokens {
   adminToken?: string | undefined;
   /** What everybody may do although other actions have tokens or hooks: `['watch']` for public streams. */
   open?: AccessOptions['open'];
+  /**
+   * What the admin API may add: kinds of sources, `rtp`, `whip`, `whep`, `push` and `clip` by default. `ffmpeg` reads streams
+   * of the network, `ffmpeg-unsafe` does whatever FFmpeg can, files of this machine included; with `private` these and `whep`
+   * may read from this machine and private networks too.
+   */
+  adminSources?: readonly AdminSource[] | undefined;
   /**
    * Asked after the token, for every POST, for every plain OPTIONS, for a PATCH or DELETE that carries an `Authorization`
    * header, and for what is observed and administered. One that throws, or takes longer than 10 s, is a 500. One function
@@ -154,6 +167,7 @@ const origin = z
 
 const SECRET = 'a secret is one or more printable ASCII characters without spaces';
 const secret = z.string(SECRET).regex(/^[\x21-\x7e]+$/, SECRET);
+const ADMIN_SOURCE = `give a list of ${ADMIN_SOURCES.join(', ')}`;
 const BASE_PATH = 'give an absolute path such as /live';
 const NO_NAME = 'give an IP address: browsers take no names in candidates';
 const ADDRESS = 'give an IP address of this machine';
@@ -210,6 +224,7 @@ const shape = z.strictObject({
   conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),
   strictProfiles: z.boolean('give true or false').default(false),
   ...tokenShape.shape,
+  adminSources: z.array(z.enum(ADMIN_SOURCES, ADMIN_SOURCE), ADMIN_SOURCE).readonly().default(DEFAULT_ADMIN_SOURCES),
   open: z
     .array(z.enum(['watch', 'publish', 'observe'], OPEN))
     .readonly()

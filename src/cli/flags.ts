@@ -40,6 +40,12 @@ export const FLAGS: readonly Flag[] = [
   { name: 'max-viewers-per-stream', value: 'N|none', help: 'viewers of one stream (default 8)', read: number },
   { name: 'token', value: 'SECRET', help: 'bearer token to watch and publish (or FETCH_WHEP_TOKEN)' },
   { name: 'admin-token', value: 'SECRET', help: 'bearer token of /api; without it there is no /api' },
+  {
+    name: 'admin-sources',
+    value: 'LIST',
+    help: 'sources that /api may add (default rtp,whip,whep,push,clip)',
+    read: (text) => text.split(','),
+  },
   { name: 'engine', value: 'auto|native|portable', help: 'what moves the media (default auto)' },
   { name: 'conformance', value: 'classic|draft', help: 'which contract to follow where they differ (default classic)' },
   {

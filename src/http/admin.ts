@@ -1,10 +1,10 @@
 import type { ViewerSnapshot } from '../engine/port.ts';
 import { Failure } from '../errors.ts';
-import { parseSource } from '../options.ts';
 import type { Session } from '../sessions.ts';
 import type { StreamStatus } from '../snapshot.ts';
-import { createSource } from '../sources/create.ts';
-import type { SourceInput } from '../sources/spec.ts';
+import { admit } from '../sources/admit.ts';
+import { sourceSchema } from '../sources/spec.ts';
+import { validate } from '../validate.ts';
 import type { Exchange, Methods, Route, Services } from './exchange.ts';
 import { json, requireType } from './message.ts';
 import type { SessionEntry, StreamEntry } from './schemas.ts';
@@ -51,14 +51,15 @@ export function adminRoutes(services: Services): Route[] {
 }
 
 async function addStream(services: Services, { request, params, prefix }: Exchange): Promise<Response> {
-  const { hub, bodies } = services;
+  const { hub, bodies, settings } = services;
   requireType(request, 'application/json');
   const body = await bodies.read(request, MAX_SOURCE);
-  await hub.addStream(params.id, createSource(parseSource(readJson(body), 'source')));
+  const source = await admit(validate(sourceSchema, readJson(body), 'source'), settings.adminSources);
+  await hub.addStream(params.id, source);
   return json(streamOf(services, params.id), 201, { Location: `${prefix}/api/streams/${params.id}` });
 }
 
-function readJson(body: string): SourceInput {
+function readJson(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch (cause) {

@@ -34,6 +34,8 @@ const PATIENCE: Readonly<Record<RTCPeerConnectionState, number>> = {
   failed: 0,
   closed: 0,
 };
+/** From a request to the last byte of its response. Milliseconds. */
+const ANSWER_TIME = 10_000;
 /** Silence that a viewer is told of, and how long sound waits for a picture. Milliseconds. */
 const STALL = 2500;
 
@@ -50,7 +52,8 @@ export class Attempt {
   #legs: Legs | undefined;
   #stalled = false;
   #headers: Record<string, string> = {};
-  #session: string | undefined;
+  readonly #posting = new AbortController();
+  #session: URL | undefined;
   #over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #media = new Counter();
@@ -78,8 +81,12 @@ export class Attempt {
     clearTimeout(this.#timer);
     this.#stopWaiting();
     this.connection.close();
+    this.#posting.abort();
     if (this.#session === undefined) return;
-    fetch(this.#session, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
+    // Credentials are for the origin they were given for.
+    const headers = this.#session.origin === this.#endpoint.origin ? this.#headers : {};
+    const signal = AbortSignal.timeout(ANSWER_TIME);
+    fetch(this.#session, { method: 'DELETE', headers, keepalive: true, signal }).catch(() => {});
     this.#session = undefined;
   }
 
@@ -105,18 +112,12 @@ export class Attempt {
     if (bearer !== undefined) this.#headers = { Authorization: `Bearer ${bearer}` };
 
     // Gathering waits for the answer, which brings the ICE servers. The server needs none of our candidates.
-    const response = await fetch(this.#endpoint, {
-      method: 'POST',
-      headers: { ...this.#headers, 'Content-Type': 'application/sdp', Accept: 'application/sdp, text/plain' },
-      body: offer,
-    });
-    const answer = await response.text();
+    const { response, answer } = await this.#post(offer);
     if (response.status !== 201) {
       this.#refused(response, answer);
       return;
     }
-    const location = response.headers.get('Location');
-    if (location !== null) this.#session = new URL(location, response.url).href;
+    this.#session = sessionOf(response, this.#endpoint, this.#options.followOrigins);
     if (this.#over) {
       this.leave();
       return;
@@ -127,6 +128,19 @@ export class Attempt {
     this.#attach();
     this.#media = new Counter();
     void this.#watch();
+  }
+
+  /** Rejects when it takes too long, or the session was left. */
+  async #post(body: string): Promise<{ response: Response; answer: string }> {
+    const { signal } = this.#posting;
+    const late = setTimeout(() => this.#posting.abort(new Error('the server does not answer')), ANSWER_TIME);
+    const headers = { ...this.#headers, 'Content-Type': 'application/sdp', Accept: 'application/sdp, text/plain' };
+    try {
+      const response = await fetch(this.#endpoint, { method: 'POST', headers, body, signal });
+      return { response, answer: await response.text() };
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   #refused(response: Response, body: string): void {
@@ -219,6 +233,18 @@ export class Attempt {
     }
     return sums;
   }
+}
+
+/**
+ * The session's URL (RFC 9725 §4.2), unless that is on an origin that nobody named: who answers could have us send DELETE
+ * to others.
+ */
+function sessionOf(response: Response, endpoint: URL, origins: PlayOptions['followOrigins'] = []): URL | undefined {
+  const location = response.headers.get('Location');
+  if (location === null || !URL.canParse(location, response.url)) return undefined;
+  const session = new URL(location, response.url);
+  const followed = session.origin === endpoint.origin || origins === true || origins.includes(session.origin);
+  return followed ? session : undefined;
 }
 
 /** Looks are a second apart; one this late means that the machine has slept. Milliseconds. */

@@ -22,6 +22,11 @@ export type PlayerState =
 export interface PlayOptions {
   /** Bearer token of the server; a function is asked before each request for a session. */
   token?: string | (() => string | Promise<string>) | undefined;
+  /**
+   * Origins besides the endpoint's on which its session URLs may be, as of a server that redirects to its nodes; true: all.
+   * The token is for the endpoint's origin alone.
+   */
+  followOrigins?: true | readonly string[] | undefined;
   /** Beside those that the server names in its Link headers. */
   iceServers?: RTCIceServer[] | undefined;
   /** Asks server and browser for the smallest delay, at the price of more stutter on a bad network. */

@@ -13,7 +13,7 @@ export class Backoff {
 
   /** Milliseconds until the next attempt. */
   next(): number {
-    const pause = Math.round(this.#pause * (0.5 + Math.random() / 2));
+    const pause = jittered(this.#pause);
     this.#pause = Math.min(this.#pause * 2, this.#longest);
     return pause;
   }
@@ -22,4 +22,9 @@ export class Backoff {
   reset(): void {
     this.#pause = FIRST;
   }
+}
+
+/** From half of it to the whole. */
+export function jittered(pause: number): number {
+  return Math.round(pause * (0.5 + Math.random() / 2));
 }

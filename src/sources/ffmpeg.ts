@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { Ingress, LegKind, StreamPorts } from '../engine/port.ts';
+import { requireOutside } from './addresses.ts';
 import { ffmpegArguments, type Output } from './ffmpeg/command.ts';
+import { hostOf } from './ffmpeg/fence.ts';
 import { sayGoodbye } from './ffmpeg/goodbye.ts';
 import { maskFor } from './ffmpeg/mask.ts';
 import { type Plan, planOf } from './ffmpeg/plan.ts';
@@ -9,9 +11,13 @@ import type { FfmpegSpec } from './ffmpeg/spec.ts';
 import { Supervisor } from './ffmpeg/supervisor.ts';
 import type { FfmpegReport, Source } from './source.ts';
 
-/** An FFmpeg process of our own that sends H264 and Opus to ports on loopback, and is started again when it ends. */
-export function ffmpegSource(spec: FfmpegSpec): Source {
-  const mask = maskFor(spec.args ?? []);
+/**
+ * An FFmpeg process of our own that sends H264 and Opus to ports on loopback, and is started again when it ends. `outside`:
+ * see `createSource`; the spec is one that `fenced` made.
+ */
+export function ffmpegSource(spec: FfmpegSpec, outside = false): Source {
+  const mask = maskFor(spec.args ?? [], spec.input);
+  const input = mask(spec.input);
   let facts: InputFacts | undefined;
   let plan: Plan = {};
   let supervisor: Supervisor | undefined;
@@ -31,6 +37,8 @@ export function ffmpegSource(spec: FfmpegSpec): Source {
     supervisor = new Supervisor({
       stream,
       command: async (signal) => {
+        // Names may lead elsewhere by now.
+        if (outside) await requireOutside(hostOf(spec.input), 'the input');
         facts ??= await probe(spec, signal);
         plan = planOf(spec, facts);
         outputs = outputsTo(ports);
@@ -52,7 +60,7 @@ export function ffmpegSource(spec: FfmpegSpec): Source {
     if (supervisor === undefined) return {};
     const { lastError, ...supervision } = supervisor.supervision;
     // Whoever reads statistics need not know where our inputs are.
-    const said = lastError?.replaceAll(mask(spec.input), 'the input');
+    const said = lastError?.replaceAll(input, 'the input');
     return { ffmpeg: { ...supervision, ...plan, ...(said !== undefined && { lastError: said }) } };
   }
 
@@ -61,7 +69,7 @@ export function ffmpegSource(spec: FfmpegSpec): Source {
     ingress,
     start,
     stop: async () => supervisor?.stop(),
-    describe: () => `ffmpeg:${mask(spec.input)}`,
+    describe: () => `ffmpeg:${input}`,
     report,
   };
 }

@@ -101,3 +101,12 @@ function readPorts(text: string): { video?: number; audio?: number } {
   if (audio !== undefined) ports.audio = /^\d+$/.test(audio) && more.length === 0 ? Number(audio) : Number.NaN;
   return ports;
 }
+
+/**
+ * What may come over HTTP: kinds of sources, of which `ffmpeg` reads streams of the network alone; `ffmpeg-unsafe`:
+ * whatever FFmpeg can do; `private`: from this machine and private networks too.
+ */
+export const ADMIN_SOURCES = ['rtp', 'whip', 'whep', 'push', 'clip', 'ffmpeg', 'ffmpeg-unsafe', 'private'] as const;
+export type AdminSource = (typeof ADMIN_SOURCES)[number];
+
+export const DEFAULT_ADMIN_SOURCES: readonly AdminSource[] = ['rtp', 'whip', 'whep', 'push', 'clip'];

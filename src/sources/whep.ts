@@ -4,14 +4,18 @@ import type { Puller, Source } from './source.ts';
 import { Link } from './whep/link.ts';
 import type { WhepSpec } from './whep/spec.ts';
 
-/** A stream of another WHEP server, of whatever make: this server is its viewer, and sends on what it gets. */
-export function whepSource(spec: WhepSpec): Source {
+/**
+ * A stream of another WHEP server, of whatever make: this server is its viewer, and sends on what it gets. `outside`: see
+ * `createSource`.
+ */
+export function whepSource(spec: WhepSpec, outside = false): Source {
+  const description = `whep:${masked(spec.url)}`;
   let puller: Puller | undefined;
   let link: Link | undefined;
 
   async function start(stream: string, _ports: StreamPorts): Promise<void> {
     if (puller === undefined) throw new TypeError('pullWith comes before start');
-    link = new Link(stream, spec, puller);
+    link = new Link(stream, spec, puller, outside);
     link.start();
   }
 
@@ -23,7 +27,7 @@ export function whepSource(spec: WhepSpec): Source {
     },
     start,
     stop: async () => link?.stop(),
-    describe: () => `whep:${masked(spec.url)}`,
+    describe: () => description,
     report: () => (link === undefined ? {} : { pull: link.report }),
   };
 }

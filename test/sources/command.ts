@@ -104,6 +104,18 @@ test('the encoder makes no B-frames and a keyframe every two seconds', () => {
   assert.match(text, /-ssrc 7 -f rtp rtp:\/\/127\.0\.0\.1:5004\?pkt_size=1194\S* -map 0:a:0 .* -ssrc 8 -f rtp/);
 });
 
+test('fields become pictures before the encoder, unless the chain sees to it', () => {
+  const filters = (spec: Partial<FfmpegSpec>, interlaced: boolean) => {
+    const facts = { finite: true, video: { ...h264, interlaced } };
+    const args = ffmpegArguments({ input: 'x', ...spec }, { video: 'h264' }, facts, outputs);
+    return args[args.indexOf('-vf') + 1] ?? '';
+  };
+  assert.match(filters({}, true), /^yadif=deint=interlaced,scale=/);
+  assert.match(filters({ videoFilter: 'fps=5' }, true), /^yadif=deint=interlaced,fps=5,scale=/);
+  assert.match(filters({ videoFilter: 'bwdif,fps=5' }, true), /^bwdif,fps=5,scale=/);
+  assert.match(filters({}, false), /^scale=/);
+});
+
 test('secrets of URLs and of options are masked', () => {
   assert.is(masked('rtsp://me:pw@cam/live?key=1'), 'rtsp://***@cam/live?***');
   assert.is(masked('open rtsp://me:p@w@cam/live?k=1: refused'), 'open rtsp://***@cam/live?***: refused');
@@ -113,6 +125,38 @@ test('secrets of URLs and of options are masked', () => {
   assert.is(mask('tcp Authorization: Bearer abc'), 'tcp ***');
   const nested = maskFor(['-username', 'anna', '-password', 'anna-0123456789', '-headers', 'X: 1\r\nCookie: sid=0123']);
   assert.is(nested('anna-0123456789 of anna sent\nCookie:\nsid=0123'), '*** of *** sent\nCookie:\n***');
+});
+
+test('of a path a part is shown, since it may be the secret', () => {
+  const secret = '0123456789abcdef0123456789abcdef';
+  const cases: [text: string, shown: string][] = [
+    [`https://customer.example/${secret}/webRTC/play`, 'https://customer.example/012***/webRTC/play'],
+    ['rtmp://live.example/app/key', 'rtmp://live.example/app/***'],
+    ['http://origin.example:8080/whep/cam1', 'http://origin.example:8080/whep/cam1'],
+    ['https://example.org', 'https://example.org'],
+    ['srt://:9000?mode=listener', 'srt://***'],
+    ['file:///films/a-long-name.mp4', 'file:///films/a-long-name.mp4'],
+    ['rtsp://[::1]:554/live: failed', 'rtsp://[::1]:554/live: failed'],
+  ];
+  for (const [text, shown] of cases) assert.is(masked(text), shown);
+  const mask = maskFor([], `rtsp://anna-maria:hunter-two@cam/${secret}?key=another-secret`);
+  assert.is(
+    mask(`[rtsp] no ${secret} for anna-maria, hunter-two or another-secret`),
+    '[rtsp] no *** for ***, *** or ***',
+  );
+});
+
+test('masking takes time in proportion to the text', () => {
+  // Without a clock: a pattern that began anew at each letter would need minutes here.
+  for (const text of [
+    'a'.repeat(2_000_000),
+    'a://'.repeat(200_000),
+    '@'.repeat(500_000),
+    'a.'.repeat(500_000),
+    `a://${':'.repeat(500_000)}a`,
+  ]) {
+    assert.is(masked(`lavfi:${text}`).startsWith('lavfi:'), true);
+  }
 });
 
 test('progress is read block by block, whatever the pieces', () => {

@@ -1,10 +1,12 @@
+import { Buffer } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseSps } from '../../src/engine/portable/sps.ts';
 import { Failure } from '../../src/errors.ts';
 import type { FfmpegSpec } from '../../src/sources/ffmpeg/spec.ts';
 import { ffmpegSource } from '../../src/sources/ffmpeg.ts';
@@ -42,19 +44,43 @@ async function refused(spec: FfmpegSpec): Promise<Failure> {
   throw new Error(`${spec.input} was accepted`);
 }
 
-/** The types of the NAL units in RTP payloads (RFC 6184 §5.2); those in aggregates too, fragments by their first. */
-function nalTypes(datagrams: Uint8Array[]): number[] {
+/** The NAL units in RTP payloads (RFC 6184 §5.2); those in aggregates too. Of fragments the first, from its header on. */
+function nalUnits(datagrams: Uint8Array[]): Uint8Array[] {
   return datagrams.flatMap((datagram) => {
     const payload = datagram.subarray(12);
     const type = (payload[0] ?? 0) & 0x1f;
-    if (type === 28) return (payload[1] ?? 0) & 0x80 ? [(payload[1] ?? 0) & 0x1f] : [];
-    if (type !== 24) return [type];
-    const types: number[] = [];
-    for (let at = 1; at + 2 < payload.length; at += 2 + (payload[at] ?? 0) * 256 + (payload[at + 1] ?? 0)) {
-      types.push((payload[at + 2] ?? 0) & 0x1f);
+    if (type === 28) return (payload[1] ?? 0) & 0x80 ? [payload.subarray(1)] : [];
+    if (type !== 24) return [payload];
+    const units: Uint8Array[] = [];
+    for (let at = 1; at + 2 < payload.length; ) {
+      const size = (payload[at] ?? 0) * 256 + (payload[at + 1] ?? 0);
+      units.push(payload.subarray(at + 2, at + 2 + size));
+      at += 2 + size;
     }
-    return types;
+    return units;
   });
+}
+
+function nalTypes(datagrams: Uint8Array[]): number[] {
+  return nalUnits(datagrams).map(([header = 0]) => header & 0x1f);
+}
+
+/** Width and height, from the parameter sets. */
+function pictureSize(datagrams: Uint8Array[]): number[] | undefined {
+  const set = nalUnits(datagrams).find(([header = 0]) => (header & 0x1f) === 7);
+  const sps = set && parseSps(Buffer.from(set));
+  return sps && [sps.width, sps.height];
+}
+
+/** The same MP4 file, to be shown turned by a quarter: ISO/IEC 14496-12 §8.3.2, the matrix of its first track. */
+function turned(path: string): string {
+  const bytes = readFileSync(path);
+  const track = bytes.indexOf('tkhd');
+  const matrix = bytes.indexOf(Buffer.from('000100000000000000000000', 'hex'), track);
+  Buffer.from('000000000001000000000000ffff000000000000', 'hex').copy(bytes, matrix);
+  const copy = path.replace('.mp4', '-turned.mp4');
+  writeFileSync(copy, bytes);
+  return copy;
 }
 
 function timestamp(datagram: Uint8Array): number {
@@ -161,6 +187,33 @@ test('encodes what browsers cannot show: B-frames, other codecs, other formats',
       await eventually(`media of ${input}`, () => datagrams.video.length > 5 && datagrams.audio.length > 5);
       const { ffmpeg } = source.report?.() ?? {};
       assert.equal([ffmpeg?.video, ffmpeg?.audio], ['h264', 'opus'], input);
+    });
+  }
+});
+
+test('encodes what browsers would show wrongly: a turned picture, and fields, which become pictures', async () => {
+  const upright = film('upright.mp4', ...h264, '-bf', '0', '-c:a', 'libopus');
+  const fields = film(
+    'fields.mp4',
+    '-vf',
+    'interlace',
+    '-flags',
+    '+ildct+ilme',
+    ...h264,
+    '-bf',
+    '0',
+    '-c:a',
+    'libopus',
+  );
+  const cases: [input: string, size: number[]][] = [
+    [turned(upright), [180, 320]],
+    [fields, [320, 180]],
+  ];
+  for (const [input, size] of cases) {
+    const source = ffmpegSource({ input });
+    await running(source, async ({ datagrams }) => {
+      assert.equal(await eventually(`the size of ${input}`, () => pictureSize(datagrams.video)), size);
+      assert.is(source.report?.().ffmpeg?.video, 'h264', input);
     });
   }
 });

@@ -201,4 +201,32 @@ test('the input reaches FFmpeg as one argument that no shell reads', async () =>
   });
 });
 
+test('neither FFmpeg nor ffprobe sees more of the environment than it needs', async () => {
+  const record = (name: string) => `d="$(dirname "$0")"; env >"$d/${name}.new"; mv "$d/${name}.new" "$d/${name}"`;
+  const secrets = { FETCH_WHEP_TOKEN: 'hunter2', AWS_SECRET_ACCESS_KEY: 'hunter3', FFREPORT: 'file=hunter4' };
+  const needed = { https_proxy: 'http://proxy.example', NO_PROXY: 'camera.example', LANG: 'C.UTF-8' };
+  const before = { ...process.env };
+  Object.assign(process.env, secrets, needed);
+  try {
+    const scripts = { ffprobe: `${record('probed')}; ${found}`, ffmpeg: `${record('ran')}; exec sleep 60` };
+    await withPrograms(scripts, async (folder) => {
+      const source = ffmpegSource({ input: 'x.mp4' });
+      await ingressOf(source);
+      await source.start('cam1', { video: 9 });
+      for (const name of ['probed', 'ran']) {
+        const path = join(folder, name);
+        await eventually(`the environment of what ${name}`, () => existsSync(path));
+        const text = readFileSync(path, 'utf8');
+        assert.not.match(text, /hunter|FETCH_WHEP|AWS|FFREPORT/);
+        for (const [key, value] of Object.entries(needed)) assert.match(text, `${key}=${value}\n`);
+        assert.match(text, /^PATH=/m);
+      }
+      await source.stop();
+    });
+  } finally {
+    for (const name of Object.keys({ ...secrets, ...needed })) delete process.env[name];
+    Object.assign(process.env, before);
+  }
+});
+
 test.run();

@@ -8,6 +8,8 @@ export interface Seen {
   path: string;
   authorization: string | null;
   type: string | null;
+  /** `If-Match`. */
+  match: string | null;
   body: string;
   /** `performance.now()`. */
   at: number;
@@ -58,6 +60,7 @@ export class Origin {
       path: `${pathname}${search}`,
       authorization: request.headers.get('authorization'),
       type: request.headers.get('content-type'),
+      match: request.headers.get('if-match'),
       body,
       at: performance.now(),
     };

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { resolve } from 'node:path';
 import type { Plan } from './plan.ts';
+import type { InputFacts } from './probe.ts';
 import type { FfmpegSpec } from './spec.ts';
 
 /** Where a leg is sent to, and under which name (RFC 3550 §8). */
@@ -23,13 +24,13 @@ export function isUrl(input: string): boolean {
 export function ffmpegArguments(
   spec: FfmpegSpec,
   plan: Plan,
-  { finite }: { finite: boolean },
+  facts: Pick<InputFacts, 'finite' | 'video'>,
   { video, audio }: { video?: Output; audio?: Output },
 ): string[] {
   return [
     ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'warning', '-progress', 'pipe:1'],
-    ...paced(spec, plan, finite),
-    ...(plan.video && video ? [...videoArguments(spec, plan.video), ...rtpOutput(video)] : []),
+    ...paced(spec, plan, facts.finite),
+    ...(plan.video && video ? [...videoArguments(spec, plan.video, facts), ...rtpOutput(video)] : []),
     ...(plan.audio && audio ? [...audioArguments(spec, plan.audio), ...rtpOutput(audio)] : []),
   ];
 }
@@ -64,7 +65,7 @@ function playlist(input: string): string {
   return `data:text/plain;base64,${Buffer.from(`ffconcat version 1.0\nfile '${path}'\n`).toString('base64')}`;
 }
 
-function videoArguments(spec: FfmpegSpec, codec: 'copy' | 'h264'): string[] {
+function videoArguments(spec: FfmpegSpec, codec: 'copy' | 'h264', { video }: Pick<InputFacts, 'video'>): string[] {
   const map = ['-map', '0:V:0'];
   if (codec === 'copy') {
     // Parameter sets before each keyframe. dump_extra takes them as they are: MP4 and its kin have to be unpacked first.
@@ -72,12 +73,17 @@ function videoArguments(spec: FfmpegSpec, codec: 'copy' | 'h264'): string[] {
     return [...map, '-c:v', 'copy', ...(canLoopCopy(spec) ? [] : filter)];
   }
   const { preset = 'veryfast', gopSeconds = 2, videoBitrate = 4_000_000, videoFilter } = spec;
-  // 4:2:0 needs even sides.
-  const even = 'scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p';
+  const filters = [
+    // Unless the chain does it by a filter of its own.
+    ...(video?.interlaced && !/dif|deint/.test(videoFilter ?? '') ? ['yadif=deint=interlaced'] : []),
+    ...(videoFilter === undefined ? [] : [videoFilter]),
+    // 4:2:0 needs even sides.
+    'scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p',
+  ];
   return [
     ...map,
     ...['-c:v', 'libx264', '-preset', preset, '-tune', 'zerolatency', '-profile:v', 'baseline'],
-    ...['-vf', videoFilter === undefined ? even : `${videoFilter},${even}`],
+    ...['-vf', filters.join(',')],
     // WebRTC has no reordering, so no B-frames; keyframes by time, whatever the frame rate.
     ...['-bf', '0', '-sc_threshold', '0', '-g', '600', '-force_key_frames', `expr:gte(t,n_forced*${gopSeconds})`],
     ...['-crf', '23', '-maxrate', `${videoBitrate}`, '-bufsize', `${Math.round(videoBitrate / 2)}`],

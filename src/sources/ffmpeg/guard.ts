@@ -26,6 +26,13 @@ const draining = 500;
 /** How much of what it says on standard error is kept for the day it fails. Lines. */
 const keptLines = 40;
 
+/** What FFmpeg needs of our environment: the rest, secrets among it, is none of its business. */
+const passedOn = /^(PATH|HOME|LANG|(https?|all|no)_proxy)$/i;
+
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => passedOn.test(name)));
+}
+
 export interface Ending {
   code: number | null;
   /** In words. */
@@ -44,7 +51,7 @@ export class GuardedProcess {
   constructor(program: string, args: readonly string[], output: (text: string) => void) {
     this.#guard = spawn('/bin/sh', ['-c', guard, `${program}-guard`, program, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: process.env,
+      env: environment(),
     });
     // The guard may be gone before we close its pipe.
     this.#guard.stdin?.on('error', () => {});

@@ -18,6 +18,8 @@ export interface LegFacts {
   codec: string;
   /** Browsers play it as it is. */
   playable: boolean;
+  /** Each picture is two fields, taken one after the other. */
+  interlaced?: boolean;
 }
 
 /** An input that answers at all does so within this time; a file does, even when many are read at once. Milliseconds. */
@@ -31,6 +33,8 @@ const stream = z.object({
   has_b_frames: z.number().default(0),
   pix_fmt: z.string().optional(),
   channels: z.number().default(2),
+  field_order: z.string().optional(),
+  side_data_list: z.array(z.object({ rotation: z.number().optional() })).default([]),
   disposition: z.object({ attached_pic: z.number() }).optional(),
 });
 const report = z.object({
@@ -39,7 +43,8 @@ const report = z.object({
 });
 
 const entries = [
-  'stream=codec_type,codec_name,has_b_frames,pix_fmt,channels',
+  'stream=codec_type,codec_name,has_b_frames,pix_fmt,channels,field_order',
+  'stream_side_data=rotation',
   'stream_disposition=attached_pic',
   'format=duration,format_name',
 ].join(':');
@@ -56,9 +61,13 @@ export async function probe(spec: FfmpegSpec, signal?: AbortSignal): Promise<Inp
   const audio = streams.find((each) => each.codec_type === 'audio');
   if (!video && !audio) throw unreadable(spec, 'it has neither video nor audio');
   return {
-    // A bare H264 stream has no time stamps.
     ...(video && {
-      video: { codec: video.codec_name, playable: showable(video) && format.format_name !== 'h264' },
+      video: {
+        codec: video.codec_name,
+        // A bare H264 stream has no time stamps.
+        playable: showable(video) && format.format_name !== 'h264',
+        ...(interlaced(video) && { interlaced: true }),
+      },
     }),
     // RFC 7587 §6.1: RTP carries one or two channels.
     ...(audio && {
@@ -73,9 +82,17 @@ export function isUnreachable(error: unknown, input: string): boolean {
   return isUrl(input) && !(error instanceof Failure && error.code === 'ffmpeg-missing');
 }
 
-/** WebRTC has no reordering; browsers decode 8 bits of 4:2:0. */
-function showable({ codec_name, has_b_frames, pix_fmt }: z.output<typeof stream>): boolean {
-  return codec_name === 'h264' && has_b_frames === 0 && (pix_fmt === 'yuv420p' || pix_fmt === 'yuvj420p');
+/** WebRTC has no reordering; browsers decode 8 bits of 4:2:0, and see neither fields nor a rotation beside the pictures. */
+function showable(video: z.output<typeof stream>): boolean {
+  const { codec_name, has_b_frames, pix_fmt, side_data_list } = video;
+  const upright = side_data_list.every(({ rotation = 0 }) => rotation % 360 === 0);
+  const decodable = codec_name === 'h264' && has_b_frames === 0 && (pix_fmt === 'yuv420p' || pix_fmt === 'yuvj420p');
+  return decodable && upright && !interlaced(video);
+}
+
+/** Top or bottom field first, as coded and as shown. */
+function interlaced({ field_order }: z.output<typeof stream>): boolean {
+  return ['tt', 'bb', 'tb', 'bt'].includes(field_order ?? '');
 }
 
 function parse(spec: FfmpegSpec, text: string): z.output<typeof report> {
@@ -113,6 +130,6 @@ async function ffprobe(spec: FfmpegSpec, args: string[], signal?: AbortSignal): 
 }
 
 function unreadable({ input, args = [] }: FfmpegSpec, why: string, cause?: unknown): Failure {
-  const mask = maskFor(args);
+  const mask = maskFor(args, input);
   return new Failure('invalid-options', `FFmpeg cannot read ${mask(input)}: ${mask(why)}`, { cause });
 }

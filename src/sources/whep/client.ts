@@ -1,6 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { getLogger } from '@logtape/logtape';
 import { collect } from '../../collect.ts';
+import { leadsInside } from '../addresses.ts';
+import { entityTag, type FollowOrigins, follow } from './follow.ts';
+import { unlessAborted, within } from './limits.ts';
 import { PATH_HEADER, readPath } from './path.ts';
 import { failureInWords, Refusal, statusInWords } from './refusal.ts';
 import type { WhepSpec } from './spec.ts';
@@ -21,8 +24,8 @@ const MAX_RETRY_AFTER = 300;
 export interface Answered {
   /** Unread: it may hold anything. */
   answer: string;
-  /** Absent when the server did not say; it then ends with the media. */
-  session?: { url: URL; etag: string | null };
+  /** Absent when the server did not say, or not one that may be followed; it then ends with the media. */
+  session?: { url: URL; etag: string | undefined };
   /** The marks of the stream there and of those it comes from. */
   path: string[];
 }
@@ -31,10 +34,17 @@ export interface Answered {
 export class WhepClient {
   readonly #endpoint: URL;
   readonly #authorization: string | undefined;
+  readonly #origins: FollowOrigins;
+  readonly #outside: boolean;
+  /** The last request went to a public address, or the first has to: from there nothing leads inside. */
+  #isOutside = false;
 
-  constructor({ url, token }: Pick<WhepSpec, 'url' | 'token'>) {
+  /** `outside`: this machine and private networks are out of bounds from the first request on. */
+  constructor({ url, token, followOrigins = [] }: Pick<WhepSpec, 'url' | 'token' | 'followOrigins'>, outside: boolean) {
     this.#endpoint = new URL(url);
     this.#authorization = token === undefined ? basic(this.#endpoint) : `Bearer ${token}`;
+    this.#origins = followOrigins === true || [this.#endpoint.origin, ...followOrigins];
+    this.#outside = outside;
     // fetch refuses URLs with credentials.
     Object.assign(this.#endpoint, { username: '', password: '', hash: '' });
   }
@@ -54,11 +64,12 @@ export class WhepClient {
   async #join(offer: string, signal: AbortSignal): Promise<Answered> {
     const headers = { 'Content-Type': 'application/sdp', Accept: 'application/sdp' };
     let url = this.#endpoint;
+    this.#isOutside = this.#outside;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const response = await this.#send('POST', url, { headers, body: offer, signal });
       if (response.status !== 307 && response.status !== 308) return this.#read(response, url, signal);
-      url = redirected(url, response.headers.get('location'));
       await discard(response);
+      url = follow(response.headers.get('location') ?? '', url, this.#origins);
     }
     throw new Refusal(`the other server redirects more than ${MAX_REDIRECTS} times`);
   }
@@ -87,15 +98,29 @@ export class WhepClient {
     }
   }
 
-  async #send(method: string, url: URL, init: RequestInit): Promise<Response> {
+  async #send(method: string, url: URL, init: RequestInit & { signal: AbortSignal }): Promise<Response> {
     // Credentials are for the server they were given for.
     const own = url.origin === this.#endpoint.origin && this.#authorization;
     const headers = { ...init.headers, 'User-Agent': 'fetch-whep', ...(own && { Authorization: own }) };
     try {
+      await unlessAborted(this.#enter(url), init.signal);
       return await fetch(url, { ...init, method, headers, redirect: 'manual' });
     } catch (error) {
-      throw new Refusal(failureInWords(error));
+      throw error instanceof Refusal ? error : new Refusal(failureInWords(error), { passing: true });
     }
+  }
+
+  /** Throws a `Refusal` where a way from outside leads inside, whatever the names say now. */
+  async #enter({ host }: URL): Promise<void> {
+    const inside = await leadsInside(host).catch((error: unknown) => {
+      if (this.#isOutside) throw error;
+      // A proxy may know the name.
+      return true;
+    });
+    if (inside && this.#isOutside) {
+      throw new Refusal('the other server is at a private address, or leads to one, which is not followed');
+    }
+    this.#isOutside = !inside;
   }
 
   async #read(response: Response, url: URL, signal: AbortSignal): Promise<Answered> {
@@ -104,15 +129,27 @@ export class WhepClient {
       await discard(response);
       const offer = headers.get('content-type')?.startsWith('application/sdp') === true;
       const credentials = this.#authorization !== undefined;
-      throw new Refusal(statusInWords(status, { credentials, offer }), retryAfter(headers));
+      throw new Refusal(statusInWords(status, { credentials, offer }), {
+        retryAfter: retryAfter(headers),
+        passing: [409, 429, 503].includes(status),
+      });
     }
-    const location = headers.get('location');
-    const session = location === null ? undefined : resolved(location, url);
+    const session = this.#session(headers.get('location'), url);
     return {
       answer: await text(response, signal),
-      ...(session && { session: { url: session, etag: headers.get('etag') } }),
+      ...(session && { session: { url: session, etag: entityTag(headers.get('etag')) } }),
       path: readPath(headers.get(PATH_HEADER)),
     };
+  }
+
+  #session(location: string | null, from: URL): URL | undefined {
+    if (location === null) return undefined;
+    try {
+      return follow(location, from, this.#origins);
+    } catch (error) {
+      log.info('a session goes without its URL: {error}', { error: String(error) });
+      return undefined;
+    }
   }
 }
 
@@ -120,21 +157,6 @@ function basic({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return undefined;
   const plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return `Basic ${Buffer.from(plain).toString('base64')}`;
-}
-
-function redirected(from: URL, location: string | null): URL {
-  const to = location === null ? undefined : resolved(location, from);
-  if (to === undefined) throw new Refusal('the other server redirects to nowhere');
-  return to;
-}
-
-/** Against the URL that answered (RFC 9110 §10.2.2); undefined when it is no place to send to. */
-function resolved(location: string, base: URL): URL | undefined {
-  if (!URL.canParse(location, base)) return undefined;
-  const url = new URL(location, base);
-  // What began encrypted stays so.
-  const allowed = base.protocol === 'https:' ? ['https:'] : ['http:', 'https:'];
-  return allowed.includes(url.protocol) && url.username === '' && url.password === '' ? url : undefined;
 }
 
 /** RFC 9110 §10.2.3: seconds or a date. */
@@ -158,24 +180,6 @@ async function text({ body }: Response, signal: AbortSignal): Promise<string> {
   } finally {
     signal.removeEventListener('abort', stop);
     stop();
-  }
-}
-
-/**
- * Does `work` with a signal that fires with `signal`, or after `time` milliseconds. The timer holds it: on Node 20 one that
- * `AbortSignal.any` made may be collected as garbage before it fires.
- */
-async function within<T>(time: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const abort = () => controller.abort(signal.reason);
-  const timer = setTimeout(() => controller.abort(new DOMException('no answer', 'TimeoutError')), time);
-  signal.addEventListener('abort', abort);
-  if (signal.aborted) abort();
-  try {
-    return await work(controller.signal);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { getLogger } from '@logtape/logtape';
-import { Backoff } from '../backoff.ts';
+import { Failure } from '../../errors.ts';
+import { Backoff, jittered } from '../backoff.ts';
 import type { Pull, Puller, PullReport } from '../source.ts';
 import { type Answered, WhepClient } from './client.ts';
+import { unlessAborted } from './limits.ts';
 import { checkPath } from './path.ts';
 import { Refusal } from './refusal.ts';
 import type { WhepSpec } from './spec.ts';
@@ -11,8 +13,11 @@ const log = getLogger(['fetch-whep', 'pull']);
 
 /** The longest pause between attempts; viewers wait no more than twice as long by default. Milliseconds. */
 const LONGEST_PAUSE = 5_000;
-/** A session that lived this long was well. Milliseconds. */
+/** Media that flowed for this long was well. Milliseconds. */
 const HEALTHY = 10_000;
+/** After so many failures without such a session it is not busy or away but wrong, and left alone for longer. Milliseconds. */
+const FAILURES = 5;
+const LONG_PAUSE = 60_000;
 /** Between two looks at whether media flows, and between two questions when it does not. Milliseconds. */
 const LOOK = 500;
 const ASK = 2_000;
@@ -28,12 +33,15 @@ export class Link {
   readonly #stopped = new AbortController();
   readonly #report: PullReport & { path: string[] } = { state: 'connecting', restarts: 0, path: [] };
   #running: Promise<void> = Promise.resolve();
+  /** `Date.now()` when the session at hand began to play. */
+  #began = Number.POSITIVE_INFINITY;
 
-  constructor(stream: string, spec: WhepSpec, puller: Puller) {
+  /** `outside`: see `WhepClient`. */
+  constructor(stream: string, spec: WhepSpec, puller: Puller, outside: boolean) {
     this.#stream = stream;
     this.#spec = spec;
     this.#puller = puller;
-    this.#client = new WhepClient(spec);
+    this.#client = new WhepClient(spec, outside);
   }
 
   get report(): PullReport {
@@ -55,16 +63,23 @@ export class Link {
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     const backoff = new Backoff(LONGEST_PAUSE);
+    let failures = 0;
     for (;;) {
-      const began = Date.now();
       this.#report.state = 'connecting';
-      const { message, retryAfter } = await this.#once().catch(refusal);
+      this.#began = Number.POSITIVE_INFINITY;
+      const { message, detail = message, retryAfter, passing } = await this.#once().catch(refusal);
       if (signal.aborted) return;
-      if (Date.now() - began >= HEALTHY) backoff.reset();
-      const wait = Math.max(backoff.next(), retryAfter * 1000);
+      if (Date.now() - this.#began >= HEALTHY) {
+        backoff.reset();
+        failures = 0;
+      } else if (!passing) {
+        failures++;
+      }
+      const pause = failures < FAILURES ? backoff.next() : jittered(LONG_PAUSE);
+      const wait = Math.max(pause, retryAfter * 1000);
       // Said once: it may go on like this for days.
       const level = message === this.#report.lastError ? 'debug' : 'warning';
-      log[level]('{stream}: not pulled ({message}); again in {wait} ms', { stream: this.#stream, message, wait });
+      log[level]('{stream}: not pulled ({detail}); again in {wait} ms', { stream: this.#stream, detail, wait });
       Object.assign(this.#report, { state: 'waiting', lastError: message, path: [] });
       await sleep(wait, signal);
       if (signal.aborted) return;
@@ -81,7 +96,8 @@ export class Link {
       const answered = await this.#client.join(pull.offer, over);
       session = answered.session;
       checkPath(answered.path, this.#puller.mark);
-      await unlessAborted(pull.accept(answered.answer), over);
+      await unlessAborted(pull.accept(answered.answer), over).catch(judged);
+      this.#began = Date.now();
       Object.assign(this.#report, { state: 'playing', path: answered.path });
       log.info('{stream}: pulled', { stream: this.#stream });
       return await this.#watch(pull, session, over);
@@ -114,18 +130,17 @@ function refusal(error: unknown): Refusal {
   return error instanceof Refusal ? error : new Refusal(error instanceof Error ? error.message : String(error));
 }
 
+/** Why an answer was not accepted: in public without the other server's words. */
+function judged(error: unknown): never {
+  if (!(error instanceof Failure)) throw refusal(error);
+  const [line = ''] = /; line \d+/.exec(error.message) ?? [];
+  const what = error.code === 'invalid-answer' ? `answer is invalid${line}` : 'answer cannot be used';
+  throw new Refusal(`the other server's ${what} (the log says why)`, { detail: error.message });
+}
+
 /** Ends early, without a fault, when the signal aborts. */
 async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   await pause(milliseconds, undefined, { signal, ref: false }).catch((error: unknown) => {
     if (!signal.aborted) throw error;
-  });
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(new Refusal(String(signal.reason)));
-    signal.addEventListener('abort', abort);
-    if (signal.aborted) abort();
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }

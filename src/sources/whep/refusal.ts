@@ -1,11 +1,23 @@
-/** The other server gave no session; `message` says why, to the person who runs this one, and holds no secrets. */
-export class Refusal extends Error {
+interface RefusalFacts {
   /** Seconds; what the server asked for. */
-  readonly retryAfter: number;
+  retryAfter?: number;
+  /** It is to be expected now and then, and nothing that a server does wrong. */
+  passing?: boolean;
+  /** For the log alone: it may repeat what the other server wrote. */
+  detail?: string;
+}
 
-  constructor(message: string, retryAfter = 0) {
+/** The other server gave no session; `message` says why, for everybody's eyes: no secrets, nothing that the server wrote. */
+export class Refusal extends Error {
+  readonly retryAfter: number;
+  readonly passing: boolean;
+  readonly detail: string | undefined;
+
+  constructor(message: string, { retryAfter = 0, passing = false, detail }: RefusalFacts = {}) {
     super(message);
     this.retryAfter = retryAfter;
+    this.passing = passing;
+    this.detail = detail;
   }
 }
 

@@ -1,7 +1,14 @@
 import * as z from 'zod';
 
 const URL_FORM = 'give the http:// or https:// URL of a WHEP endpoint';
+const ORIGINS = 'give origins such as ["https://node2.example"], or true for all of them';
 const TOKEN = 'a token is printable ASCII without spaces';
+
+const origin = z
+  .string(ORIGINS)
+  .regex(/^https?:\/\/[^/?#@\s]+\/?$/i, ORIGINS)
+  .refine((text) => URL.canParse(text), ORIGINS)
+  .transform((text) => new URL(text).origin);
 
 /** Where to pull a stream from. */
 export const whepSchema = z
@@ -13,6 +20,11 @@ export const whepSchema = z
       .string(TOKEN)
       .regex(/^[\x21-\x7e]+$/, TOKEN)
       .optional(),
+    /** Origins besides its own to which its redirects and session URLs may lead; true: all. */
+    followOrigins: z
+      .union([z.literal(true), z.array(origin).readonly()], ORIGINS)
+      .optional()
+      .describe('Origins to which its redirects and session URLs may lead besides its own; true: all'),
     /** What the other server has; what it refuses is left out all the same. */
     legs: z
       .array(z.enum(['video', 'audio'], 'a leg is "video" or "audio"'))

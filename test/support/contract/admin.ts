@@ -88,6 +88,23 @@ export const admin: Row[] = [
     },
   },
   {
+    name: 'a source that reads from this machine is 400, and so is a kind that was not named',
+    options: ADMIN,
+    run: async (client) => {
+      const reads = { input: '/etc/hostname' };
+      for (const source of [
+        'ffmpeg:lavfi:sine',
+        { ffmpeg: reads },
+        'ffmpeg:https://203.0.113.7/',
+        'whep:http://127.0.0.1/',
+      ]) {
+        const reply = await client.send('PUT', '/api/streams/x', { headers: asJson, body: JSON.stringify(source) });
+        assert.is(reply.status, 400, JSON.stringify(source));
+        assert.match(reply.text, 'adminSources');
+      }
+    },
+  },
+  {
     name: 'a source of 16 KiB is read, one byte more is 413',
     options: ADMIN,
     run: async (client) => {
