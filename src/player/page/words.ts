@@ -11,7 +11,7 @@ export function noticeOf(state: PlayerState, seen: boolean): Notice | undefined 
     case 'playing':
       return state.video ? undefined : ['Playing sound only'];
     case 'blocked':
-      return ['Ready to play', 'The browser waits for your word.'];
+      return ['Ready to play', 'Click Play to start.'];
     case 'stalled':
       return ['The stream pauses', 'Nothing comes from its source. It goes on by itself.'];
     case 'waiting':
@@ -52,7 +52,7 @@ function refused({ cause, reason }: PlayerState & { phase: 'refused' }): Notice 
     case 'forbidden':
       return ['You may not watch this stream', quote(reason)];
     case 'codec':
-      return ['By what it offers, this browser cannot play the stream', quote(reason)];
+      return ['This browser offers no fitting codec', quote(reason)];
     default:
       return ['The server refused to play', quote(reason)];
   }
