@@ -80,11 +80,29 @@ test(
     engine.leg('pub', 'audio', false);
     const second = await publish(world);
     assert.is(second.status, 201, 'nothing comes any more');
+    assert.is((await publish(world)).status, 409, 'the second is connecting');
+    engine.emit({ type: 'session-connected', session: second.session });
     assert.equal(
       [...server.sessions].map(({ id }) => id),
       [second.session],
     );
+    await clock.advance(0);
     assert.equal([...engine.peers.keys()], [second.session]);
+  }),
+);
+
+test(
+  'a publisher that pauses is not gone before the silence time is over',
+  inTime(STREAMS, async (world) => {
+    const { clock, engine } = world;
+    const first = await publish(world);
+    engine.emit({ type: 'session-connected', session: first.session });
+    engine.leg('pub', 'video', false);
+    engine.leg('pub', 'audio', false);
+    await clock.advance(1_900);
+    assert.is((await publish(world)).status, 409);
+    await clock.advance(200);
+    assert.is((await publish(world)).status, 201);
   }),
 );
 

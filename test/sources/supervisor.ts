@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { ffmpegSource } from '../../src/sources/ffmpeg.ts';
 import { eventually } from '../support/eventually.ts';
 import { withPrograms } from '../support/fake-programs.ts';
-import { ingressOf } from '../support/legs.ts';
+import { ingressOf, startOn } from '../support/legs.ts';
 import { withLogs } from '../support/logs.ts';
 import { processes } from '../support/process.ts';
 
@@ -39,7 +39,7 @@ async function withFfmpeg(
   await withPrograms({ ffprobe: found, ffmpeg: script }, async (folder) => {
     const source = ffmpegSource(spec);
     await ingressOf(source);
-    await source.start('cam1', { video: 9 });
+    await startOn(source, { video: 9 });
     try {
       await use(source, folder);
     } finally {
@@ -159,7 +159,7 @@ test('the states are told: probing, running, waiting, stopped', async () => {
       process.kill(pid, 'SIGKILL');
     }
     await opened;
-    await source.start('cam1', { video: 9 });
+    await startOn(source, { video: 9 });
     assert.is(state(), 'probing');
     await withLogs(async () => {
       writeFileSync(join(folder, 'go'), '');
@@ -176,7 +176,7 @@ test('stop does not wait for a probe that hangs', async () => {
     const source = ffmpegSource({ input: 'tcp://127.0.0.1:9' });
     await ingressOf(source);
     await withPrograms({ ffprobe: 'exec sleep 300' }, async () => {
-      await source.start('cam1', { video: 9 });
+      await startOn(source, { video: 9 });
       await eventually('the probe', () => processes().some(({ command }) => command.join(' ') === 'sleep 300'));
       await source.stop();
       assert.not(processes().some(({ command }) => command.join(' ') === 'sleep 300'));
@@ -191,7 +191,7 @@ test('the input reaches FFmpeg as one argument that no shell reads', async () =>
     const input = `a b'c"$(touch ${folder}/pwned);\`touch ${folder}/pwned\`.mp4`;
     const source = ffmpegSource({ input });
     await ingressOf(source);
-    await source.start('cam1', { video: 9 });
+    await startOn(source, { video: 9 });
     const path = join(folder, 'arguments');
     await eventually('the arguments', () => existsSync(path));
     await source.stop();
