@@ -112,7 +112,8 @@ export class FakeEngine implements MediaEngine {
   async addPublisher(spec: PublisherSpec): Promise<Transport> {
     const transport = await this.#addPeer(spec);
     this.publishers.add(spec.id);
-    for (const { kind } of spec.media) this.leg(spec.stream, kind, true);
+    // It may have been removed meanwhile.
+    if (this.streams.has(spec.stream)) for (const { kind } of spec.media) this.leg(spec.stream, kind, true);
     return transport;
   }
 
