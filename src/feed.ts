@@ -1,5 +1,4 @@
 import type { MediaEngine, StreamPorts, StreamSpec } from './engine/port.ts';
-import { Failure } from './errors.ts';
 import { throwFailures, unlessAborted, within } from './patience.ts';
 import type { Puller, Source } from './sources/source.ts';
 
@@ -67,9 +66,4 @@ export class Feed {
     source.pullWith?.(puller);
     await source.start(this.#spec.id, this.#ports, leaving);
   }
-}
-
-/** Why an `add` ends that was overtaken by a `remove`. */
-export function removedMeanwhile(id: string): Failure {
-  return new Failure('stream-not-found', `stream "${id}" was removed while it was being added`);
 }

@@ -1,11 +1,13 @@
 import { getLogger } from '@logtape/logtape';
-import type { CacheSpec, LegKind, MediaEngine, StreamFacts, StreamPorts } from './engine/port.ts';
+import type { CacheSpec, LegKind, MediaEngine, StreamFacts } from './engine/port.ts';
+import { carried, delivers, Entry, type Leg, type Stream } from './entry.ts';
 import { Failure } from './errors.ts';
-import { Feed, PATIENCE, removedMeanwhile } from './feed.ts';
+import { Feed, PATIENCE } from './feed.ts';
 import { throwFailures, within } from './patience.ts';
-import { randomId } from './random.ts';
 import { retrySoon } from './sessions.ts';
 import type { Puller, Source } from './sources/source.ts';
+
+export type { Stream } from './entry.ts';
 
 const log = getLogger(['fetch-whep', 'hub']);
 
@@ -15,18 +17,6 @@ const log = getLogger(['fetch-whep', 'hub']);
  * unless the stream has failed.
  */
 export type StreamState = 'starting' | 'live' | 'stalled' | 'ended';
-
-export interface Stream {
-  readonly id: string;
-  readonly source: Source;
-  readonly ports: StreamPorts;
-  /** `performance.now()` of its addition. */
-  readonly since: number;
-  /** Names it among the streams of all servers: see `Puller`. */
-  readonly mark: string;
-  /** What negotiations with its viewers had to put up with; the first few. */
-  readonly warnings: ReadonlySet<string>;
-}
 
 /** What a stream's life means to others. */
 export interface StreamListener {
@@ -40,41 +30,6 @@ export interface StreamListener {
   gone(stream: string): Promise<void>;
 }
 
-interface Leg {
-  phase: 'active' | 'silent' | 'failed';
-  grace?: NodeJS.Timeout;
-}
-
-class Entry implements Stream {
-  readonly since = performance.now();
-  readonly mark = randomId();
-  readonly warnings = new Set<string>();
-  readonly legs = new Map<LegKind, Leg>();
-  readonly id: string;
-  readonly feed: Feed;
-  /** Nothing will come of it any more. */
-  failed = false;
-  /** The way out, once it is on it. */
-  departure?: Promise<void> | undefined;
-
-  constructor(id: string, feed: Feed) {
-    this.id = id;
-    this.feed = feed;
-  }
-
-  get source(): Source {
-    return this.feed.source;
-  }
-
-  get ports(): StreamPorts {
-    return this.feed.ports;
-  }
-
-  get leaving(): boolean {
-    return this.feed.leaving.aborted;
-  }
-}
-
 /** What holds for every stream. Times in milliseconds. */
 export interface StreamTerms {
   grace: number;
@@ -86,9 +41,6 @@ export interface StreamTerms {
 
 /** A stream that has delivered nothing for this long is not about to start any more. Milliseconds. */
 const STARTING = 10_000;
-/** Each new kind of client may bring a warning of its own; these many are kept. */
-const MAX_WARNINGS = 8;
-
 /**
  * The streams, their life and their sources. An entry has its id until all of it is gone, however its addition or its
  * removal went: two streams of one id never overlap, and nothing is left without an owner.
@@ -173,7 +125,8 @@ export class StreamTable {
   /** What a live stream carries. Throws `stream-not-found` or `stream-not-live`. */
   requireLive(id: string): StreamFacts {
     const { source } = this.require(id);
-    const facts = carried(this.#engine.facts(id), source.legs?.());
+    const all = this.#engine.facts(id);
+    const facts = all && carried(all, source.legs?.());
     if (facts === undefined || !delivers(facts)) {
       throw new Failure('stream-not-live', 'webrtc: stream is not live', { retryAfter: retrySoon() });
     }
@@ -194,7 +147,7 @@ export class StreamTable {
   legActive(id: string, kind: LegKind): void {
     const entry = this.#find(id);
     if (entry === undefined) return;
-    const flowed = flows(entry);
+    const flowed = entry.flows;
     clearTimeout(entry.legs.get(kind)?.grace);
     entry.legs.set(kind, { phase: 'active' });
     if (!flowed) this.#listener.flowing(id, true);
@@ -205,7 +158,7 @@ export class StreamTable {
     const leg = entry?.legs.get(kind);
     if (entry === undefined || leg?.phase !== 'active') return;
     leg.phase = 'silent';
-    if (!flows(entry)) this.#listener.flowing(id, false);
+    if (!entry.flows) this.#listener.flowing(id, false);
     if (this.#terms.grace === 0) this.#fail(entry, kind, leg);
     else leg.grace = setTimeout(() => this.#fail(entry, kind, leg), this.#terms.grace).unref();
   }
@@ -214,7 +167,7 @@ export class StreamTable {
   async fail(id: string, error: string): Promise<void> {
     const entry = this.#find(id);
     if (entry === undefined) return;
-    const flowed = flows(entry);
+    const flowed = entry.flows;
     entry.failed = true;
     entry.warnings.add(error);
     for (const leg of entry.legs.values()) {
@@ -227,8 +180,7 @@ export class StreamTable {
   }
 
   warn(id: string, warning: string): void {
-    const warnings = this.#find(id)?.warnings;
-    if (warnings !== undefined && warnings.size < MAX_WARNINGS) warnings.add(warning);
+    this.#find(id)?.warn(warning);
   }
 
   /** Removes every stream. Rejects with all that went wrong; the engine, closed afterwards, closes what is left open. */
@@ -281,26 +233,8 @@ export class StreamTable {
   }
 }
 
-/** The facts without legs that nothing will ever come of. */
-function carried(
-  facts: StreamFacts | undefined,
-  legs: readonly LegKind[] = ['video', 'audio'],
-): StreamFacts | undefined {
-  return (
-    facts && {
-      ...(facts.video && legs.includes('video') && { video: facts.video }),
-      ...(facts.audio && legs.includes('audio') && { audio: facts.audio }),
-    }
-  );
-}
-
-/** A video leg counts once its profile is known: nothing could be negotiated before. */
-function delivers({ video, audio }: StreamFacts): boolean {
-  return (video?.active === true && video.profileLevelId !== undefined) || audio?.active === true;
-}
-
-function flows(entry: Entry): boolean {
-  return [...entry.legs.values()].some((leg) => leg.phase === 'active');
+function closing(): Failure {
+  return new Failure('closing', 'the server is closing');
 }
 
 function exists({ id, leaving }: Entry): Failure {
@@ -308,6 +242,7 @@ function exists({ id, leaving }: Entry): Failure {
   return new Failure('stream-exists', `stream "${id}" exists: ${cure}`);
 }
 
-function closing(): Failure {
-  return new Failure('closing', 'the server is closing');
+/** Why an `add` ends that was overtaken by a `remove`. */
+function removedMeanwhile(id: string): Failure {
+  return new Failure('stream-not-found', `stream "${id}" was removed while it was being added`);
 }

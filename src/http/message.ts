@@ -1,6 +1,8 @@
 import { collect } from '../collect.ts';
 import { Failure } from '../errors.ts';
 
+const READ = 'it was read already: let no body parser take it before this handler does';
+
 export interface BodyLimits {
   /** Bytes. */
   size: number;
@@ -16,7 +18,7 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<st
   // A cheap refusal only: the bytes are counted all the same.
   if (Number(request.headers.get('content-length')) > limits.size) throw tooLarge(limits.size);
   if (request.body === null) return '';
-  if (request.bodyUsed || request.body.locked) throw unreadable('it was read already');
+  if (request.bodyUsed || request.body.locked) throw unreadable(READ);
   const reader = request.body.getReader();
   let late = false;
   const timer = setTimeout(() => {
@@ -27,11 +29,13 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<st
     const bytes = await collect(reader, limits.size);
     if (bytes === undefined) throw tooLarge(limits.size);
     if (late) throw unreadable(`it took longer than ${limits.seconds} s`);
+    if (bytes.length === 0 && Number(request.headers.get('content-length')) > 0) throw unreadable(READ);
     // A byte order mark is no `v=`: it stays visible.
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw unreadable(late ? `it took longer than ${limits.seconds} s` : 'the connection failed', error);
+    if (late) throw unreadable(`it took longer than ${limits.seconds} s`, error);
+    throw unreadable(isUsed(error) ? READ : 'the connection failed', error);
   } finally {
     clearTimeout(timer);
     reader.cancel().catch(() => {});
@@ -83,6 +87,11 @@ export function json(body: unknown, status = 200, headers: Record<string, string
     status,
     headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },
   });
+}
+
+/** What reading a body again comes to, in the words of runtimes and of srvx. */
+function isUsed(error: unknown): boolean {
+  return error instanceof TypeError && /already (been )?(read|used)|unusable|disturbed/i.test(error.message);
 }
 
 function tooLarge(limit: number): Failure {

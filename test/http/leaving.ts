@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createServer, Failure, type Source } from '../../src/index.ts';
@@ -146,7 +147,8 @@ test('a stream that fails while it is being added has its source stopped all the
   const added = server.streams.add('a', source('it', asked, { start: () => begun.opened }));
   await eventually('its start', () => asked.length > 0);
   engine.emit({ type: 'stream-failed', stream: 'a', text: 'broken' });
-  await Promise.resolve();
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  assert.equal(asked, ['it start'], 'it is not stopped while it starts');
   begun.open();
   await added;
   await eventually('its end', () => asked.includes('it stop'));

@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { LegKind } from '../../src/index.ts';
 import { PUBLISH, SDP } from '../support/contract/client.ts';
 import { inTime, type World } from '../support/in-time.ts';
 
@@ -103,6 +104,27 @@ test(
     assert.is((await publish(world)).status, 409);
     await clock.advance(200);
     assert.is((await publish(world)).status, 201);
+  }),
+);
+
+test(
+  'viewers are offered the legs that an input turned out to have, of those that there was room for',
+  inTime(STREAMS, async ({ engine, client, server }) => {
+    let legs: readonly LegKind[] | undefined;
+    await server.streams.add('cam', {
+      kind: 'rtp',
+      ingress: { kind: 'rtp', host: '127.0.0.1', video: 0, audio: 0 },
+      legs: () => legs,
+      start: async () => {},
+      stop: async () => {},
+      describe: () => 'a camera',
+    });
+    engine.leg('cam', 'video', true);
+    const lines = async () => (await client.watch('/whep/cam')).reply.text.match(/^m=\w+ \d+/gm)?.toSorted();
+    assert.equal(await lines(), ['m=audio 9', 'm=video 9']);
+    legs = ['video'];
+    assert.equal(await lines(), ['m=audio 0', 'm=video 9']);
+    assert.is((await client.stats()).streams.cam?.audio, undefined);
   }),
 );
 
