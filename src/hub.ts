@@ -1,10 +1,12 @@
 import { getLogger } from '@logtape/logtape';
 import type { EngineEvent, MediaEngine, StreamFacts } from './engine/port.ts';
 import { Failure } from './errors.ts';
+import { PATIENCE } from './feed.ts';
 import { type Joined, Lifecycle, type Visitor } from './lifecycle.ts';
 import { Arrivals } from './live.ts';
 import type { Metrics } from './metrics.ts';
 import type { Settings } from './options.ts';
+import { throwFailures, within } from './patience.ts';
 import { Publishing } from './publishing.ts';
 import { Pulls } from './pulls.ts';
 import { randomId, randomSsrc } from './random.ts';
@@ -76,6 +78,11 @@ export class Hub {
         log.warn('leg {leg} of {stream} is silent for good', { stream, leg });
       },
       over: (stream, reason) => this.#endAll(this.sessions.of(stream), reason),
+      gone: async (stream) => {
+        this.#observer.forget(stream);
+        this.#refusals.forget(stream);
+        await metrics.forget(stream);
+      },
     };
     this.streams = new StreamTable(engine, terms, listener, (stream, mark) => this.#pulls.puller(stream, mark));
     this.#arrivals = new Arrivals(engine, this.streams);
@@ -125,9 +132,6 @@ export class Hub {
 
   async removeStream(id: string): Promise<boolean> {
     if (!(await this.streams.remove(id))) return false;
-    this.#observer.forget(id);
-    this.#refusals.forget(id);
-    await this.#metrics.forget(id);
     log.info('stream {stream} removed', { stream: id });
     return true;
   }
@@ -189,16 +193,22 @@ export class Hub {
     return this.#observer.snapshot();
   }
 
-  /** Refuses new work, ends every session, stops sources and engine; idempotent. */
+  /**
+   * Refuses new work, ends every session, stops sources and engine; idempotent. Each of them is tried whatever becomes of
+   * the others; rejects with what went wrong, an `AggregateError` when it is more than one thing.
+   */
   close(): Promise<void> {
-    this.#closed ??= Promise.resolve().then(async () => {
-      this.#arrivals.close();
-      this.#tell({ type: 'closing' });
-      await this.#endAll([...this.sessions], 'server-closing');
-      await this.streams.close();
-      await this.engine.close();
-    });
+    this.#closed ??= Promise.resolve().then(() => this.#close());
     return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#arrivals.close();
+    this.#tell({ type: 'closing' });
+    const ended = await Promise.allSettled([this.#endAll([...this.sessions], 'server-closing'), this.streams.close()]);
+    const late = () => new Error(`the engine did not close within ${PATIENCE / 1000} s`);
+    const closed = await Promise.allSettled([within(PATIENCE, this.engine.close(), late)]);
+    throwFailures([...ended, ...closed]);
   }
 
   #negotiateWatch(stream: string, offer: Offer, facts: StreamFacts, terms: WatchTerms): Plan {
@@ -234,7 +244,7 @@ export class Hub {
     const session = 'session' in event ? this.sessions.get(event.session) : undefined;
     switch (event.type) {
       case 'session-connected':
-        if (session) this.#lifecycle.connected(session);
+        if (session) this.#connected(session);
         else this.#pulls.connected(event.session);
         break;
       case 'session-ended':
@@ -256,6 +266,11 @@ export class Hub {
       case 'log':
         engineLog[event.level]('{text}', { text: event.text });
     }
+  }
+
+  #connected(session: Session): void {
+    this.#lifecycle.connected(session);
+    if (session.kind === 'publisher') this.#publishing.connected(session);
   }
 
   async #fail(stream: string, text: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { getLogger } from '@logtape/logtape';
 import { openEngine } from './engine/open.ts';
 import { Access } from './http/access.ts';
 import { Bodies } from './http/body.ts';
@@ -8,6 +9,8 @@ import { Hub } from './hub.ts';
 import { Metrics } from './metrics.ts';
 import { parseOptions, parseTokens, type ServerOptions } from './options.ts';
 import { type Server, Sessions, Streams } from './server.ts';
+
+const log = getLogger(['fetch-whep', 'hub']);
 
 export type { Action, Authorize, Tokens } from './access.ts';
 export type * from './engine/port.ts';
@@ -52,7 +55,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   try {
     await Promise.all(Object.entries(settings.streams).map(([id, source]) => streams.add(id, source)));
   } catch (error) {
-    await hub.close();
+    await hub.close().catch((also: unknown) => log.error('{error}', { error: also }));
     throw error;
   }
   return {

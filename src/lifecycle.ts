@@ -2,6 +2,7 @@ import { getLogger } from '@logtape/logtape';
 import type { MediaEngine, SessionTotals } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import type { Metrics } from './metrics.ts';
+import { unlessAborted, within } from './patience.ts';
 import { writeAnswer } from './sdp/answer.ts';
 import type { Plan } from './sdp/negotiate.ts';
 import { type Offer, offerCredentials } from './sdp/offer.ts';
@@ -13,7 +14,7 @@ const log = getLogger(['fetch-whep', 'session']);
 
 /** Sessions that have neither ICE nor DTLS after this long are reaped. Milliseconds. */
 const SETUP_TIME = 15_000;
-/** How long the engine may take for its local description. Milliseconds. */
+/** How long the engine may take for its local description, or to end a session. Milliseconds. */
 const ENGINE_TIME = 10_000;
 
 /** Ends that say nothing about the way a session was set up. */
@@ -48,7 +49,7 @@ export class Lifecycle {
   readonly #parts: LifecycleParts;
   /** Viewers that are not connected yet. */
   readonly waiting: WaitingRoom;
-  readonly #turns = new Turns();
+  readonly #turns = new Turns(ENGINE_TIME);
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
@@ -80,7 +81,8 @@ export class Lifecycle {
       log.info('{kind} {session} joined {stream}', logged(session));
       return { session, answer };
     } catch (error) {
-      await this.end(session, signal.aborted ? 'aborted' : 'engine-error');
+      // An engine that is stuck is not waited for again.
+      void this.end(session, signal.aborted ? 'aborted' : 'engine-error');
       throw error;
     }
   }
@@ -107,14 +109,14 @@ export class Lifecycle {
     this.#parts.ended(session);
     let totals: SessionTotals | undefined;
     try {
-      totals = await this.#inTurn(session, () => engine.removeSession(session.id));
+      totals = await inTime(engine.removeSession(session.id));
     } catch (error) {
       log.error('{session} could not be ended in the engine: {error}', { ...logged(session), error });
     }
     logEnd(session, reason, seconds, totals);
   }
 
-  /** A stream's publishers come and go one after the other: the engine feeds a stream from one at a time. */
+  /** A stream's publishers come one after the other, unless the engine is stuck: it feeds the stream from the newest. */
   #inTurn<T>({ kind, stream }: Session, work: () => Promise<T>): Promise<T> {
     if (kind === 'viewer') return work();
     return this.#turns.take(stream, work);
@@ -123,20 +125,22 @@ export class Lifecycle {
   async #makePeer(session: Session, plan: Plan, signal: AbortSignal): Promise<string> {
     const { engine, sessions, announce } = this.#parts;
     const spec = { id: session.id, stream: session.stream, offer: plan.offer, media: plan.media };
-    const peer = this.#inTurn(session, () =>
-      session.kind === 'viewer' ? engine.addViewer(spec) : engine.addPublisher(spec),
-    );
+    const peer = this.#inTurn(session, async () => {
+      // It may have ended before its turn came.
+      if (!sessions.has(session)) throw endedFailure(session.ended);
+      return session.kind === 'viewer' ? engine.addViewer(spec) : engine.addPublisher(spec);
+    });
     let answer: string;
     try {
-      answer = writeAnswer(plan, await unlessAbandoned(peer, signal), announce);
+      answer = writeAnswer(plan, await inTime(unlessAborted(peer, signal)), announce);
     } catch (error) {
       // The engine may still finish what nobody waits for any more.
       peer.then(() => engine.removeSession(session.id)).catch(() => {});
-      throw session.ended === undefined ? setUpFailure(error) : endedFailure(session.ended);
+      throw session.ended === undefined ? setUpFailure(error, signal) : endedFailure(session.ended);
     }
     if (sessions.has(session)) return answer;
     // It ended before there was a peer to end.
-    await engine.removeSession(session.id);
+    await inTime(engine.removeSession(session.id));
     throw endedFailure(session.ended);
   }
 }
@@ -154,18 +158,9 @@ function logged({ kind, id, stream }: Session): Record<string, string> {
   return { kind, session: id.slice(0, 8), stream };
 }
 
-function unlessAbandoned<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abandon = () => reject(new Failure('engine-failed', 'create peer: the client went away'));
-    const late = () => reject(new Failure('engine-timeout', 'create peer: timed out'));
-    const timer = setTimeout(late, ENGINE_TIME).unref();
-    signal.addEventListener('abort', abandon);
-    if (signal.aborted) abandon();
-    work.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abandon);
-    });
-  });
+/** What the engine gives, unless it takes too long. */
+function inTime<T>(work: Promise<T>): Promise<T> {
+  return within(ENGINE_TIME, work, () => new Failure('engine-timeout', 'create peer: timed out'));
 }
 
 /** Why a session that ended while it was being set up did. */
@@ -185,7 +180,8 @@ function endedFailure(reason: Ended | undefined): Failure {
 }
 
 /** The client learns what happened, the log why. */
-function setUpFailure(cause: unknown): Failure {
+function setUpFailure(cause: unknown, { aborted }: AbortSignal): Failure {
+  if (aborted) return new Failure('engine-failed', 'create peer: the client went away');
   const known =
     cause instanceof Failure && (cause.code === 'invalid-offer' || cause.message.startsWith('create peer:'));
   if (known) return cause;

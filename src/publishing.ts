@@ -3,7 +3,7 @@ import { Failure } from './errors.ts';
 import type { Joined, Lifecycle } from './lifecycle.ts';
 import { negotiatePublish } from './sdp/negotiate.ts';
 import { parseOffer } from './sdp/offer.ts';
-import type { Session, SessionTable } from './sessions.ts';
+import { retrySoon, type Session, type SessionTable } from './sessions.ts';
 import type { StreamTable } from './streams.ts';
 
 export interface PublishingParts {
@@ -15,7 +15,7 @@ export interface PublishingParts {
   silence: number;
 }
 
-/** Who may publish a stream: one at a time. */
+/** Who may publish a stream: one at a time, and one that is about to take its place. */
 export class Publishing {
   readonly #parts: PublishingParts;
 
@@ -25,30 +25,44 @@ export class Publishing {
 
   /** The legs that may be published. Throws `stream-not-found`, `publisher-conflict`. */
   admit(stream: string): readonly LegKind[] {
-    const { ingress } = this.#parts.streams.require(stream).source;
+    const { streams, sessions } = this.#parts;
+    const { ingress, takeover } = streams.require(stream).source;
     if (typeof ingress === 'function' || ingress.kind !== 'publisher') {
       throw new Failure('publisher-conflict', 'webrtc: this stream takes no publisher');
     }
-    if (!this.#replaceable(stream)) this.#parts.sessions.checkPublisher(stream);
+    if (!takeover && !sessions.publishersOf(stream).every((publisher) => this.#isGone(publisher))) {
+      throw new Failure('publisher-conflict', 'webrtc: somebody else publishes this stream', {
+        retryAfter: retrySoon(),
+      });
+    }
     return ingress.legs;
   }
 
-  /** Lets a publisher in; one that it replaces is ended. Rejects with the failures of `sdp/`, `admit` and the engine. */
+  /**
+   * Lets a publisher in. One that is connected goes on until this one is too; one that is not makes way as soon as this
+   * one has its answer. Rejects with the failures of `sdp/`, `admit` and the engine.
+   */
   async join(stream: string, sdp: string, signal: AbortSignal): Promise<Joined> {
-    const { lifecycle } = this.#parts;
     const offer = parseOffer(sdp, 'publish');
     const plan = negotiatePublish(offer, this.admit(stream));
-    const before = this.#replaceable(stream);
-    if (before) void lifecycle.end(before, 'replaced');
-    return lifecycle.join('publisher', stream, offer, plan, { client: '', signal });
+    const visitor = { client: '', signal };
+    const joined = await this.#parts.lifecycle.join('publisher', stream, offer, plan, visitor);
+    this.#replace(this.#before(joined.session).filter(({ state }) => state === 'setup'));
+    return joined;
   }
 
-  /** The publisher that a second may replace: whoever it is where the source says so, else one that is gone. */
-  #replaceable(stream: string): Session | undefined {
-    const { streams, sessions } = this.#parts;
-    const publisher = sessions.publisherOf(stream);
-    const { takeover } = streams.require(stream).source;
-    return publisher && (takeover || this.#isGone(publisher)) ? publisher : undefined;
+  /** A publisher can send: it is the stream's from now on. */
+  connected(publisher: Session): void {
+    this.#replace(this.#before(publisher));
+  }
+
+  #before(publisher: Session): Session[] {
+    const all = this.#parts.sessions.publishersOf(publisher.stream);
+    return all.slice(0, Math.max(all.indexOf(publisher), 0));
+  }
+
+  #replace(publishers: Session[]): void {
+    for (const publisher of publishers) void this.#parts.lifecycle.end(publisher, 'replaced');
   }
 
   /** It was connected, and nothing comes any more: lost consent would show only after half a minute (RFC 7675 §5.1). */

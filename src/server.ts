@@ -28,7 +28,8 @@ export interface Server {
   renewTokens(tokens: Tokens): void;
   /**
    * Refuses new work (503), ends every session, stops sources and engine. A second call waits for the first; afterwards
-   * the process can end.
+   * the process can end. Rejects when something could not be ended, or not within some seconds, with an `AggregateError`
+   * when it was more than one thing; everything else has ended all the same.
    */
   close(): Promise<void>;
 }
@@ -69,7 +70,10 @@ export class Streams {
     return this.#info(await this.#hub.addStream(id, createSource(parseSource(source, `streams.${id}`))));
   }
 
-  /** Ends its viewers and stops its source. False for an unknown stream. */
+  /**
+   * Ends its viewers and stops its source. False for an unknown stream. Rejects when the source does not stop; the id is
+   * taken until a further call succeeds.
+   */
   remove(id: string): Promise<boolean> {
     return this.#hub.removeStream(id);
   }

@@ -76,27 +76,16 @@ export class SessionTable {
     throw new Failure('stream-peer-cap', 'webrtc: per-stream peer cap reached', { retryAfter: retrySoon() });
   }
 
-  /** Takes a place. Throws `peer-cap`, `stream-peer-cap` or, for a second publisher, `publisher-conflict`. */
+  /** Takes a place. Throws `peer-cap`, `stream-peer-cap`; a publisher needs no place. */
   open(terms: NewSession): Session {
     if (terms.kind === 'viewer') {
       this.checkTotal();
       this.checkStream(terms.stream);
       this.#count(terms.stream, 1);
-    } else {
-      this.checkPublisher(terms.stream);
     }
     const session: Session = { ...terms, id: randomId(), since: performance.now(), state: 'setup', generation: 1 };
     this.#sessions.set(session.id, session);
     return session;
-  }
-
-  /** Throws `publisher-conflict`. */
-  checkPublisher(stream: string): void {
-    if (this.publisherOf(stream)) {
-      throw new Failure('publisher-conflict', 'webrtc: somebody else publishes this stream', {
-        retryAfter: retrySoon(),
-      });
-    }
   }
 
   /** Gives the place back. False when the session was gone already. */
@@ -119,8 +108,9 @@ export class SessionTable {
     return [...this.#sessions.values()].filter((session) => session.stream === stream);
   }
 
-  publisherOf(stream: string): Session | undefined {
-    return this.of(stream).find(({ kind }) => kind === 'publisher');
+  /** Of one stream, in the order in which they came. */
+  publishersOf(stream: string): Session[] {
+    return this.of(stream).filter(({ kind }) => kind === 'publisher');
   }
 
   viewersOf(stream: string): number {

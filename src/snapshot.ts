@@ -1,8 +1,9 @@
 import { type Bitrate, Bitrates } from './bitrates.ts';
 import type { EngineSnapshot, LegCounters, MediaEngine, StreamPorts, StreamSnapshot } from './engine/port.ts';
+import { carried } from './entry.ts';
 import { profileOf } from './sdp/h264.ts';
 import type { SessionTable } from './sessions.ts';
-import type { SourceKind, SourceReport } from './sources/source.ts';
+import type { Source, SourceKind, SourceReport } from './sources/source.ts';
 import type { StreamState, StreamTable } from './streams.ts';
 
 /** One look at everything; statistics and metrics are read from it and from nothing else. */
@@ -66,7 +67,7 @@ export class Observer {
       viewers: this.#sessions.viewers,
       publishers: this.#sessions.publishers,
       streams: [...this.#streams].map((stream) => {
-        const known = media.get(stream.id);
+        const known = withLegsOf(stream.source, media.get(stream.id));
         const profileLevelId = known?.facts.video?.profileLevelId;
         return {
           id: stream.id,
@@ -90,6 +91,10 @@ export class Observer {
   forget(stream: string): void {
     this.#bitrates.forget(stream);
   }
+}
+
+function withLegsOf(source: Source, media: StreamSnapshot | undefined): StreamSnapshot | undefined {
+  return media && { ...media, facts: carried(media.facts, source.legs?.()) };
 }
 
 /** RFC 6184 §8.1: the last octet is level_idc, ten times the level; 9 stands for the odd one between 1 and 1.1. */

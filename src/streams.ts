@@ -1,8 +1,15 @@
-import type { CacheSpec, LegKind, MediaEngine, StreamFacts, StreamPorts } from './engine/port.ts';
+import { getLogger } from '@logtape/logtape';
+import type { CacheSpec, LegKind, MediaEngine, StreamFacts } from './engine/port.ts';
+import { carried, delivers, Entry, type Leg, type Stream } from './entry.ts';
 import { Failure } from './errors.ts';
-import { randomId } from './random.ts';
+import { Feed, PATIENCE } from './feed.ts';
+import { throwFailures, within } from './patience.ts';
 import { retrySoon } from './sessions.ts';
 import type { Puller, Source } from './sources/source.ts';
+
+export type { Stream } from './entry.ts';
+
+const log = getLogger(['fetch-whep', 'hub']);
 
 /**
  * starting: nothing has arrived yet. live: at least one leg delivers. stalled: everything fell silent, or nothing ever
@@ -10,18 +17,6 @@ import type { Puller, Source } from './sources/source.ts';
  * unless the stream has failed.
  */
 export type StreamState = 'starting' | 'live' | 'stalled' | 'ended';
-
-export interface Stream {
-  readonly id: string;
-  readonly source: Source;
-  readonly ports: StreamPorts;
-  /** `performance.now()` of its addition. */
-  readonly since: number;
-  /** Names it among the streams of all servers: see `Puller`. */
-  readonly mark: string;
-  /** What negotiations with its viewers had to put up with; the first few. */
-  readonly warnings: ReadonlySet<string>;
-}
 
 /** What a stream's life means to others. */
 export interface StreamListener {
@@ -31,22 +26,8 @@ export interface StreamListener {
   legFailed(stream: string, leg: LegKind): void;
   /** Every leg did, or the stream is being removed: its sessions have to go. */
   over(stream: string, reason: 'stream-ended' | 'stream-removed'): Promise<void>;
-}
-
-interface Leg {
-  phase: 'active' | 'silent' | 'failed';
-  grace?: NodeJS.Timeout;
-}
-
-interface Entry extends Stream {
-  ports: StreamPorts;
-  readonly warnings: Set<string>;
-  readonly legs: Map<LegKind, Leg>;
-  /** Settles when the engine and the source have started, or failed to. */
-  ready: Promise<void>;
-  leaving: boolean;
-  /** Nothing will come of it any more. */
-  failed: boolean;
+  /** Nothing is left of it: its id is about to be free. */
+  gone(stream: string): Promise<void>;
 }
 
 /** What holds for every stream. Times in milliseconds. */
@@ -60,17 +41,17 @@ export interface StreamTerms {
 
 /** A stream that has delivered nothing for this long is not about to start any more. Milliseconds. */
 const STARTING = 10_000;
-/** Each new kind of client may bring a warning of its own; these many are kept. */
-const MAX_WARNINGS = 8;
-
-/** The streams, their life and their sources. */
+/**
+ * The streams, their life and their sources. An entry has its id until all of it is gone, however its addition or its
+ * removal went: two streams of one id never overlap, and nothing is left without an owner.
+ */
 export class StreamTable {
   readonly #entries = new Map<string, Entry>();
   readonly #engine: MediaEngine;
   readonly #terms: StreamTerms;
   readonly #listener: StreamListener;
   readonly #puller: (stream: string, mark: string) => Puller;
-  readonly #over = new AbortController();
+  #closed = false;
 
   /** `puller` gives a source what it needs to pull from another server. */
   constructor(
@@ -86,56 +67,38 @@ export class StreamTable {
   }
 
   /**
-   * Opens the ingress and starts the source. Rejects with `stream-exists`, `address-in-use`, `closing` or what the source
-   * says.
+   * Opens the ingress and starts the source. Rejects with `stream-exists`, `address-in-use`, what the source says, or, as
+   * soon as it is overtaken, `closing` or `stream-not-found`; nothing of it is left then.
    */
   async add(id: string, source: Source): Promise<Stream> {
-    this.#requireOpen();
-    if (this.#entries.has(id)) {
-      throw new Failure('stream-exists', `stream "${id}" exists: remove it first or choose another id`);
-    }
-    const entry: Entry = {
-      id,
-      source,
-      ports: {},
-      since: performance.now(),
-      mark: randomId(),
-      warnings: new Set(),
-      legs: new Map(),
-      ready: Promise.resolve(),
-      leaving: false,
-      failed: false,
-    };
+    if (this.#closed) throw closing();
+    const before = this.#entries.get(id);
+    if (before !== undefined) throw exists(before);
+    const { silence, cache, burst } = this.#terms;
+    const feed = new Feed(this.#engine, { id, silence, cache, burst }, source);
+    const entry = new Entry(id, feed);
     this.#entries.set(id, entry);
-    entry.ready = this.#open(entry);
     try {
-      await entry.ready;
+      await feed.open(this.#puller(id, entry.mark));
+      feed.leaving.throwIfAborted();
     } catch (error) {
-      this.#entries.delete(id);
-      this.#requireOpen();
+      // Whoever removes it, or closes, sees to the rest.
+      if (!entry.leaving) await this.#cleanUp(entry, error);
       throw error;
     }
-    // Who closed has stopped it.
-    this.#requireOpen();
     return entry;
   }
 
-  /** Ends its sessions, stops its source, closes its ingress. False for an unknown stream. */
+  /**
+   * Ends its sessions, stops its source, closes its ingress. False for an unknown stream, and for one that somebody else
+   * is removing, when that is done. Rejects when a part of it could not be ended: removing it again tries again.
+   */
   async remove(id: string): Promise<boolean> {
-    const entry = this.#find(id);
+    const entry = this.#entries.get(id);
     if (entry === undefined) return false;
-    entry.leaving = true;
-    for (const leg of entry.legs.values()) clearTimeout(leg.grace);
-    // Whoever added it hears of a failure to start; here only the end of the attempt matters.
-    await entry.ready.catch(() => {});
-    try {
-      await this.#listener.over(id, 'stream-removed');
-      await entry.source.stop();
-    } finally {
-      await this.#engine.removeStream(id);
-      this.#entries.delete(id);
-    }
-    return true;
+    const ours = entry.departure === undefined;
+    await this.#leave(entry, removedMeanwhile(id));
+    return ours;
   }
 
   get(id: string): Stream | undefined {
@@ -161,8 +124,9 @@ export class StreamTable {
 
   /** What a live stream carries. Throws `stream-not-found` or `stream-not-live`. */
   requireLive(id: string): StreamFacts {
-    this.require(id);
-    const facts = this.#engine.facts(id);
+    const { source } = this.require(id);
+    const all = this.#engine.facts(id);
+    const facts = all && carried(all, source.legs?.());
     if (facts === undefined || !delivers(facts)) {
       throw new Failure('stream-not-live', 'webrtc: stream is not live', { retryAfter: retrySoon() });
     }
@@ -183,7 +147,7 @@ export class StreamTable {
   legActive(id: string, kind: LegKind): void {
     const entry = this.#find(id);
     if (entry === undefined) return;
-    const flowed = flows(entry);
+    const flowed = entry.flows;
     clearTimeout(entry.legs.get(kind)?.grace);
     entry.legs.set(kind, { phase: 'active' });
     if (!flowed) this.#listener.flowing(id, true);
@@ -194,7 +158,7 @@ export class StreamTable {
     const leg = entry?.legs.get(kind);
     if (entry === undefined || leg?.phase !== 'active') return;
     leg.phase = 'silent';
-    if (!flows(entry)) this.#listener.flowing(id, false);
+    if (!entry.flows) this.#listener.flowing(id, false);
     if (this.#terms.grace === 0) this.#fail(entry, kind, leg);
     else leg.grace = setTimeout(() => this.#fail(entry, kind, leg), this.#terms.grace).unref();
   }
@@ -203,7 +167,7 @@ export class StreamTable {
   async fail(id: string, error: string): Promise<void> {
     const entry = this.#find(id);
     if (entry === undefined) return;
-    const flowed = flows(entry);
+    const flowed = entry.flows;
     entry.failed = true;
     entry.warnings.add(error);
     for (const leg of entry.legs.values()) {
@@ -212,47 +176,46 @@ export class StreamTable {
     }
     if (flowed) this.#listener.flowing(id, false);
     await this.#listener.over(id, 'stream-ended');
-    await entry.source.stop();
+    await entry.feed.stop();
   }
 
   warn(id: string, warning: string): void {
-    const warnings = this.#find(id)?.warnings;
-    if (warnings !== undefined && warnings.size < MAX_WARNINGS) warnings.add(warning);
+    this.#find(id)?.warn(warning);
   }
 
-  /** Stops every source. The engine, closed afterwards, closes the ingresses. */
+  /** Removes every stream. Rejects with all that went wrong; the engine, closed afterwards, closes what is left open. */
   async close(): Promise<void> {
-    this.#over.abort();
-    const entries = [...this.#entries.values()];
-    this.#entries.clear();
-    await Promise.all(
-      entries.map(async (entry) => {
-        for (const leg of entry.legs.values()) clearTimeout(leg.grace);
-        await entry.ready.catch(() => {});
-        await entry.source.stop();
-      }),
-    );
+    this.#closed = true;
+    throwFailures(await Promise.allSettled([...this.#entries.values()].map((entry) => this.#leave(entry, closing()))));
   }
 
-  async #open(entry: Entry): Promise<void> {
-    const { id, source } = entry;
-    const { signal } = this.#over;
-    const ingress = typeof source.ingress === 'function' ? await source.ingress(signal) : source.ingress;
-    this.#requireOpen();
-    const { silence, cache, burst } = this.#terms;
-    entry.ports = await this.#engine.addStream({ id, ingress, silence, cache, burst });
-    this.#requireOpen();
-    source.pullWith?.(this.#puller(id, entry.mark));
-    try {
-      await source.start(id, entry.ports);
-    } catch (error) {
-      await this.#engine.removeStream(id);
+  /** Begins the departure, or joins the one that is under way; `reason` is what a pending `add` rejects with. */
+  #leave(entry: Entry, reason: unknown): Promise<void> {
+    entry.feed.leave(reason);
+    for (const leg of entry.legs.values()) clearTimeout(leg.grace);
+    entry.departure ??= this.#depart(entry).catch((error: unknown) => {
+      entry.departure = undefined;
       throw error;
-    }
+    });
+    const late = () => new Error(`stream "${entry.id}" did not end within ${PATIENCE / 1000} s`);
+    return within(PATIENCE, entry.departure, late);
   }
 
-  #requireOpen(): void {
-    if (this.#over.signal.aborted) throw new Failure('closing', 'the server is closing');
+  async #depart(entry: Entry): Promise<void> {
+    const ended = await Promise.allSettled([this.#listener.over(entry.id, 'stream-removed')]);
+    const closed = await Promise.allSettled([entry.feed.close()]);
+    throwFailures([...ended, ...closed]);
+    await this.#listener.gone(entry.id);
+    this.#entries.delete(entry.id);
+  }
+
+  /** What is left of a stream that could not be added goes; the one who added it hears why it could not. */
+  async #cleanUp(entry: Entry, reason: unknown): Promise<void> {
+    try {
+      await this.#leave(entry, reason);
+    } catch (error) {
+      log.error('{stream} could not be cleaned up: {error}', { stream: entry.id, error });
+    }
   }
 
   #fail(entry: Entry, kind: LegKind, leg: Leg): void {
@@ -270,11 +233,16 @@ export class StreamTable {
   }
 }
 
-/** A video leg counts once its profile is known: nothing could be negotiated before. */
-function delivers({ video, audio }: StreamFacts): boolean {
-  return (video?.active === true && video.profileLevelId !== undefined) || audio?.active === true;
+function closing(): Failure {
+  return new Failure('closing', 'the server is closing');
 }
 
-function flows(entry: Entry): boolean {
-  return [...entry.legs.values()].some((leg) => leg.phase === 'active');
+function exists({ id, leaving }: Entry): Failure {
+  const cure = leaving ? 'it is being removed: try again when it is gone' : 'remove it first or choose another id';
+  return new Failure('stream-exists', `stream "${id}" exists: ${cure}`);
+}
+
+/** Why an `add` ends that was overtaken by a `remove`. */
+function removedMeanwhile(id: string): Failure {
+  return new Failure('stream-not-found', `stream "${id}" was removed while it was being added`);
 }

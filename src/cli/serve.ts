@@ -69,7 +69,7 @@ async function close(server: Server, listener: Listener): Promise<number> {
     late,
     server
       .close()
-      .then(() => listener.close())
+      .finally(() => listener.close())
       .then(() => 0),
   ]);
 }

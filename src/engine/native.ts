@@ -89,6 +89,7 @@ class NativeEngine implements MediaEngine {
   readonly kind = 'native';
   readonly #handle: NativeHandle;
   readonly #candidates = new Turns();
+  #listener: (events: EngineEvent[]) => void = () => {};
   #timer: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
@@ -102,8 +103,10 @@ class NativeEngine implements MediaEngine {
     });
   }
 
-  removeStream(id: string): Promise<void> {
-    return this.#handle.removeStream(id);
+  async removeStream(id: string): Promise<void> {
+    await this.#handle.removeStream(id);
+    // What still waits is about this stream, not about the next of its id.
+    this.#drain();
   }
 
   facts(stream: string): StreamFacts | undefined {
@@ -160,10 +163,8 @@ class NativeEngine implements MediaEngine {
 
   onEvents(listener: (events: EngineEvent[]) => void): void {
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => {
-      const events = this.#handle.drainEvents();
-      if (events.length > 0) listener(events);
-    }, eventInterval);
+    this.#listener = listener;
+    this.#timer = setInterval(() => this.#drain(), eventInterval);
     this.#timer.unref();
   }
 
@@ -171,6 +172,11 @@ class NativeEngine implements MediaEngine {
     clearInterval(this.#timer);
     this.#closed ??= this.#handle.close();
     return this.#closed;
+  }
+
+  #drain(): void {
+    const events = this.#handle.drainEvents();
+    if (events.length > 0) this.#listener(events);
   }
 }
 

@@ -6,6 +6,8 @@ const AT_ONCE = 256;
 /** No body has to make room before. Milliseconds. */
 const FAIR_TIME = 1000;
 
+const READ = 'it was read already: let no body parser take it before this handler does';
+
 interface Reading {
   readonly since: number;
   stop(): void;
@@ -30,7 +32,7 @@ export class Bodies {
     // A cheap refusal only: the bytes are counted all the same.
     if (Number(request.headers.get('content-length')) > size) throw tooLarge(size);
     if (request.body === null) return '';
-    if (request.bodyUsed || request.body.locked) throw unreadable('it was read already');
+    if (request.bodyUsed || request.body.locked) throw unreadable(READ);
     const reader = request.body.getReader();
     let tooSlow: string | undefined;
     const stop = (reason: string) => {
@@ -46,11 +48,12 @@ export class Bodies {
       const bytes = await collect(reader, size);
       if (bytes === undefined) throw tooLarge(size);
       if (tooSlow !== undefined) throw unreadable(tooSlow);
+      if (bytes.length === 0 && Number(request.headers.get('content-length')) > 0) throw unreadable(READ);
       // A byte order mark is no `v=`: it stays visible.
       return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
     } catch (error) {
       if (error instanceof Failure) throw error;
-      throw unreadable(tooSlow ?? 'the connection failed', error);
+      throw unreadable(tooSlow ?? (isUsed(error) ? READ : 'the connection failed'), error);
     } finally {
       this.#readings.delete(reading);
       clearTimeout(timer);
@@ -65,6 +68,11 @@ export class Bodies {
       oldest.stop();
     }
   }
+}
+
+/** What reading a body again comes to, in the words of runtimes and of srvx. */
+function isUsed(error: unknown): boolean {
+  return error instanceof TypeError && /already (been )?(read|used)|unusable|disturbed/i.test(error.message);
 }
 
 function tooLarge(limit: number): Failure {

@@ -125,9 +125,14 @@ const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method, Operat
       action: 'admin',
       takes: asJson(sourceSchema),
       gives: { 201: asJson(streamEntry) },
-      fails: [400, 401, 403, 409, 413, 415, 500, 503],
+      fails: [400, 401, 403, 404, 409, 413, 415, 500, 503],
     },
-    DELETE: { summary: 'Remove a stream', action: 'admin', gives: { 204: undefined }, fails: [401, 403, 404] },
+    DELETE: {
+      summary: 'Remove a stream',
+      action: 'admin',
+      gives: { 204: undefined },
+      fails: [401, 403, 404, 500],
+    },
   },
   '/api/sessions': {
     GET: { summary: 'All sessions', action: 'admin', gives: { 200: asJson(sessionList) }, fails: [401, 403] },

@@ -1,12 +1,15 @@
 import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
 import type { Ingress, LegKind, StreamPorts } from '../engine/port.ts';
 import { requireOutside } from './addresses.ts';
-import { ffmpegArguments, type Output } from './ffmpeg/command.ts';
+import { ffmpegArguments, isUrl, type Output } from './ffmpeg/command.ts';
 import { hostOf } from './ffmpeg/fence.ts';
 import { sayGoodbye } from './ffmpeg/goodbye.ts';
 import { maskFor } from './ffmpeg/mask.ts';
 import { type Plan, planOf } from './ffmpeg/plan.ts';
-import { type InputFacts, isUnreachable, probe } from './ffmpeg/probe.ts';
+import { ffmpegMissing, type InputFacts, probe } from './ffmpeg/probe.ts';
 import type { FfmpegSpec } from './ffmpeg/spec.ts';
 import { Supervisor } from './ffmpeg/supervisor.ts';
 import type { FfmpegReport, Source } from './source.ts';
@@ -19,17 +22,23 @@ export function ffmpegSource(spec: FfmpegSpec, outside = false): Source {
   const mask = maskFor(spec.args ?? [], spec.input);
   const input = mask(spec.input);
   let facts: InputFacts | undefined;
-  let plan: Plan = {};
+  let plan: Plan | undefined;
   let supervisor: Supervisor | undefined;
 
   async function ingress(signal: AbortSignal): Promise<Ingress> {
-    facts = await probe(spec, signal).catch((error: unknown) => {
-      // A camera that is off for now: room for all legs, and every start looks again.
-      if (isUnreachable(error, spec.input)) return undefined;
-      throw error;
-    });
-    const legs = facts ? planOf(spec, facts) : { video: spec.video !== 'none', audio: spec.audio !== 'none' };
+    const legs = isUrl(spec.input) ? expected() : await found(signal);
     return { kind: 'rtp', host: '127.0.0.1', ...(legs.video && { video: 0 }), ...(legs.audio && { audio: 0 }) };
+  }
+
+  async function found(signal: AbortSignal): Promise<Plan> {
+    facts = await probe(spec, signal);
+    return planOf(spec, facts);
+  }
+
+  /** A camera may be slow, or off for now: there is room for all legs, and each start looks at it. */
+  function expected(): Record<LegKind, boolean> {
+    requirePrograms();
+    return { video: spec.video !== 'none', audio: spec.audio !== 'none' };
   }
 
   async function start(stream: string, ports: StreamPorts): Promise<void> {
@@ -56,6 +65,12 @@ export function ffmpegSource(spec: FfmpegSpec, outside = false): Source {
     supervisor.start();
   }
 
+  /** What there was room for and did not come is no leg for viewers. */
+  function legs(): readonly LegKind[] | undefined {
+    const found = plan;
+    return found && (['video', 'audio'] as const).filter((leg) => found[leg] !== undefined);
+  }
+
   function report(): { ffmpeg?: FfmpegReport } {
     if (supervisor === undefined) return {};
     const { lastError, ...supervision } = supervisor.supervision;
@@ -67,11 +82,19 @@ export function ffmpegSource(spec: FfmpegSpec, outside = false): Source {
   return {
     kind: 'ffmpeg',
     ingress,
+    legs,
     start,
     stop: async () => supervisor?.stop(),
     describe: () => `ffmpeg:${input}`,
     report,
   };
+}
+
+/** For inputs that are only looked at later. Throws `ffmpeg-missing`. */
+function requirePrograms(): void {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const found = (program: string) => folders.some((folder) => existsSync(join(folder, program)));
+  if (!['ffprobe', 'ffmpeg'].every(found)) throw ffmpegMissing();
 }
 
 /** Each start has SSRCs of its own: a receiver tells one FFmpeg from the next by them. FFmpeg takes 31 bits. */

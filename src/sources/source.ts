@@ -17,15 +17,20 @@ export interface SourceReport {
 export interface Source {
   readonly kind: SourceKind;
   /**
-   * What the engine is to open; a function when the source must look at its input first (rejects when it never can work,
-   * and soon after the signal has fired, which says that nobody wants to know any more).
+   * What the engine is to open; a function when the source must look at its input first. Rejects when it never can work,
+   * and soon after the signal has fired: the stream is to go. While it looks, the stream is not there yet.
    */
   readonly ingress: Ingress | ((signal: AbortSignal) => Promise<Ingress>);
+  /** The legs that the input turned out to have, of those that the ingress names; undefined while that is not known. */
+  legs?(): readonly LegKind[] | undefined;
   /** Called before `start`: what a source needs to pull from another server. */
   pullWith?(puller: Puller): void;
-  /** Called once the engine has opened the ingress on `ports`. Rejects when the source can never work. */
-  start(stream: string, ports: StreamPorts): Promise<void>;
-  /** Ends what `start` began; idempotent. */
+  /**
+   * Called once the engine has opened the ingress on `ports`. Rejects when the source can never work, and soon after the
+   * signal has fired: the stream is to go.
+   */
+  start(stream: string, ports: StreamPorts, signal: AbortSignal): Promise<void>;
+  /** Ends what `start` began, also when that failed or never came to it; idempotent. */
   stop(): Promise<void>;
   /** For stats and logs, with secrets masked. */
   describe(): string;

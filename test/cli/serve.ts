@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { eventually } from '../support/eventually.ts';
+import { withPrograms } from '../support/fake-programs.ts';
+import { processes } from '../support/process.ts';
 import { currentRuntime } from '../support/runtimes.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 import { atTerminal } from '../support/terminal.ts';
@@ -109,6 +112,30 @@ test('the log level is kept, and secrets stay out of the log', async () => {
       assert.not.match(child.stderr, /hush-/);
     },
   );
+});
+
+test('inputs that say nothing hold up neither the start nor the end', async () => {
+  const hangs = 'echo $$ >>"$(dirname "$0")/pids"; exec sleep 300';
+  await withPrograms({ ffprobe: hangs, ffmpeg: hangs }, async (programs) => {
+    const pids = () => {
+      const path = join(programs, 'pids');
+      return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').map(Number) : [];
+    };
+    const camera = { cam: 'ffmpeg:tcp://127.0.0.1:9' };
+    const config = file('camera.json', JSON.stringify({ streams: camera }));
+    const server = await startServer(runtime, ['--config', config]);
+    try {
+      await eventually('a look at the camera', () => pids().length === 1);
+      file('camera.json', JSON.stringify({ streams: { ...camera, film: 'ffmpeg:film.mp4' } }));
+      server.child.kill('SIGHUP');
+      await eventually('a look at the film', () => pids().length === 2);
+      assert.equal(await server.stop(), { code: 0, signal: null });
+      assert.not.match(server.child.stderr, 'not closed within');
+      assert.not(processes().some(({ pid }) => pids().includes(pid)));
+    } finally {
+      server.child.kill('SIGKILL');
+    }
+  });
 });
 
 test.run();

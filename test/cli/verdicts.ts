@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configure } from '../../src/cli/configuration.ts';
 import { candidateCheck } from '../../src/cli/doctor/candidates.ts';
+import { ffmpegChecks } from '../../src/cli/doctor/ffmpeg.ts';
 import { bufferCheck, fileLimit } from '../../src/cli/doctor/machine.ts';
 
 // What doctor makes of machines unlike this one.
@@ -31,6 +32,13 @@ test('a limit of open files below what the viewers may need is a warning', () =>
   assert.is(verdict, 'warning');
   assert.match(found, /^at most \d+, fewer than 1099511627776 viewers may need$/);
   assert.match(cure ?? '', /LimitNOFILE=1099511628032/);
+});
+
+test('where there is no shell to run FFmpeg under, sources that need it are a problem', async () => {
+  const verdicts = async (...args: string[]) =>
+    (await ffmpegChecks(configure(args).settings, '/nowhere/sh')).map(({ name, verdict }) => [name, verdict]);
+  assert.equal(await verdicts('--stream', 'film=ffmpeg:film.mp4'), [['ffmpeg', 'problem']]);
+  assert.equal(await verdicts('--stream', 'cam=rtp:0'), [['ffmpeg', 'warning']]);
 });
 
 /** The verdict on an answer with candidates of these addresses. */

@@ -66,7 +66,7 @@ for (const runtime of RUNTIMES) {
     await withPrograms({ ffmpeg: noted('ffmpeg'), ffprobe: noted('ffprobe') }, async (programs) => {
       await withPorts(async ({ tcp, udp, visits }) => {
         const adminSources = ['rtp', 'whip', 'whep', 'push', 'clip', 'ffmpeg'] as const;
-        const server = await startConfigured(runtime, { adminToken: 'admin', adminSources });
+        const server = await startConfigured(runtime, { adminToken: 'admin', open: ['observe'], adminSources });
         try {
           const before = readdirSync(folder);
           const attacks = adminAttacks({ tcp, udp, secret: film, made: join(folder, 'made') });
@@ -118,7 +118,7 @@ test('with "ffmpeg" and "private" a stream of the network plays, its playlist re
       ...Object.fromEntries(hostile.map((segment, index) => [`/${index}.m3u8`, playlist(segment)])),
     };
     await withSite(files, async (origin) => {
-      const options = { adminToken: 'admin', adminSources: ['ffmpeg', 'private'] as const };
+      const options = { adminToken: 'admin', open: ['observe'], adminSources: ['ffmpeg', 'private'] } as const;
       const server = await startConfigured('node', options, { FETCH_WHEP_TOKEN: 'hunter2' });
       try {
         const stream = async (id: string) => (await server.stats()).streams[id];

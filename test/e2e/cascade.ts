@@ -58,7 +58,16 @@ for (const runtime of RUNTIMES) {
 
 test('a removed stream leaves its origin', async () => {
   const origin = await startServer('node', ['--stream', 'cam1=clip']);
-  const edge = await startServer('node', ['--admin-token', 'admin', '--stream', `cam1=whep:${origin.url}/whep/cam1`]);
+  const edge = await startServer('node', [
+    '--admin-token',
+    'admin',
+    '--open',
+    'watch',
+    '--open',
+    'observe',
+    '--stream',
+    `cam1=whep:${origin.url}/whep/cam1`,
+  ]);
   try {
     await edge.live();
     await origin.viewers(1);

@@ -35,7 +35,11 @@ const runs: { runtime: Runtime; streams: number }[] = [
 
 for (const { runtime, streams } of runs) {
   test(`${runtime}: ${streams} streams with an FFmpeg each start, run and stop, and nothing is left`, async () => {
-    const server = await startConfigured(runtime, { adminToken: 'admin', adminSources: ['ffmpeg-unsafe'] });
+    const server = await startConfigured(runtime, {
+      adminToken: 'admin',
+      open: ['watch', 'observe'],
+      adminSources: ['ffmpeg-unsafe'],
+    });
     const { pid } = server.child;
     const headers = { Authorization: 'Bearer admin', 'Content-Type': 'application/json' };
     const body = JSON.stringify({ ffmpeg: { input } });

@@ -19,7 +19,7 @@ test.before(async () => {
   mkdirSync(artefacts, { recursive: true });
   browser = await Chromium.launch();
   server = await startServer('node', ['--stream', 'demo=clip', '--stream', 'cam1=rtp:0']);
-  guarded = await startServer('node', ['--token', 'sesame']);
+  guarded = await startServer('node', ['--token', 'sesame', '--open', 'observe']);
 });
 
 test.after(async () => {

@@ -169,7 +169,7 @@ test('leaving the page ends the session at once', async () => {
 });
 
 test('a token in the fragment opens a guarded stream; without it the page asks for one', async () => {
-  await withServer('node', ['--token', 'sesame'], async (server) => {
+  await withServer('node', ['--token', 'sesame', '--open', 'observe'], async (server) => {
     const asked = await browser.watch(`${server.url}/play/demo`);
     const field = asked.page.getByLabel('Token');
     await field.fill('open');

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Chromium, type Tab } from '../support/chromium.ts';
+import { PUBLISH, SDP } from '../support/contract/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { glassToGlass, median, Publisher } from '../support/publisher.ts';
 import { RUNTIMES } from '../support/runtimes.ts';
@@ -96,6 +97,15 @@ test('a second publisher is refused, or takes over where the stream allows it', 
     await server.live(2);
     const tab = await browser.watch(`${server.url}/play/over`);
     await tab.frames(10);
+    // One that has its answer and never connects takes nothing from the first, who is still told what viewers lack.
+    const vain = await fetch(`${server.url}/whip/over`, { method: 'POST', headers: SDP, body: PUBLISH });
+    assert.is(vain.status, 201, await vain.text());
+    await tab.frames((await tab.media()).framesDecoded + 30);
+    const late = await browser.watch(`${server.url}/play/over`);
+    await late.frames(10);
+    await late.page.close();
+    assert.is((await before.stats()).state, 'connected');
+
     const after = await start('over');
     await eventually('the end of the first', async () =>
       /failed|closed|disconnected/.test((await before.stats()).state),

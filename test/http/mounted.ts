@@ -1,9 +1,14 @@
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Hono } from 'hono';
 import { Router } from 'itty-router';
+import type { NodeHttp1Handler } from 'srvx';
+import { toNodeHandler } from 'srvx/node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createServer, type Server, type ServerOptions } from '../../src/index.ts';
-import { Client } from '../support/contract/client.ts';
+import { Client, SDP, WATCH } from '../support/contract/client.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
 import { LISTENERS } from '../support/listen.ts';
 
@@ -126,6 +131,21 @@ test('the handler can be passed alone and takes no second argument', async () =>
   assert.is(fetch.length, 1);
   const passed: (request: Request, ...others: unknown[]) => Promise<Response> = fetch;
   assert.is((await passed(new Request('http://x/healthz'), null, { params: { id: 'x' } })).status, 200);
+  await server.close();
+});
+
+test('behind a body parser of Node the 400 says who has read the offer', async () => {
+  const { server } = await start();
+  const handler = toNodeHandler(server.fetch) as NodeHttp1Handler;
+  const http = createHttpServer(async (request, response) => {
+    for await (const _ of request);
+    await handler(request, response);
+  });
+  await once(http.listen(0, '127.0.0.1'), 'listening');
+  const { port } = http.address() as AddressInfo;
+  const reply = await fetch(`http://127.0.0.1:${port}/whep/live`, { method: 'POST', headers: SDP, body: WATCH });
+  assert.equal([reply.status, /body parser/.test(await reply.text())], [400, true]);
+  http.close();
   await server.close();
 });
 

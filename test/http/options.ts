@@ -131,7 +131,7 @@ test('a server that cannot start leaves nothing running', async () => {
     bad: source(async () => Promise.reject(new Failure('ffmpeg-missing', 'install ffmpeg'))),
   };
   assert.is(await codeOf(createServer({ engine, streams })), 'ffmpeg-missing');
-  assert.equal([engine.closed, engine.streams.has('bad'), stopped], [true, false, 1]);
+  assert.equal([engine.closed, engine.streams.has('bad'), stopped], [true, false, 2]);
 });
 
 test('streams are added, looked at, listed and removed while the server runs', async () => {

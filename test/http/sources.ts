@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { LegKind } from '../../src/index.ts';
 import { PUBLISH, SDP } from '../support/contract/client.ts';
 import { inTime, type World } from '../support/in-time.ts';
 
@@ -83,11 +84,50 @@ test(
     engine.leg('pub', 'audio', false);
     const second = await publish(world);
     assert.is(second.status, 201, 'nothing comes any more');
+    assert.is((await publish(world)).status, 409, 'the second is connecting');
+    engine.emit({ type: 'session-connected', session: second.session });
     assert.equal(
       [...server.sessions].map(({ id }) => id),
       [second.session],
     );
+    await clock.advance(0);
     assert.equal([...engine.peers.keys()], [second.session]);
+  }),
+);
+
+test(
+  'a publisher that pauses is not gone before the silence time is over',
+  inTime(STREAMS, async (world) => {
+    const { clock, engine } = world;
+    const first = await publish(world);
+    engine.emit({ type: 'session-connected', session: first.session });
+    engine.leg('pub', 'video', false);
+    engine.leg('pub', 'audio', false);
+    await clock.advance(1_900);
+    assert.is((await publish(world)).status, 409);
+    await clock.advance(200);
+    assert.is((await publish(world)).status, 201);
+  }),
+);
+
+test(
+  'viewers are offered the legs that an input turned out to have, of those that there was room for',
+  inTime(STREAMS, async ({ engine, client, server }) => {
+    let legs: readonly LegKind[] | undefined;
+    await server.streams.add('cam', {
+      kind: 'rtp',
+      ingress: { kind: 'rtp', host: '127.0.0.1', video: 0, audio: 0 },
+      legs: () => legs,
+      start: async () => {},
+      stop: async () => {},
+      describe: () => 'a camera',
+    });
+    engine.leg('cam', 'video', true);
+    const lines = async () => (await client.watch('/whep/cam')).reply.text.match(/^m=\w+ \d+/gm)?.toSorted();
+    assert.equal(await lines(), ['m=audio 9', 'm=video 9']);
+    legs = ['video'];
+    assert.equal(await lines(), ['m=audio 0', 'm=video 9']);
+    assert.is((await client.stats()).streams.cam?.audio, undefined);
   }),
 );
 

@@ -61,6 +61,7 @@ test('candidates, statistics, session list and snapshot go on while a port is he
     streams: { live: 'clip' },
     shards: 1,
     adminToken: 'token',
+    open: ['watch', 'observe'],
   });
   const ask = asker(server.fetch);
   const socket = createSocket('udp4');

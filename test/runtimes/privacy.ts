@@ -54,8 +54,9 @@ async function forge(offer: string, answer: string, refused: () => Promise<numbe
 
 test('at its most talkative it names no token, no password of ICE and no whole session id', async () => {
   const streams = ['--stream', 'live=clip', '--stream', 'pub=whip'];
-  const options = ['--admin-token', ADMIN, '--log-level', 'trace', ...streams];
-  const server = await startServer(runtime, options, { FETCH_WHEP_TOKEN: TOKEN, FETCH_WHEP_RTC_LOG: 'verbose' });
+  const options = ['--admin-token', ADMIN, '--open', 'observe', '--log-level', 'trace', ...streams];
+  const tokens = { FETCH_WHEP_TOKEN: TOKEN, FETCH_WHEP_PUBLISH_TOKEN: TOKEN };
+  const server = await startServer(runtime, options, { ...tokens, FETCH_WHEP_RTC_LOG: 'verbose' });
   const secrets = [TOKEN, ADMIN, 'guessed-by-someone', passwordOf(WATCH), passwordOf(PUBLISH)];
   try {
     await server.live();

@@ -12,7 +12,11 @@ let server: RunningServer;
 let client: Client;
 
 test.before(async () => {
-  server = await startConfigured(runtime, { streams: { live: 'clip' }, adminToken: 'admin-token' });
+  server = await startConfigured(runtime, {
+    streams: { live: 'clip' },
+    adminToken: 'admin-token',
+    open: ['watch', 'observe'],
+  });
   await server.live();
   client = new Client({ fetch: (request) => fetch(request), origin: server.url, close: async () => {} });
 });

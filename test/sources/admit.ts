@@ -11,7 +11,7 @@ import { validate } from '../../src/validate.ts';
 import { adminAttacks } from '../support/admin-attacks.ts';
 import { eventually } from '../support/eventually.ts';
 import { withPrograms } from '../support/fake-programs.ts';
-import { ingressOf } from '../support/legs.ts';
+import { ingressOf, startOn } from '../support/legs.ts';
 
 const test = suite('sources that come over HTTP');
 const targets = { tcp: 9, udp: 9, secret: '/etc/hostname', made: '/nowhere/made' };
@@ -94,11 +94,13 @@ test('FFmpeg is told which protocols it may use, and no camera leads it to a por
 /** With which options ffprobe looks at it first. */
 async function probedWith(input: string, may: readonly AdminSource[]): Promise<string> {
   let args = '';
-  const record = 'd="$(dirname "$0")"; echo "$@" >"$d/args"; exit 1';
-  await withPrograms({ ffprobe: record }, async (folder) => {
+  const record = 'd="$(dirname "$0")"; echo "$@" >"$d/new" && mv "$d/new" "$d/args"; exit 1';
+  await withPrograms({ ffprobe: record, ffmpeg: 'exit 1' }, async (folder) => {
     const source = await admit({ ffmpeg: { input } }, may);
-    await ingressOf(source);
+    await startOn(source, { video: 9 });
+    await eventually('a look at the input', () => existsSync(join(folder, 'args')));
     args = readFileSync(join(folder, 'args'), 'utf8');
+    await source.stop();
   });
   return args;
 }
@@ -116,7 +118,7 @@ test('where a name leads is looked at before each start', async () => {
   await withPrograms({ ffprobe: noted, ffmpeg: noted }, async (folder) => {
     // As if it had led elsewhere when it was let in.
     const source = ffmpegSource(fenced({ input: 'http://localhost:9/' }, false), true);
-    await source.start('cam1', { video: 9 });
+    await startOn(source, { video: 9 });
     await eventually('the second failure', () => (source.report?.().ffmpeg?.restarts ?? 0) > 1);
     assert.match(source.report?.().ffmpeg?.lastError ?? '', 'private');
     assert.not.match(source.report?.().ffmpeg?.lastError ?? '', 'localhost');

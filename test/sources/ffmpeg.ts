@@ -12,7 +12,7 @@ import type { FfmpegSpec } from '../../src/sources/ffmpeg/spec.ts';
 import { ffmpegSource } from '../../src/sources/ffmpeg.ts';
 import { eventually } from '../support/eventually.ts';
 import { withPrograms } from '../support/fake-programs.ts';
-import { ffmpegsOn, ingressOf, Legs, running } from '../support/legs.ts';
+import { ffmpegsOn, ingressOf, Legs, running, startOn } from '../support/legs.ts';
 import { processes } from '../support/process.ts';
 
 const test = suite('ffmpeg source, with the real FFmpeg');
@@ -269,7 +269,7 @@ test('stop leaves no process', async () => {
   const source = ffmpegSource({ input: picture });
   const ports = await legs.open();
   await ingressOf(source);
-  await source.start('cam1', ports);
+  await startOn(source, ports);
   await eventually('FFmpeg', () => ffmpegsOn(ports).length > 0);
   await source.stop();
   assert.equal(ffmpegsOn(ports), []);

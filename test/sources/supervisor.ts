@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ffmpegSource } from '../../src/sources/ffmpeg.ts';
+import { Clock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { withPrograms } from '../support/fake-programs.ts';
-import { ingressOf } from '../support/legs.ts';
+import { ingressOf, startOn } from '../support/legs.ts';
 import { withLogs } from '../support/logs.ts';
 import { processes } from '../support/process.ts';
 
@@ -39,7 +39,7 @@ async function withFfmpeg(
   await withPrograms({ ffprobe: found, ffmpeg: script }, async (folder) => {
     const source = ffmpegSource(spec);
     await ingressOf(source);
-    await source.start('cam1', { video: 9 });
+    await startOn(source, { video: 9 });
     try {
       await use(source, folder);
     } finally {
@@ -153,13 +153,8 @@ test('the states are told: probing, running, waiting, stopped', async () => {
     const source = ffmpegSource({ input: 'tcp://127.0.0.1:9' });
     const state = () => source.report?.().ffmpeg?.state;
     assert.is(state(), undefined);
-    const opened = ingressOf(source);
-    await eventually('the probe', () => processes().some(({ command }) => command.includes(join(folder, 'ffprobe'))));
-    for (const { pid } of processes().filter(({ command }) => command.includes(join(folder, 'ffprobe')))) {
-      process.kill(pid, 'SIGKILL');
-    }
-    await opened;
-    await source.start('cam1', { video: 9 });
+    await ingressOf(source);
+    await startOn(source, { video: 9 });
     assert.is(state(), 'probing');
     await withLogs(async () => {
       writeFileSync(join(folder, 'go'), '');
@@ -171,16 +166,76 @@ test('the states are told: probing, running, waiting, stopped', async () => {
   });
 });
 
+/** Writes its id beside itself, and then does nothing for long. */
+const hangs = 'echo $$ >"$(dirname "$0")/pid"; exec sleep 300';
+
+test('a URL is not looked at before its stream is there, and its legs are those that it turns out to have', async () => {
+  const scripts = { ffprobe: `${counted}; ${found}`, ffmpeg: 'exec sleep 300' };
+  await withPrograms(scripts, async (folder) => {
+    const source = ffmpegSource({ input: 'tcp://127.0.0.1:9' });
+    assert.equal(await ingressOf(source), { kind: 'rtp', host: '127.0.0.1', video: 0, audio: 0 });
+    assert.equal([starts(folder), source.legs?.()], [0, undefined]);
+    await startOn(source, { video: 9, audio: 11 });
+    assert.equal(await eventually('the legs', () => source.legs?.()), ['video']);
+    await source.stop();
+  });
+});
+
 test('stop does not wait for a probe that hangs', async () => {
-  await withPrograms({ ffprobe: 'exit 1' }, async () => {
+  await withPrograms({ ffprobe: hangs, ffmpeg: 'exit 1' }, async (folder) => {
     const source = ffmpegSource({ input: 'tcp://127.0.0.1:9' });
     await ingressOf(source);
-    await withPrograms({ ffprobe: 'exec sleep 300' }, async () => {
-      await source.start('cam1', { video: 9 });
-      await eventually('the probe', () => processes().some(({ command }) => command.join(' ') === 'sleep 300'));
-      await source.stop();
-      assert.not(processes().some(({ command }) => command.join(' ') === 'sleep 300'));
-    });
+    await startOn(source, { video: 9 });
+    const pid = Number(await eventually('the probe', () => firstLine(join(folder, 'pid'))));
+    await source.stop();
+    assert.not(alive(pid));
+  });
+});
+
+test('a file that is being looked at is let go when nobody wants to know any more', async () => {
+  await withPrograms({ ffprobe: hangs }, async (folder) => {
+    const source = ffmpegSource({ input: 'film.mp4' });
+    const leaving = new AbortController();
+    assert.type(source.ingress, 'function');
+    const looked = (typeof source.ingress === 'function' ? source.ingress(leaving.signal) : Promise.resolve()).then(
+      () => 'found',
+      () => 'given up',
+    );
+    const pid = Number(await eventually('the probe', () => firstLine(join(folder, 'pid'))));
+    leaving.abort();
+    assert.is(await looked, 'given up');
+    assert.not(alive(pid));
+  });
+});
+
+test('after a run that was well the next pause is the first again', async () => {
+  // The first three lives end at once, the fourth when it is told to.
+  const script = `${counted}; [ "$(wc -l <"$(dirname "$0")/starts")" -lt 4 ] && exit 1
+until [ -e "$(dirname "$0")/end" ]; do sleep 0.05; done; exit 1`;
+  await withLogs(async (messages) => {
+    const clock = new Clock();
+    try {
+      await withFfmpeg(script, async (source, folder) => {
+        const pauses = () => messages.flatMap((each) => /again in (\d+) ms/.exec(each)?.[1] ?? []).map(Number);
+        const state = () => source.report?.().ffmpeg?.state;
+        // Time passes in the pauses alone, however long the short lives really take.
+        const until = async (what: string, look: () => boolean) => {
+          const deadline = Date.now() + 30_000;
+          while (!look()) {
+            if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
+            await clock.advance(state() === 'waiting' ? 50 : 0);
+          }
+        };
+        await until('the fourth life', () => starts(folder) === 4 && state() === 'running');
+        await clock.advance(6_000);
+        writeFileSync(join(folder, 'end'), '');
+        await until('its end', () => pauses().length === 4);
+        const [, , third = 0, fourth = 0] = pauses();
+        assert.ok(third >= 500 && fourth <= 250, `pauses ${pauses()}`);
+      });
+    } finally {
+      clock.restore();
+    }
   });
 });
 
@@ -191,7 +246,7 @@ test('the input reaches FFmpeg as one argument that no shell reads', async () =>
     const input = `a b'c"$(touch ${folder}/pwned);\`touch ${folder}/pwned\`.mp4`;
     const source = ffmpegSource({ input });
     await ingressOf(source);
-    await source.start('cam1', { video: 9 });
+    await startOn(source, { video: 9 });
     const path = join(folder, 'arguments');
     await eventually('the arguments', () => existsSync(path));
     await source.stop();
@@ -212,7 +267,7 @@ test('neither FFmpeg nor ffprobe sees more of the environment than it needs', as
     await withPrograms(scripts, async (folder) => {
       const source = ffmpegSource({ input: 'x.mp4' });
       await ingressOf(source);
-      await source.start('cam1', { video: 9 });
+      await startOn(source, { video: 9 });
       for (const name of ['probed', 'ran']) {
         const path = join(folder, name);
         await eventually(`the environment of what ${name}`, () => existsSync(path));

@@ -28,6 +28,10 @@ export interface Script {
   /** Runs before a candidate is used; may wait for ever. */
   addCandidate?: (session: string) => Promise<void>;
   removeSession?: (session: string) => Promise<void>;
+  /** Runs before a stream's ingress closes; may wait or reject. */
+  removeStream?: (stream: string) => Promise<void>;
+  /** Runs before the engine closes; may wait or reject. */
+  close?: () => Promise<void>;
   /** Changes the snapshot before it is given out. */
   snapshot?: (snapshot: EngineSnapshot) => EngineSnapshot;
 }
@@ -42,10 +46,12 @@ export class FakeEngine implements MediaEngine {
   readonly kind = 'fake';
   readonly streams = new Map<string, { spec: StreamSpec; facts: StreamFacts }>();
   readonly peers = new Map<string, ViewerSpec | PublisherSpec>();
+  /** The sessions among the peers that publish, in the order in which they came. */
+  readonly publishers = new Set<string>();
   readonly pulls = new Map<string, { spec: PullSpec; answer?: string; legs?: LegKind[] }>();
   readonly candidates: { session: string; mid: string; candidate: string }[] = [];
   readonly pushed: { stream: string; leg: LegKind; data: Uint8Array; timestamp: number }[] = [];
-  readonly script: Script;
+  script: Script;
   snapshots = 0;
   closed = false;
   #listener: (events: EngineEvent[]) => void = () => {};
@@ -86,6 +92,7 @@ export class FakeEngine implements MediaEngine {
   }
 
   async removeStream(id: string): Promise<void> {
+    await this.script.removeStream?.(id);
     this.streams.delete(id);
   }
 
@@ -104,7 +111,9 @@ export class FakeEngine implements MediaEngine {
 
   async addPublisher(spec: PublisherSpec): Promise<Transport> {
     const transport = await this.#addPeer(spec);
-    for (const { kind } of spec.media) this.leg(spec.stream, kind, true);
+    this.publishers.add(spec.id);
+    // It may have been removed meanwhile.
+    if (this.streams.has(spec.stream)) for (const { kind } of spec.media) this.leg(spec.stream, kind, true);
     return transport;
   }
 
@@ -137,9 +146,12 @@ export class FakeEngine implements MediaEngine {
     const peer = this.peers.get(session);
     if (peer === undefined) return undefined;
     this.peers.delete(session);
-    const entry = this.streams.get(peer.stream);
-    if (entry?.spec.ingress.kind !== 'publisher') return { packets: 400, bytes: 400_000, lossRatio: 0.0125 };
-    for (const { kind } of peer.media) this.leg(entry.spec.id, kind, false);
+    if (!this.publishers.delete(session)) return { packets: 400, bytes: 400_000, lossRatio: 0.0125 };
+    const others = [...this.publishers].some((id) => this.peers.get(id)?.stream === peer.stream);
+    // The newest feeds the stream.
+    if (this.streams.has(peer.stream) && !others) {
+      for (const { kind } of peer.media) this.leg(peer.stream, kind, false);
+    }
     return { packets: 300, bytes: 300_000 };
   }
 
@@ -181,6 +193,7 @@ export class FakeEngine implements MediaEngine {
   }
 
   async close(): Promise<void> {
+    await this.script.close?.();
     this.closed = true;
   }
 

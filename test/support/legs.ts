@@ -33,7 +33,7 @@ export async function running(source: Source, use: (legs: Legs, ports: StreamPor
   try {
     const ports = await legs.open();
     await ingressOf(source);
-    await source.start('cam1', ports);
+    await startOn(source, ports);
     await use(legs, ports);
   } finally {
     await source.stop();
@@ -43,6 +43,10 @@ export async function running(source: Source, use: (legs: Legs, ports: StreamPor
 
 export async function ingressOf(source: Source): Promise<Ingress> {
   return typeof source.ingress === 'function' ? source.ingress(new AbortController().signal) : source.ingress;
+}
+
+export function startOn(source: Source, ports: StreamPorts): Promise<void> {
+  return source.start('cam1', ports, new AbortController().signal);
 }
 
 export function ffmpegsOn(ports: StreamPorts): Process[] {

@@ -157,7 +157,7 @@ impl Engine {
         self.add_session(&config.id, &config.stream, |stream| self.answer_viewer(config, stream))
     }
 
-    /// Answers a publisher of a `Publisher` stream; there should be one at a time. Gives the local description. Blocks
+    /// Answers a publisher of a `Publisher` stream, which the newest that sends feeds. Gives the local description. Blocks
     /// as `add_viewer` does.
     pub fn add_publisher(&self, config: &SessionConfig) -> Result<String, EngineError> {
         self.add_session(&config.id, &config.stream, |stream| self.answer_publisher(config, stream))

@@ -8,9 +8,9 @@ use core_media::clip::Player;
 use core_media::frame::Kind;
 use core_media::source::Source;
 use mio::Waker;
-use rtc::TrackId;
 
 use crate::ingest::Sockets;
+use crate::publishers::{Publisher, PublisherKey};
 use crate::stream::{Stream, StreamKey};
 
 /// Bytes of pushed frames that may wait; past it `push` says no.
@@ -18,9 +18,6 @@ const PUSH_CAPACITY: usize = 4 << 20;
 
 /// Packets from publishers that may wait.
 const PUBLISH_CAPACITY: usize = 8_192;
-
-/// Names a publisher within one engine; never used twice.
-pub type PublisherKey = u64;
 
 /// One thing to do.
 pub enum Command {
@@ -40,11 +37,10 @@ pub enum Command {
         data: Vec<u8>,
         capture: Duration,
     },
-    /// A publisher's tracks: where to send what it has to be told.
+    /// A publisher comes: it may send soon.
     Publish {
         key: StreamKey,
-        publisher: PublisherKey,
-        tracks: Vec<(Kind, TrackId)>,
+        publisher: Publisher,
     },
     Depart {
         key: StreamKey,
@@ -81,6 +77,7 @@ pub struct Inbox {
 /// A packet from a publisher.
 pub struct Published {
     pub key: StreamKey,
+    pub publisher: PublisherKey,
     pub kind: Kind,
     pub packet: Vec<u8>,
 }
@@ -141,11 +138,11 @@ impl SourceHandle {
     }
 
     /// Takes a publisher's packet; dropped when too many wait.
-    pub fn publish(&self, key: StreamKey, kind: Kind, packet: &[u8]) {
+    pub fn publish(&self, key: StreamKey, publisher: PublisherKey, kind: Kind, packet: &[u8]) {
         let mut published = self.inbox.published.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = published.len();
         if waiting < PUBLISH_CAPACITY {
-            published.push(Published { key, kind, packet: packet.to_vec() });
+            published.push(Published { key, publisher, kind, packet: packet.to_vec() });
         }
         drop(published);
         // One wake-up for all packets that come before the thread looks.

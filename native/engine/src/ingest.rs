@@ -15,12 +15,13 @@ use core_media::frame::{Frame, Kind};
 use core_media::source::{Notice, Output, Source};
 use core_media::time::Time;
 use mio::{Events as Readiness, Interest, Poll, Token, Waker};
-use rtc::{RecvBatch, TrackId, UdpSocket};
+use rtc::{RecvBatch, UdpSocket};
 
 use crate::clock::Clock;
 use crate::event::{Event, Events};
-use crate::inbox::{Command, Ended, Inbox, Published, PublisherKey, SourceHandle};
+use crate::inbox::{Command, Ended, Inbox, Published, SourceHandle};
 use crate::mailbox::Mailbox;
+use crate::publishers::{Admission, Departure, Publisher, PublisherKey, Publishers};
 use crate::stream::{Stream, StreamKey};
 
 /// Publishers' packets carry no address that matters: their peers are authenticated.
@@ -105,9 +106,9 @@ impl Ingest {
         self.wait_for(|done| Command::Remove { key, done });
     }
 
-    /// Says where a stream's publisher is told what it has to know.
-    pub fn publish(&self, key: StreamKey, publisher: PublisherKey, tracks: Vec<(Kind, TrackId)>) -> Result<(), Ended> {
-        self.handle.command(Command::Publish { key, publisher, tracks })
+    /// A publisher may send soon. The one that feeds the stream does so until then.
+    pub fn publish(&self, key: StreamKey, publisher: Publisher) -> Result<(), Ended> {
+        self.handle.command(Command::Publish { key, publisher })
     }
 
     /// A publisher has left; the stream may have another already. Blocks until nothing is sent to it any more.
@@ -176,10 +177,7 @@ struct Input {
     stream: Arc<Stream>,
     source: Source,
     player: Option<Box<Player>>,
-    /// The newest.
-    publisher: Option<PublisherKey>,
-    /// The publisher's, while there is one.
-    tracks: Vec<(Kind, TrackId)>,
+    publishers: Publishers,
 }
 
 struct Socket {
@@ -267,16 +265,15 @@ impl Worker {
                         deliver(input, &mut self.output, &self.shards, &self.events);
                     }
                 }
-                Command::Publish { key, publisher, tracks } => {
+                Command::Publish { key, publisher } => {
                     if let Some(input) = self.streams.get_mut(&key) {
-                        (input.publisher, input.tracks) = (Some(publisher), tracks);
-                        input.source.arrive();
+                        input.publishers.add(publisher);
                     }
                 }
                 Command::Depart { key, publisher, done } => {
-                    let input = self.streams.get_mut(&key);
-                    if let Some(input) = input.filter(|input| input.publisher == Some(publisher)) {
-                        input.tracks.clear();
+                    if let Some(input) = self.streams.get_mut(&key)
+                        && input.publishers.remove(publisher) == Departure::Ends
+                    {
                         input.source.depart(&mut self.output);
                         deliver(input, &mut self.output, &self.shards, &self.events);
                     }
@@ -320,8 +317,18 @@ impl Worker {
             return;
         }
         let now = self.clock.now();
-        for Published { key, kind, packet } in published {
+        for Published { key, publisher, kind, packet } in published {
             if let Some(input) = self.streams.get_mut(&key) {
+                match input.publishers.admit(publisher) {
+                    Admission::Feeds => {}
+                    Admission::Begins(publisher) => {
+                        if let Some(legs) = &publisher.carries {
+                            input.stream.carry(legs);
+                        }
+                        input.source.arrive();
+                    }
+                    Admission::Refused => continue,
+                }
                 input.source.handle_datagram(kind, &packet, PUBLISHER, now, &mut self.output);
                 deliver(input, &mut self.output, &self.shards, &self.events);
             }
@@ -342,7 +349,7 @@ impl Worker {
             // Datagrams may have come before the socket was watched.
             self.ready.push(token);
         }
-        self.streams.insert(key, Input { stream, source, player, publisher: None, tracks: Vec::new() });
+        self.streams.insert(key, Input { stream, source, player, publishers: Publishers::default() });
     }
 
     fn remove(&mut self, key: StreamKey) {
@@ -378,8 +385,8 @@ fn deliver(input: &Input, output: &mut Output, shards: &[Arc<Mailbox>], events: 
     if !output.feedback.is_empty() {
         rtc::burst(|burst| {
             for (kind, packet) in output.feedback.drain(..) {
-                if let Some((_, track)) = input.tracks.iter().find(|(leg, _)| *leg == kind) {
-                    burst.send(*track, &packet);
+                if let Some(track) = input.publishers.track(kind) {
+                    burst.send(track, &packet);
                 }
             }
         });

@@ -20,6 +20,7 @@ mod inbox;
 mod ingest;
 mod mailbox;
 mod ports;
+mod publishers;
 mod session;
 mod shard;
 mod snapshot;

@@ -15,6 +15,7 @@ use crate::event::{EndReason, Event, Events};
 use crate::gate::Refused;
 use crate::inbox::SourceHandle;
 use crate::mailbox::{Feedback, Mailbox};
+use crate::publishers::PublisherKey;
 use crate::shard::Control;
 use crate::snapshot::{Histograms, SessionTotals};
 use crate::stream::StreamKey;
@@ -183,7 +184,7 @@ pub enum Media {
     /// A viewer's to its shard.
     Viewer(ViewerKey, Arc<Mailbox>),
     /// A publisher's to its stream; the legs are those of the tracks.
-    Publisher(StreamKey, SourceHandle, Vec<Kind>),
+    Publisher { stream: StreamKey, publisher: PublisherKey, source: SourceHandle, legs: Vec<Kind> },
 }
 
 impl PeerEvents for SessionEvents {
@@ -228,10 +229,10 @@ impl PeerEvents for SessionEvents {
                 mailbox.feedback(Feedback { viewer: *viewer, packet: packet.to_vec() });
             }
             Media::Viewer(..) => {}
-            Media::Publisher(stream, source, legs) => {
+            Media::Publisher { stream, publisher, source, legs } => {
                 if let Some(&leg) = legs.get(track) {
                     self.state.carried(1, packet.len() as u64);
-                    source.publish(*stream, leg, packet);
+                    source.publish(*stream, *publisher, leg, packet);
                 }
             }
         }

@@ -40,7 +40,7 @@ pub struct Stream {
 #[derive(Debug)]
 pub struct LegState {
     pub input: Arc<LegCounters>,
-    /// The newest publisher has no such track.
+    /// The publisher that feeds the stream has no such track.
     absent: AtomicBool,
     /// Written by all shards.
     pub output: OutputCounters,

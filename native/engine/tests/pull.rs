@@ -100,6 +100,46 @@ fn who_leaves_late_takes_nothing_from_who_came_meanwhile() {
 }
 
 #[test]
+fn the_first_feeds_the_stream_until_the_second_sends() {
+    let (first_origin, second_origin, edge_engine) = (start(1), start(1), start(1));
+    let mut first = Programme::new(&first_origin, "cam");
+    let mut second = Programme::new(&second_origin, "cam");
+    let mut edge = Edge::new(&edge_engine, "relay");
+    edge.pull(&first_origin, "cam");
+    let viewer = Viewer::join(&edge_engine, "relay");
+    let mut successor = edge.successor();
+    for number in 0..10 {
+        first.picture(number == 0, 4_000);
+        viewer.wait_for_last(&first);
+        match number {
+            // One that never connects, and leaves.
+            2 => drop(edge_engine.remove_session(&edge.offer().0)),
+            // One that is connected, and does not send yet.
+            5 => successor.pull(&second_origin, "cam"),
+            _ => {}
+        }
+    }
+    let before = viewer.received(Kind::Video).len();
+    for number in 0..10 {
+        second.picture(number == 0, 7_000);
+        viewer.wait_for_last(&second);
+        // Whoever was replaced may go on for a while, and may leave.
+        match number {
+            0..5 => first.picture(true, 4_000),
+            5 => edge.leave(&first_origin),
+            _ => {}
+        }
+    }
+    let received = viewer.received(Kind::Video);
+    assert_eq!(first.position(&received[..before]), 0..10);
+    assert_eq!(second.position(&received[before..]), 0..10);
+    let active = || edge_engine.facts("relay").and_then(|facts| facts.video).is_some_and(|video| video.active);
+    assert!(active());
+    successor.leave(&second_origin);
+    assert!(!active());
+}
+
+#[test]
 fn what_is_no_answer_is_refused() {
     let engine = start(1);
     let edge = Edge::new(&engine, "relay");

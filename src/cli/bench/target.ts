@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../index.ts';
@@ -76,7 +76,7 @@ function commandOf(runtime: BenchOptions['runtime']): [program: string, first: s
 
 /** Runtimes may be installed beside us, as npm packages. */
 function searchPath(cli: string): string {
-  return [join(dirname(cli), '../node_modules/.bin'), process.env.PATH].join(':');
+  return [join(dirname(cli), '../node_modules/.bin'), process.env.PATH].join(delimiter);
 }
 
 async function firstLine(child: ChildProcess): Promise<string> {

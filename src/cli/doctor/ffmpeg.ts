@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import process from 'node:process';
 import type { Settings } from '../../index.ts';
 import { type Check, ok, problem, reason, warning } from './check.ts';
@@ -7,14 +8,21 @@ const INSTALL = 'install FFmpeg (Debian: apt-get install ffmpeg)';
 /** Each answers in a tenth of this. Milliseconds. */
 const PATIENCE = 2000;
 
-/** FFmpeg, its encoders and ffprobe: broken without them only where a stream needs them. */
-export function ffmpegChecks({ streams }: Settings): Promise<Check[]> {
+/**
+ * FFmpeg, its encoders, ffprobe, and the shell that guards both, which Windows lacks: broken without them only where a
+ * stream needs them.
+ */
+export async function ffmpegChecks({ streams }: Settings, shell = '/bin/sh'): Promise<Check[]> {
   const specs = Object.values(streams).flatMap((source) =>
     'ffmpeg' in source && source.ffmpeg ? [source.ffmpeg] : [],
   );
   const encodes = (leg: 'video' | 'audio') => specs.some((spec) => spec[leg] !== 'copy' && spec[leg] !== 'none');
   const lacking = (name: string, found: string, cure: string, needed = specs.length > 0) =>
     needed ? problem(name, found, cure) : warning(name, `${found}, which no stream needs now`, cure);
+  if (!existsSync(shell)) {
+    const cure = 'send RTP from an FFmpeg of your own (rtp:), or run the server in WSL or a container';
+    return [lacking('ffmpeg', `there is no ${shell} to run it under`, cure)];
+  }
   const look = async (program: string, args: string[], judge: (output: string) => Check): Promise<Check> => {
     try {
       return judge(await output(program, args));

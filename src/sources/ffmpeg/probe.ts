@@ -77,9 +77,9 @@ export async function probe(spec: FfmpegSpec, signal?: AbortSignal): Promise<Inp
   };
 }
 
-/** A URL may answer later; a file or a graph that cannot be read is a mistake. */
-export function isUnreachable(error: unknown, input: string): boolean {
-  return isUrl(input) && !(error instanceof Failure && error.code === 'ffmpeg-missing');
+export function ffmpegMissing(): Failure {
+  const cure = 'FFmpeg is missing: install it with ffprobe (Debian: apt-get install ffmpeg), or use an rtp source';
+  return new Failure('ffmpeg-missing', cure);
 }
 
 /** WebRTC has no reordering; browsers decode 8 bits of 4:2:0, and see neither fields nor a rotation beside the pictures. */
@@ -122,10 +122,7 @@ async function ffprobe(spec: FfmpegSpec, args: string[], signal?: AbortSignal): 
     signal?.removeEventListener('abort', end);
   });
   if (code === 0) return text;
-  if (code === 127) {
-    const cure = 'FFmpeg is missing: install it with ffprobe (Debian: apt-get install ffmpeg), or use an rtp source';
-    throw new Failure('ffmpeg-missing', cure);
-  }
+  if (code === 127) throw ffmpegMissing();
   throw unreadable(spec, late ? `no answer within ${limit / 1000} s` : (child.lastWords.at(-1) ?? 'no reason given'));
 }
 

@@ -68,13 +68,13 @@ export class Supervisor {
     const supervision = this.#supervision;
     const backoff = new Backoff(longestPause);
     for (;;) {
-      const began = Date.now();
+      const began = performance.now();
       const { code, words } = await this.#once().catch(failed);
       if (signal.aborted) return;
       const [how = '', ...lastWords] = words.map(mask);
       supervision.lastError = [how, ...lastWords.slice(-1)].join(': ');
       if (code === 0 && !forever) return log.info('{stream}: FFmpeg came to the end of its input', { stream });
-      if (Date.now() - began >= healthy) backoff.reset();
+      if (performance.now() - began >= healthy) backoff.reset();
       const wait = backoff.next();
       const end = [how, ...lastWords].join('\n  ');
       log.warning('{stream}: FFmpeg ended ({end}); again in {wait} ms', { stream, end, wait });

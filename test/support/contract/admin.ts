@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import { sessionEntry, sessionList, streamEntry, streamList } from '../../../src/http/schemas.ts';
+import { eventually } from '../eventually.ts';
 import type { Row } from './row.ts';
 
 const ADMIN = { adminToken: 'admin-token' };
@@ -60,8 +61,7 @@ export const admin: Row[] = [
     options: ADMIN,
     run: async (client) => {
       await client.send('PUT', '/api/streams/passing', { headers: asJson, body: '"clip"' });
-      const live = async () => (await client.stats()).streams.passing?.state === 'live';
-      while (!(await live())) await new Promise((resolve) => setTimeout(resolve, 20));
+      await eventually('the clip', async () => (await client.stats()).streams.passing?.state === 'live');
       await client.watch('/whep/passing');
       assert.is((await client.stats()).active_peers, 1);
       await client.send('DELETE', '/api/streams/passing', { headers: bearer });

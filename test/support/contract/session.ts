@@ -179,6 +179,18 @@ export const session: Row[] = [
     },
   },
   {
+    name: 'a candidate that comes again in a later fragment is passed over',
+    needs: 'script',
+    run: async (client) => {
+      const { location } = await client.watch();
+      const before = client.engine.candidates.length;
+      for (let times = 0; times < 3; times++) {
+        assert.is((await patch(client, location, fragment(CANDIDATE))).status, 204);
+      }
+      assert.is(client.engine.candidates.length, before + 1);
+    },
+  },
+  {
     name: 'DELETE without a session id is 400',
     run: async (client) => {
       for (const path of ['/whep/live/', '/whep/unknown/']) {

@@ -11,11 +11,12 @@ use super::{Engine, lock};
 use crate::config::PullConfig;
 use crate::error::EngineError;
 use crate::ports::Opener;
+use crate::publishers::Publisher;
 use crate::session::Media;
 use crate::stream::Stream;
 
 impl Engine {
-    /// Makes a session that is to feed a `Publisher` stream, which should have one at a time; gives the local
+    /// Makes a session that is to feed a `Publisher` stream, as a publisher does; gives the local
     /// description, an offer. Blocks, some milliseconds, until it is whole.
     pub fn offer_pull(&self, config: &PullConfig) -> Result<String, EngineError> {
         self.add_session(&config.id, &config.stream, |stream| self.make_pull(config, stream))
@@ -50,13 +51,19 @@ impl Engine {
             id: &config.id,
             stream: &config.stream,
             server: Server::Ingest(stream.key, key),
-            media: Media::Publisher(stream.key, self.ingest.handle(), legs.clone()),
+            media: Media::Publisher {
+                stream: stream.key,
+                publisher: key,
+                source: self.ingest.handle(),
+                legs: legs.clone(),
+            },
             carrier: Carrier::Own(opener.open(0)?),
             role: Role::Offer,
             tracks: config.media.iter().map(|(_, section)| section.as_str()).collect(),
             timeout: config.timeout,
         })?;
-        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer))?;
+        let publisher = Publisher { key, tracks: tracks(&legs, &session.peer), carries: None };
+        self.ingest.publish(stream.key, publisher)?;
         Ok((session, description))
     }
 }

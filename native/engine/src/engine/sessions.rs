@@ -9,14 +9,14 @@ use core_media::budget::Budget;
 use core_media::frame::Kind;
 use core_media::time::Time;
 use core_media::track::{Retransmission, Track, TrackConfig};
-use rtc::{Peer, PeerConfig, Role, TrackId, Way};
+use rtc::{Peer, PeerConfig, Role, Way};
 
 use super::{Engine, lock};
 use crate::config::{MediaLine, SessionConfig};
 use crate::error::EngineError;
 use crate::gate::Admitted;
-use crate::inbox::PublisherKey;
 use crate::ports::{Place, Port};
+use crate::publishers::{Publisher, PublisherKey, Tracks};
 use crate::session::{FEEDBACK, Media, SessionEvents, SessionState};
 use crate::shard::Control;
 use crate::snapshot::{ViewerSnapshot, ViewerState};
@@ -131,13 +131,14 @@ impl Engine {
         stream: &Arc<Stream>,
     ) -> Result<(Session, String), EngineError> {
         let legs: Vec<Kind> = config.media.iter().map(|line| line.kind).collect();
-        let media = Media::Publisher(stream.key, self.ingest.handle(), legs.clone());
         let key = self.keys.fetch_add(1, Relaxed);
+        let source = self.ingest.handle();
+        let media = Media::Publisher { stream: stream.key, publisher: key, source, legs: legs.clone() };
         let server = Server::Ingest(stream.key, key);
         let carrier = Carrier::Shared(self.publisher_ports.place(&self.next_port)?);
         let (session, description) = self.answer(config, carrier, server, media)?;
-        stream.carry(&legs);
-        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer))?;
+        let publisher = Publisher { key, tracks: tracks(&legs, &session.peer), carries: Some(legs) };
+        self.ingest.publish(stream.key, publisher)?;
         Ok((session, description))
     }
 
@@ -244,7 +245,7 @@ impl Session {
 }
 
 /// Where each leg's publisher is told what it has to know; the legs are in the order of the peer's tracks.
-pub(super) fn tracks(legs: &[Kind], peer: &Peer) -> Vec<(Kind, TrackId)> {
+pub(super) fn tracks(legs: &[Kind], peer: &Peer) -> Tracks {
     legs.iter().enumerate().map(|(index, leg)| (*leg, peer.track(index))).collect()
 }
 

@@ -425,6 +425,11 @@ impl<'a> Edge<'a> {
         Self { engine, stream, session: None }
     }
 
+    /// Another session for the same stream, beside the one that is there.
+    pub fn successor(&self) -> Self {
+        Self { engine: self.engine, stream: self.stream, session: None }
+    }
+
     /// Makes an offer; gives its session's name and the text.
     pub fn offer(&self) -> (String, String) {
         let number = next_number();
