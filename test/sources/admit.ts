@@ -11,7 +11,7 @@ import { validate } from '../../src/validate.ts';
 import { adminAttacks } from '../support/admin-attacks.ts';
 import { eventually } from '../support/eventually.ts';
 import { withPrograms } from '../support/fake-programs.ts';
-import { ingressOf, startOn } from '../support/legs.ts';
+import { startOn } from '../support/legs.ts';
 
 const test = suite('sources that come over HTTP');
 const targets = { tcp: 9, udp: 9, secret: '/etc/hostname', made: '/nowhere/made' };
