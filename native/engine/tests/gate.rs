@@ -102,6 +102,34 @@ fn a_viewer_that_floods_is_ended_and_the_others_play_on() {
     }
 }
 
+/// Of a viewer that says more than the shard wants to hear, and less than the port can take.
+#[test]
+fn reports_have_a_budget_of_their_own() {
+    let engine = start(1);
+    let mut programme = Programme::new(&engine, "cam");
+    let viewers = [Viewer::join(&engine, "cam")];
+    all_play(&mut programme, &viewers);
+    let request = pli(viewers[0].ssrc(Kind::Video));
+    let requests = || engine.snapshot().streams[0].keyframe_requests;
+    let is_refused = || refused(&engine)["feedback"] > 0;
+    // A port takes 1,500 at once.
+    for _ in 0..4 {
+        let before = requests();
+        viewers[0].send_reports(300);
+        eventually("all before it is read", || {
+            viewers[0].say(&request);
+            requests() > before || is_refused()
+        });
+        if is_refused() {
+            break;
+        }
+    }
+    assert!(is_refused(), "{:?}", refused(&engine));
+    assert_eq!(refused(&engine)["over-budget"], 0);
+    all_play(&mut programme, &viewers);
+    assert!(!engine.drain_events().iter().any(|event| matches!(event, Event::SessionEnded { .. })));
+}
+
 /// Who has a session can show its password from any address.
 #[test]
 fn a_viewer_keeps_its_address_when_another_session_shows_its_password_there() {
