@@ -1,7 +1,7 @@
 // Builds what is asked for and out of date: `node scripts/build.mjs [package] [tests] [addon]`, by default package and addon.
 //   package  dist/: index.js, serve.js and cli.js, their types, the clip and the player page
 //   tests    build/test/: one bundle per test file, for every runtime
-//   addon    dist/fetch-whep.node, by cargo
+//   addon    dist/fetch-whep.node, by cargo, with what tests and benchmarks need of it
 import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -113,19 +113,28 @@ export function bundleOf(testFile) {
   return `build/${testFile.replace(/\.ts$/, '.js')}`;
 }
 
+/** For this checkout: with attackers and ports that stand still. */
 export function buildAddon() {
-  const inputs = filesBelow('native');
-  return whenChanged({ name: 'addon', inputs, outputs: ['dist/fetch-whep.node'] }, async () => {
-    succeeded(
-      'cargo build',
-      await cargo(['build', '--release', '--locked', '-p', 'fetch-whep-addon'], { shown: true }),
-    );
-    mkdirSync(join(root, 'dist'), { recursive: true });
+  return makeAddon('addon', 'dist/fetch-whep.node', ['--features', 'development']);
+}
+
+/** For others. Gives its path, relative to the checkout. */
+export async function buildPublishedAddon() {
+  const path = 'build/addon/fetch-whep.node';
+  await makeAddon('published-addon', path, []);
+  return path;
+}
+
+function makeAddon(name, path, features) {
+  return whenChanged({ name, inputs: filesBelow('native'), outputs: [path] }, async () => {
+    const args = ['build', '--release', '--locked', '-p', 'fetch-whep-addon', ...features];
+    succeeded('cargo build', await cargo(args, { shown: true }));
+    mkdirSync(join(root, dirname(path)), { recursive: true });
     const library = { darwin: 'libfetch_whep.dylib', win32: 'fetch_whep.dll' }[process.platform] ?? 'libfetch_whep.so';
     // Renamed into place: a server that runs keeps the file it has mapped.
-    const fresh = join(root, `dist/fetch-whep.node.${process.pid}`);
+    const fresh = join(root, `${path}.${process.pid}`);
     copyFileSync(join(cargoTarget(), 'release', library), fresh);
-    renameSync(fresh, join(root, 'dist/fetch-whep.node'));
+    renameSync(fresh, join(root, path));
   });
 }
 

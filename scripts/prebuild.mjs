@@ -4,7 +4,7 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
-import { buildAddon, buildPackage } from './build.mjs';
+import { buildPackage, buildPublishedAddon } from './build.mjs';
 import { root } from './lib/files.mjs';
 import { packageOf, platforms, thisPlatform } from './lib/platforms.mjs';
 import { run } from './lib/run.mjs';
@@ -14,13 +14,13 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const { name, version, license, engines } = manifest;
 
 async function addon() {
-  await buildAddon();
+  const built = await buildPublishedAddon();
   const platform = thisPlatform();
   if (!(platform in platforms)) throw new Error(`${platform} is not in scripts/lib/platforms.mjs: add it there`);
   const folder = emptied(platform);
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   copyFileSync(join(root, 'native/NOTICE'), join(folder, 'NOTICE'));
-  copyFileSync(join(root, 'dist/fetch-whep.node'), join(folder, 'fetch-whep.node'));
+  copyFileSync(join(root, built), join(folder, 'fetch-whep.node'));
   await strip(join(folder, 'fetch-whep.node'));
   writeManifest(folder, {
     name: packageOf(platform),

@@ -38,7 +38,8 @@ const checks = {
     }
   },
   fmt: () => succeeds(cargo(['fmt', '--check'])),
-  clippy: () => succeeds(cargo(['clippy', '--release', '--locked', '--all-targets', '--', '-D', 'warnings'])),
+  clippy: () =>
+    succeeds(cargo(['clippy', '--release', '--locked', '--all-targets', '--all-features', '--', '-D', 'warnings'])),
 };
 const builds = { package: buildPackage, addon: buildAddon };
 

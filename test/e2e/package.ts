@@ -93,6 +93,20 @@ test('the addon is packed alone, without debug information, for machines of its 
   assert.not.match(stdout, / \.(debug_\w+|symtab) /);
 });
 
+/** In a process of its own: one takes one addon. */
+async function exported(addon: string): Promise<string[]> {
+  const { stdout } = await run('node', ['-p', 'JSON.stringify(Object.keys(require(process.argv[1])))', resolve(addon)]);
+  return JSON.parse(stdout) as string[];
+}
+
+test('the addon has no attackers and nothing that holds ports, which are for tests', async () => {
+  const published = await exported(join(built.platform.folder, 'fetch-whep.node'));
+  assert.ok(published.includes('startEngine'));
+  assert.ok(published.includes('NativeLoad'), 'the command `bench` needs it');
+  const left = (await exported('dist/fetch-whep.node')).filter((name) => !published.includes(name));
+  assert.equal(left.sort(), ['PortHold', 'attackServer', 'holdPorts']);
+});
+
 test('the package without addon is small and holds only what it needs', async () => {
   const files = await filesOf(built.main);
   assert.ok(statSync(built.main.tarball).size < 300_000, 'packed');

@@ -14,16 +14,10 @@ pub fn attack_server(config: AttackObject) -> AsyncTask<AttackServer> {
     AsyncTask::new(AttackServer(config))
 }
 
-/// Names that `attackServer` knows.
-#[napi]
-pub fn attack_names() -> Vec<String> {
-    Attack::names().map(str::to_owned).collect()
-}
-
 /// Who is attacked, how and for how long.
 #[napi(object, object_to_js = false)]
 pub struct AttackObject {
-    /// One of `attackNames`.
+    /// As the load generator names it.
     pub name: String,
     /// The WHEP endpoint.
     pub url: String,

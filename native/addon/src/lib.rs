@@ -4,9 +4,10 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(feature = "development")]
 pub mod attack;
 mod convert;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "development", target_os = "linux"))]
 pub mod hold;
 pub mod load;
 mod tasks;

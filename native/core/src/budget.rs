@@ -10,6 +10,10 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A pause of this length ends an excess.
 const CALM: Duration = Duration::from_secs(1);
 
+/// RTCP packets that a viewer may send, a second and at once. Browsers send a NACK for each gap that a packet shows, and
+/// the library hands a compound packet out once for each of our SSRCs that it names.
+const FEEDBACK: (f64, f64) = (400.0, 800.0);
+
 /// A token bucket that remembers since when it has been exceeded.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
@@ -46,6 +50,11 @@ impl Budget {
     /// `rate` tokens a second, at most `burst` at once; full at first.
     pub fn new(rate: f64, burst: f64) -> Self {
         Self { rate, burst, level: burst, at: Time::default(), excess: None }
+    }
+
+    /// That of a viewer's RTCP.
+    pub fn feedback() -> Self {
+        Self::new(FEEDBACK.0, FEEDBACK.1)
     }
 
     /// Takes a token, if there is one.

@@ -105,7 +105,7 @@ pub fn gate(data: &[u8]) {
             let passes = gate.decide(from, datagram, now) == Decision::Pass;
             assert!(passes || gate.addresses() <= known, "nobody who is refused is remembered");
         } else {
-            gate.sent(from, datagram, now);
+            gate.sent(from, datagram);
         }
         assert!(gate.addresses() <= 32, "addresses are bounded");
         now = now + Duration::from_millis(u64::from(low));

@@ -4,8 +4,14 @@
 //! ([`Gate::sent`]). All addresses of a session share its budget. Everything is bounded: sessions by who makes them, addresses
 //! by session, work by datagram.
 //!
+//! Anybody may send from anybody's address. So one that belongs to a session goes to another only by an answer to a check of
+//! ours, which shows that the other's client is there: a NAT may give one client's port to the next.
+//!
 //! Media from an unknown port of a known host is a hint: a NAT may have given a client another port, and its next check may
 //! take seconds. Some hints pass, so that libjuice looks for the client there.
+
+mod checks;
+mod refusal;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -14,8 +20,11 @@ use std::time::Duration;
 use ring::hmac;
 
 use crate::budget::{Budget, Charge};
-use crate::stun::{self, Binding, Class, TransactionId};
+use crate::stun::{self, Binding, Class};
 use crate::time::Time;
+
+use checks::Checks;
+pub use refusal::Refusal;
 
 /// Addresses of one session. A client has as many as it has interfaces, relays and NATs.
 const MAX_ADDRESSES: usize = 32;
@@ -34,9 +43,6 @@ const ARRIVALS: (f64, f64) = (0.2, 64.0);
 
 /// Hints that a client has moved, of all clients of a port, a second and at once.
 const HINTS: (f64, f64) = (20.0, 20.0);
-
-/// Checks under way to one address.
-const MAX_CHECKS: usize = 4;
 
 /// Names a session; never used twice.
 pub type Key = u64;
@@ -59,51 +65,6 @@ impl Limits {
     pub const PUBLISHER: Self = Self { rate: 10_000.0, burst: 20_000.0, media: true };
 }
 
-/// Why a datagram went no further. The names are part of the metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// From an address that belongs to no session, and no binding request that names one.
-    Stranger,
-    /// A binding request of somebody who does not know the session's password.
-    WrongPassword,
-    /// More passwords tried, or more addresses shown, than a client has use for.
-    NewAddresses,
-    /// Above the session's budget.
-    OverBudget,
-    /// Neither STUN, DTLS, RTP nor RTCP (RFC 7983 §7).
-    Protocol,
-    /// RTP from a session that sends none.
-    Media,
-    /// From a session that was ended here.
-    Ended,
-}
-
-impl Refusal {
-    /// All of them, in the order of their counters.
-    pub const ALL: [Refusal; 7] = [
-        Refusal::Stranger,
-        Refusal::WrongPassword,
-        Refusal::NewAddresses,
-        Refusal::OverBudget,
-        Refusal::Protocol,
-        Refusal::Media,
-        Refusal::Ended,
-    ];
-
-    /// As metrics name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Refusal::Stranger => "unknown-address",
-            Refusal::WrongPassword => "wrong-password",
-            Refusal::NewAddresses => "new-addresses",
-            Refusal::OverBudget => "over-budget",
-            Refusal::Protocol => "protocol",
-            Refusal::Media => "media",
-            Refusal::Ended => "ended",
-        }
-    }
-}
-
 /// What is to be done with a datagram.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision<'a, T> {
@@ -122,6 +83,7 @@ pub struct Gate<T> {
     sessions: HashMap<Key, Session<T>>,
     fragments: HashMap<String, Key>,
     addresses: HashMap<SocketAddr, Known>,
+    checks: Checks,
     /// Of those addresses, and of some that the last sweep has still seen.
     hosts: HashSet<IpAddr>,
     hints: Budget,
@@ -144,12 +106,8 @@ struct Session<T> {
 #[derive(Debug)]
 struct Known {
     session: Key,
-    /// Until it has shown the password or answered a check, STUN alone passes.
-    proven: bool,
-    /// When something came from there, or went there while it was not proven.
+    /// When something came from there.
     heard: Time,
-    checks: [TransactionId; MAX_CHECKS],
-    next_check: usize,
 }
 
 impl<T> Gate<T> {
@@ -160,6 +118,7 @@ impl<T> Gate<T> {
             sessions: HashMap::new(),
             fragments: HashMap::new(),
             addresses: HashMap::new(),
+            checks: Checks::default(),
             hosts: HashSet::new(),
             hints: Budget::new(HINTS.0, HINTS.1),
             swept: Time::default(),
@@ -191,40 +150,38 @@ impl<T> Gate<T> {
             self.fragments.remove(&session.fragment);
         }
         self.addresses.retain(|_, known| known.session != key);
+        self.checks.forget(key);
     }
 
     /// A datagram has come.
     pub fn decide(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
         self.sweep(now);
+        let holder = self.addresses.get(&from).map(|known| known.session);
         let binding = Binding::parse(datagram);
-        let addressee = binding.and_then(|binding| self.addressee(&binding));
-        match self.addresses.get(&from).map(|known| known.session) {
-            // A NAT may give one client's port to another, and anybody may offer anybody's address.
-            Some(key) if addressee.is_none_or(|other| other == key) => {
-                self.decide_known(key, from, datagram, binding, now)
-            }
-            _ => self.decide_stranger(from, datagram, binding.zip(addressee), now),
+        let named = binding.and_then(|binding| Some((binding, self.named(&binding, from)?)));
+        match (holder, named) {
+            (_, Some((binding, key))) if holder != Some(key) => self.decide_newcomer(key, from, &binding, now),
+            (Some(key), _) => self.decide_known(key, from, datagram, now),
+            (None, _) if self.is_hint(from, datagram, now) => Decision::Pass,
+            (None, _) => Decision::Refuse(Refusal::Stranger),
         }
     }
 
-    /// Whose fragment a check names.
-    fn addressee(&self, check: &Binding<'_>) -> Option<Key> {
-        let (ours, _) = check.fragments().filter(|_| check.class == Class::Request)?;
-        self.fragments.get(ours).copied()
+    /// Whose fragment a check names, or whose check is answered.
+    fn named(&self, binding: &Binding<'_>, from: SocketAddr) -> Option<Key> {
+        match binding.class {
+            Class::Request => self.fragments.get(binding.fragments()?.0).copied(),
+            Class::Success | Class::Error => self.checks.sender(binding.transaction, from),
+        }
     }
 
     /// A datagram of ours goes out: who answers one of our checks is let in.
-    pub fn sent(&mut self, to: SocketAddr, datagram: &[u8], now: Time) {
+    pub fn sent(&mut self, to: SocketAddr, datagram: &[u8]) {
         let Some(check) = Binding::parse(datagram).filter(|binding| binding.class == Class::Request) else { return };
         // The receiver's fragment comes first (RFC 8445 §7.2.2).
         let Some(&key) = check.fragments().and_then(|(_, ours)| self.fragments.get(ours)) else { return };
-        if self.addresses.get(&to).is_none_or(|known| !known.proven && known.session != key) {
-            self.insert(to, key, false, now);
-        }
-        if let Some(known) = self.addresses.get_mut(&to).filter(|known| !known.proven) {
-            known.heard = now;
-            known.checks[known.next_check % MAX_CHECKS] = check.transaction;
-            known.next_check += 1;
+        if self.addresses.get(&to).is_none_or(|known| known.session != key) {
+            self.checks.sent(key, to, check.transaction);
         }
     }
 
@@ -233,60 +190,51 @@ impl<T> Gate<T> {
         self.addresses.len()
     }
 
-    fn decide_known(
-        &mut self,
-        key: Key,
-        from: SocketAddr,
-        datagram: &[u8],
-        binding: Option<Binding<'_>>,
-        now: Time,
-    ) -> Decision<'_, T> {
-        let (Some(session), Some(known)) = (self.sessions.get_mut(&key), self.addresses.get_mut(&from)) else {
-            return Decision::Refuse(Refusal::Stranger);
-        };
-        known.heard = now;
+    fn decide_known(&mut self, key: Key, from: SocketAddr, datagram: &[u8], now: Time) -> Decision<'_, T> {
+        if let Some(known) = self.addresses.get_mut(&from) {
+            known.heard = now;
+        }
+        let media = self.limits.media;
+        match (self.charge(key, now), Protocol::of(datagram)) {
+            (Decision::Pass, Some(Protocol::Rtp)) if !media => Decision::Refuse(Refusal::Media),
+            (Decision::Pass, None) => Decision::Refuse(Refusal::Protocol),
+            (charged, _) => charged,
+        }
+    }
+
+    fn charge(&mut self, key: Key, now: Time) -> Decision<'_, T> {
+        let Some(session) = self.sessions.get_mut(&key) else { return Decision::Refuse(Refusal::Stranger) };
         if session.ended {
             return Decision::Refuse(Refusal::Ended);
         }
         match session.budget.take(now) {
-            Charge::Within => {}
-            Charge::Above => return Decision::Refuse(Refusal::OverBudget),
+            Charge::Within => Decision::Pass,
+            Charge::Above => Decision::Refuse(Refusal::OverBudget),
             Charge::Exhausted => {
                 session.ended = true;
-                return Decision::End(&session.owner);
+                Decision::End(&session.owner)
             }
-        }
-        let protocol = Protocol::of(datagram);
-        if !known.proven {
-            known.proven = binding.is_some_and(|binding| match binding.class {
-                Class::Request => binding.is_authentic(&session.password),
-                Class::Response => known.checks[..known.next_check.min(MAX_CHECKS)].contains(&binding.transaction),
-            });
-            if !known.proven {
-                return Decision::Refuse(Refusal::Stranger);
-            }
-        }
-        match protocol {
-            Some(Protocol::Rtp) if !self.limits.media => Decision::Refuse(Refusal::Media),
-            Some(_) => Decision::Pass,
-            None => Decision::Refuse(Refusal::Protocol),
         }
     }
 
-    /// `request`: a check, and whose fragment it names.
-    fn decide_stranger(
-        &mut self,
-        from: SocketAddr,
-        datagram: &[u8],
-        request: Option<(Binding<'_>, Key)>,
-        now: Time,
-    ) -> Decision<'_, T> {
-        let decided = match request {
-            Some((request, key)) => self.admit(key, from, &request, now),
-            None if self.is_hint(from, datagram, now) => Ok(()),
-            None => Err(Refusal::Stranger),
-        };
-        decided.map_or_else(Decision::Refuse, |()| Decision::Pass)
+    /// STUN of a session from an address that is not its own, or not yet.
+    fn decide_newcomer(&mut self, key: Key, from: SocketAddr, binding: &Binding<'_>, now: Time) -> Decision<'_, T> {
+        match binding.class {
+            Class::Request => {
+                let shown = self.try_password(key, binding, now);
+                // Of an address that is another's libjuice may hear, so that it checks who is there.
+                if shown.is_ok() && !self.addresses.contains_key(&from) {
+                    self.insert(from, key, now);
+                }
+                shown.map_or_else(Decision::Refuse, |()| Decision::Pass)
+            }
+            Class::Success => {
+                self.checks.answered(binding.transaction);
+                self.insert(from, key, now);
+                self.charge(key, now)
+            }
+            Class::Error => self.charge(key, now),
+        }
     }
 
     fn is_hint(&mut self, from: SocketAddr, datagram: &[u8], now: Time) -> bool {
@@ -298,7 +246,7 @@ impl<T> Gate<T> {
         media && self.hosts.contains(&from.ip()) && self.hints.take(now) == Charge::Within
     }
 
-    fn admit(&mut self, key: Key, from: SocketAddr, request: &Binding<'_>, now: Time) -> Result<(), Refusal> {
+    fn try_password(&mut self, key: Key, request: &Binding<'_>, now: Time) -> Result<(), Refusal> {
         let session = self.sessions.get_mut(&key).ok_or(Refusal::Stranger)?;
         if session.ended {
             return Err(Refusal::Ended);
@@ -312,25 +260,22 @@ impl<T> Gate<T> {
         if session.arrivals.take(now) != Charge::Within {
             return Err(Refusal::NewAddresses);
         }
-        self.insert(from, key, true, now);
         Ok(())
     }
 
-    fn insert(&mut self, address: SocketAddr, key: Key, proven: bool, now: Time) {
-        let before = self.addresses.remove(&address);
-        if let Some(other) = before.and_then(|known| self.sessions.get_mut(&known.session)) {
-            other.addresses -= 1;
-        }
-        let Some(session) = self.sessions.get_mut(&key) else { return };
+    fn insert(&mut self, address: SocketAddr, key: Key, now: Time) {
+        let Some(session) = self.sessions.get_mut(&key).filter(|session| !session.ended) else { return };
         session.addresses += 1;
         if session.addresses > MAX_ADDRESSES {
             session.addresses -= 1;
-            let others = self.addresses.iter().filter(|(_, known)| known.session == key);
-            let silent = others.min_by_key(|(_, known)| known.heard).map(|(address, _)| *address);
+            let own = self.addresses.iter().filter(|(_, known)| known.session == key);
+            let silent = own.min_by_key(|(_, known)| known.heard).map(|(address, _)| *address);
             silent.and_then(|silent| self.addresses.remove(&silent));
         }
-        let known = Known { session: key, proven, heard: now, checks: Default::default(), next_check: 0 };
-        self.addresses.insert(address, known);
+        let before = self.addresses.insert(address, Known { session: key, heard: now });
+        if let Some(other) = before.and_then(|known| self.sessions.get_mut(&known.session)) {
+            other.addresses -= 1;
+        }
         self.hosts.insert(address.ip());
     }
 

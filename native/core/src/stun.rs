@@ -1,6 +1,10 @@
-//! What a gate has to know of STUN (RFC 8489): whose a binding request is, and whether its sender knows the password.
+//! STUN as ICE uses it (RFC 8489, RFC 8445 §7): whose a check is, whether its sender knows the password, and how one is made.
+
+mod write;
 
 use ring::hmac;
+
+pub use write::{request, success};
 
 const HEADER: usize = 20;
 /// RFC 8489 §5.
@@ -12,6 +16,11 @@ const MESSAGE_INTEGRITY: u16 = 0x0008;
 /// HMAC-SHA1.
 const INTEGRITY_LENGTH: usize = 20;
 
+/// Types of messages: method Binding and a class (RFC 8489 §5).
+const REQUEST: [u8; 2] = [0x00, 0x01];
+const SUCCESS: [u8; 2] = [0x01, 0x01];
+const ERROR: [u8; 2] = [0x01, 0x11];
+
 /// Names a request and its response (RFC 8489 §5).
 pub type TransactionId = [u8; 12];
 
@@ -20,15 +29,17 @@ pub type TransactionId = [u8; 12];
 pub enum Class {
     /// Asks.
     Request,
-    /// Answers, well or badly.
-    Response,
+    /// Answers well.
+    Success,
+    /// Answers badly.
+    Error,
 }
 
 /// A binding message whose lengths add up.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding<'a> {
     message: &'a [u8],
-    /// Request or response.
+    /// What it does.
     pub class: Class,
     /// Its transaction.
     pub transaction: TransactionId,
@@ -39,8 +50,9 @@ impl<'a> Binding<'a> {
     pub fn parse(message: &'a [u8]) -> Option<Self> {
         let (header, attributes) = message.split_first_chunk::<HEADER>()?;
         let class = match [header[0], header[1]] {
-            [0x00, 0x01] => Class::Request,
-            [0x01, 0x01 | 0x11] => Class::Response,
+            REQUEST => Class::Request,
+            SUCCESS => Class::Success,
+            ERROR => Class::Error,
             _ => return None,
         };
         let length = usize::from(u16::from_be_bytes([header[2], header[3]]));

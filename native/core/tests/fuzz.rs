@@ -1,13 +1,10 @@
 //! Mutations of valid input against the fuzz bodies: a moment each, a minute with `scripts/test --all`. The seed is printed.
 
-#[path = "support/stun.rs"]
-mod stun;
 mod support;
 
 use std::time::{Duration, Instant};
 
-use core_media::fuzz;
-use stun::Message;
+use core_media::{fuzz, stun};
 use support::{Encoder, PPS, Random, SPS};
 
 fn run(name: &str, body: impl Fn(&[u8]), mut sample: impl FnMut(&mut Random) -> Vec<u8>) {
@@ -102,9 +99,9 @@ fn gate() {
             let transaction = [random.below(2) as u8; 12];
             let user = if random.chance(80) { format!("{ours}:theirs") } else { format!("theirs:{ours}") };
             let message = match random.below(4) {
-                0 => stun::response(transaction),
+                0 => stun::success(transaction, ([127, 0, 0, 1], 9).into(), &stun::key("theirs")),
                 1 => random.bytes(40),
-                _ => Message { transaction, user: &user, password }.request(),
+                _ => stun::request(transaction, &user, 7, &stun::key(password)),
             };
             data.extend([message.len() as u8, random.next() as u8]);
             data.extend(message);

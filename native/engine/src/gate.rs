@@ -76,7 +76,7 @@ impl Admission for PortGate {
     }
 
     fn sent(&self, to: SocketAddr, message: &[u8]) {
-        self.lock().sent(to, message, self.clock.now());
+        self.lock().sent(to, message);
     }
 }
 

@@ -24,10 +24,6 @@ use crate::viewer::ViewerKey;
 /// Between a packet and its repair, where the viewer has not reported yet.
 const DEFAULT_ROUND_TRIP: Duration = Duration::from_millis(40);
 
-/// RTCP packets that a viewer may send, a second and at once. Browsers send a NACK for each gap that a packet shows, and
-/// the library hands a compound packet out once for each of our SSRCs that it names.
-pub const FEEDBACK: (f64, f64) = (400.0, 800.0);
-
 /// What callbacks, threads and readers share of a session.
 #[derive(Debug)]
 pub struct SessionState {

@@ -5,7 +5,6 @@ mod half;
 mod insider;
 mod noise;
 mod stranger;
-mod stun;
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -160,6 +159,12 @@ fn address(answer: &str) -> Result<SocketAddr, String> {
     let mut fields = candidate.split(' ').skip(4);
     let address = fields.next().zip(fields.next()).and_then(|(host, port)| format!("{host}:{port}").parse().ok());
     on_loopback(address.ok_or("the answer has no address")?)
+}
+
+/// What a description says of its ICE agent: `ice-ufrag` or `ice-pwd`.
+fn credential<'a>(sdp: &'a str, name: &str) -> Result<&'a str, String> {
+    let found = sdp.lines().find_map(|line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'));
+    found.ok_or_else(|| format!("the answer has no {name}"))
 }
 
 fn on_loopback(address: SocketAddr) -> Result<SocketAddr, String> {

@@ -3,7 +3,7 @@
 //! ```text
 //! Sender   -> RTP to a server's two ports, or by WHIP, each picture and sound stamped with the time it was sent
 //! Audience -> real WHEP viewers of any server; they read the stamps and follow the sequence numbers
-//! attack   -> what an attacker sends while they watch
+//! attack   -> what an attacker sends while they watch: with the feature `attack`
 //! floor    -> the same packets encrypted and sent with no WebRTC at all: what this machine can do at best
 //! ```
 //!
@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "attack")]
 pub mod attack;
 mod audience;
 mod floor;

@@ -2,19 +2,38 @@
 
 mod support;
 
-use rtc::{PeerEvents, PeerState, burst};
+use rtc::{MuxPort, PeerEvents, PeerState, burst};
 use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::stun::{Kind, join, kind, receive, socket};
+use support::stun::{Joined, Kind, join, kind, receive, socket};
 use support::{DEADLINE, Event, LOOPBACK, Recorder, VIDEO_SSRC, eventually, join_with, port, receiver_report, rtp};
 
 /// Where a DTLS record of the first flights names its message (RFC 6347 §4.2.2, RFC 5246 §7.4).
 const HANDSHAKE_TYPE: usize = 13;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
+
+/// A peer that has gone through ICE with a client, and waits for its ClientHello.
+fn expect_hello(port: &MuxPort, client: &UdpSocket) -> Joined {
+    let joined = join(port, "active", "");
+    joined.nominate(client);
+    joined.wait(client, Kind::Check);
+    joined.events.wait_for_state(PeerState::IceConnected);
+    // The thread that tells of the state starts DTLS before it reads on.
+    joined.nominate(client);
+    joined.wait(client, Kind::Success);
+    joined
+}
+
+/// A ClientHello as the library makes it.
+fn client_hello(port: &MuxPort) -> Vec<u8> {
+    let (joined, client) = (join(port, "passive", ""), socket());
+    joined.nominate(&client);
+    joined.wait(&client, Kind::Dtls)
+}
 
 #[test]
 fn a_tie_breaker_of_zero_is_answered_as_any_other() {
@@ -104,17 +123,12 @@ fn a_good_address_behind_twenty_five_dead_ones_connects() {
 #[test]
 fn a_lost_flight_of_dtls_is_repeated_soon_in_both_roles() {
     let port = port();
-    let (active, passive) = (join(&port, "passive", ""), join(&port, "active", ""));
-    let (active_client, passive_client) = (socket(), socket());
+    let (active, active_client) = (join(&port, "passive", ""), socket());
     active.nominate(&active_client);
     active.wait(&active_client, Kind::Check);
     let hello = active.wait(&active_client, Kind::Dtls);
-    passive.nominate(&passive_client);
-    passive.wait(&passive_client, Kind::Check);
-    passive.events.wait_for_state(PeerState::IceConnected);
-    // The thread that tells of the state starts DTLS before it reads on.
-    passive.nominate(&passive_client);
-    passive.wait(&passive_client, Kind::Success);
+    let passive_client = socket();
+    let passive = expect_hello(&port, &passive_client);
     passive_client.send_to(&hello, passive.server).expect("sent");
 
     for (client, begins) in [(active_client, CLIENT_HELLO), (passive_client, SERVER_HELLO)] {
@@ -143,9 +157,40 @@ fn an_address_belongs_to_who_knows_the_password() {
     client.send_to(&other.check(7, "guessed+guessed+guessed"), other.server).expect("sent");
     joined.nominate(&client);
     joined.wait(&client, Kind::Success);
-    // One that was another client's, as a NAT gives them.
-    other.nominate(&client);
-    other.wait(&client, Kind::Success);
+}
+
+/// As a NAT gives the port of one client to the next.
+#[test]
+fn an_address_goes_to_another_peer_whose_check_is_answered_there() {
+    let port = port();
+    let hello = client_hello(&port);
+    let (before, client) = (join(&port, "passive", ""), socket());
+    before.nominate(&client);
+    before.wait(&client, Kind::Dtls);
+
+    let next = expect_hello(&port, &client);
+    client.send_to(&hello, next.server).expect("sent");
+    while next.wait(&client, Kind::Dtls).get(HANDSHAKE_TYPE) != Some(&SERVER_HELLO) {}
+}
+
+/// Who has a session of his own can send what he likes from the address of another.
+#[test]
+fn an_address_stays_with_its_peer_whatever_is_sent_from_there() {
+    let port = port();
+    let hello = client_hello(&port);
+    let (client, own) = (socket(), socket());
+    let victim = expect_hello(&port, &client);
+
+    let attacker = join(&port, "active", "");
+    attacker.nominate(&own);
+    // What the attacker answers for himself, he may answer from elsewhere as well.
+    let check = attacker.wait(&own, Kind::Check);
+    for datagram in [attacker.check(7, &attacker.password), attacker.success(&check)] {
+        client.send_to(&datagram, attacker.server).expect("sent");
+    }
+    victim.wait(&client, Kind::Success);
+    client.send_to(&hello, victim.server).expect("sent");
+    victim.wait(&client, Kind::Dtls);
 }
 
 /// Takes no message before its other half is dropped.

@@ -17,7 +17,7 @@ use crate::error::EngineError;
 use crate::gate::Admitted;
 use crate::ports::{Place, Port};
 use crate::publishers::{Publisher, PublisherKey, Tracks};
-use crate::session::{FEEDBACK, Media, SessionEvents, SessionState};
+use crate::session::{Media, SessionEvents, SessionState};
 use crate::shard::Control;
 use crate::snapshot::{ViewerSnapshot, ViewerState};
 use crate::stream::{Stream, StreamKey};
@@ -174,7 +174,7 @@ impl Engine {
             events: self.events.clone(),
             histograms: self.histograms.clone(),
             refused: self.opener.refused.clone(),
-            feedback: Mutex::new(Budget::new(FEEDBACK.0, FEEDBACK.1)),
+            feedback: Mutex::new(Budget::feedback()),
             clock: self.clock,
         });
         let config = PeerConfig { port: &carrier.port().mux, role, tracks: &tracks, timeout };

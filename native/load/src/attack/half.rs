@@ -1,10 +1,12 @@
 //! A viewer that goes through ICE and no further, by hand: its socket is known to the server, its keys are not.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use core_media::stun::{self, Binding, Class};
+
 use super::noise::Noise;
-use super::{Budget, address, dtls, stun};
+use super::{Budget, address, credential, dtls};
 use crate::viewer::SECTIONS;
 
 pub(super) const UFRAG: &str = "attacker";
@@ -48,8 +50,8 @@ fn connect(answer: &str) -> Result<UdpSocket, String> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
     socket.connect(to).map_err(failed)?;
     socket.set_read_timeout(Some(CHECK_INTERVAL)).map_err(failed)?;
-    let username = format!("{}:{UFRAG}", stun::credential(answer, "ice-ufrag")?);
-    let (theirs, own) = (stun::key(stun::credential(answer, "ice-pwd")?), stun::key(PASSWORD));
+    let username = format!("{}:{UFRAG}", credential(answer, "ice-ufrag")?);
+    let (theirs, own) = (stun::key(credential(answer, "ice-pwd")?), stun::key(PASSWORD));
     let (mut noise, deadline) = (Noise::new(), Instant::now() + PATIENCE);
     let (mut answered, mut asked) = (false, false);
     let mut buffer = [0; 1_500];
@@ -58,18 +60,16 @@ fn connect(answer: &str) -> Result<UdpSocket, String> {
             return Err(format!("no ICE connection within {} s", PATIENCE.as_secs()));
         }
         // Refused while the server's port is not there yet, which the next one finds.
-        let _ = socket.send(&stun::request(&username, &theirs, &mut noise));
+        let _ = socket.send(&stun::request(noise.bytes(), &username, noise.number(), &theirs));
         while let Ok(length) = socket.recv(&mut buffer) {
-            answered |= stun::is_success(&buffer[..length]);
-            asked |= reply(&socket, &buffer[..length], to, &own);
+            let Some(binding) = Binding::parse(&buffer[..length]) else { continue };
+            answered |= binding.class == Class::Success;
+            asked |=
+                binding.class == Class::Request && socket.send(&stun::success(binding.transaction, to, &own)).is_ok();
             if answered && asked {
                 break;
             }
         }
     }
     Ok(socket)
-}
-
-fn reply(socket: &UdpSocket, message: &[u8], from: SocketAddr, key: &ring::hmac::Key) -> bool {
-    stun::answer(message, from, key).is_some_and(|answer| socket.send(&answer).is_ok())
 }

@@ -3,10 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use core_media::rtp::write_header;
+use core_media::stun;
 use ring::hmac::Key;
 
 use super::noise::Noise;
-use super::{Budget, address, dtls, half, on_loopback, stun};
+use super::{Budget, address, credential, dtls, half, on_loopback};
 
 /// Addresses that take turns.
 const ADDRESSES: u32 = 50_000;
@@ -47,7 +48,7 @@ pub(super) fn attack_port(
 ) -> Result<(), String> {
     let answer = join(&half::offer())?;
     budget.report.sessions += 1;
-    let username = format!("{}:{}", stun::credential(&answer, "ice-ufrag")?, half::UFRAG);
+    let username = format!("{}:{}", credential(&answer, "ice-ufrag")?, half::UFRAG);
     send(flood, address(&answer)?, &username, budget)
 }
 
@@ -94,7 +95,9 @@ impl Maker<'_> {
         let number = self.number;
         match self.flood {
             Flood::Noise => self.noise.datagram(datagram),
-            Flood::WrongPassword => *datagram = stun::request(self.username, &self.key, &mut self.noise),
+            Flood::WrongPassword => {
+                *datagram = stun::request(self.noise.bytes(), self.username, self.noise.number(), &self.key);
+            }
             Flood::ClientHello => *datagram = dtls::client_hello(u64::from(number), &mut self.noise),
             Flood::ForeignRtp => {
                 let header = write_header(true, 96, number as u16, number.wrapping_mul(3_000), SSRC);

@@ -1,0 +1,71 @@
+//! What the engine is told of sessions, as the negotiation of the package leaves it.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use core_media::extension::ExtensionIds;
+use core_media::frame::Kind;
+use engine::{Engine, EngineError, MediaLine, PullConfig, SessionConfig};
+
+use super::DEADLINE;
+
+pub const LINES: [(Kind, u8, &str); 2] = [(Kind::Video, 96, "H264/90000"), (Kind::Audio, 111, "opus/48000/2")];
+
+pub fn section(kind: Kind, payload_type: u8, codec: &str, direction: &str, ssrc: u32) -> String {
+    let (name, mid) = (kind.name(), kind.name());
+    format!(
+        "m={name} 9 UDP/TLS/RTP/SAVPF {payload_type}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na={direction}\r\n\
+         a=rtpmap:{payload_type} {codec}\r\na=ssrc:{ssrc} cname:test\r\na=rtcp-mux\r\n"
+    )
+}
+
+pub fn next_number() -> u32 {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    NUMBER.fetch_add(1, Relaxed)
+}
+
+/// Active: a server that begins DTLS does so as soon as it knows the pair, before libdatachannel listens here, and the
+/// repetition comes a second later. Browsers are not so slow. And they send no media.
+fn as_a_browser(offer: &str) -> String {
+    offer.replace("a=setup:actpass", "a=setup:active").replace("a=sendrecv", "a=recvonly")
+}
+
+pub fn ssrc(number: u32, kind: Kind) -> u32 {
+    number << 1 | u32::from(kind == Kind::Audio)
+}
+
+/// Has the engine answer an offer of `LINES`; `number` makes the SSRCs.
+pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
+    engine.add_viewer(&session(stream, id, number, &as_a_browser(offer), "sendonly"))
+}
+
+/// The same of a publisher, from the offer of a viewer.
+pub fn publish(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
+    let offer = as_a_browser(offer).replace("a=recvonly", "a=sendonly");
+    engine.add_publisher(&session(stream, id, number, &offer, "recvonly"))
+}
+
+fn session(stream: &str, id: &str, number: u32, offer: &str, direction: &str) -> SessionConfig {
+    let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
+        let ssrc = ssrc(number, kind);
+        MediaLine {
+            kind,
+            description: section(kind, payload_type, codec, direction, ssrc),
+            payload_type,
+            ssrc,
+            cname: "test".into(),
+            nack: true,
+            retransmission: None,
+            extensions: ExtensionIds::default(),
+        }
+    };
+    let (offer, media) = (offer.into(), LINES.map(line).to_vec());
+    SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE }
+}
+
+/// Has the engine make an offer of `LINES` to another server.
+pub fn offer_pull(engine: &Engine, stream: &str, id: &str, number: u32) -> Result<String, EngineError> {
+    let wanted =
+        |(kind, payload_type, codec): (Kind, u8, &str)| (kind, section(kind, payload_type, codec, "recvonly", number));
+    let media = LINES.map(wanted).to_vec();
+    engine.offer_pull(&PullConfig { id: id.into(), stream: stream.into(), media, timeout: DEADLINE })
+}
