@@ -79,6 +79,23 @@ pub fn units<'a>(payload: &'a [u8], mut each: impl FnMut(Unit<'a>)) -> Result<()
     Ok(())
 }
 
+/// A payload without what some cameras write behind the units of an aggregate: zeros, or a byte too few for a length.
+pub fn without_stray_bytes(payload: &[u8]) -> &[u8] {
+    if payload.first().is_none_or(|first| first & 0x1f != nal::STAP_A) {
+        return payload;
+    }
+    let mut end = 1;
+    while let Some(length) = payload[end..].first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length));
+        match payload.len().checked_sub(end + 2 + length) {
+            Some(_) if length > 0 => end += 2 + length,
+            Some(_) => break,
+            None => return payload,
+        }
+    }
+    if end == 1 { payload } else { &payload[..end] }
+}
+
 /// Neither aggregates nor fragments hold other packet types (RFC 6184 §5.7.1 and §5.8).
 fn nal_only(first: u8) -> Result<(), PayloadError> {
     if matches!(first & 0x1f, 1..=23) { Ok(()) } else { Err(PayloadError::Unsupported) }

@@ -3,7 +3,7 @@
 
 use crate::access_unit::nal_units;
 use crate::counters::{DropReason, LegCounters};
-use crate::h264::{PayloadError, Payloads, Slice, Unit, nal, units};
+use crate::h264::{PayloadError, Payloads, Slice, Unit, nal, units, without_stray_bytes};
 use crate::sps::{Sps, picture_parameter_set_id};
 
 /// An access unit larger than this is not a picture but an attack.
@@ -68,6 +68,7 @@ impl Assembler {
             }
             return;
         }
+        let payload = without_stray_bytes(payload);
         // A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1).
         if self.current.as_ref().is_some_and(|current| current.timestamp != timestamp) {
             self.finish(counters, out);

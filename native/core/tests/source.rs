@@ -318,6 +318,20 @@ fn several_slices_single_units_and_aggregates_make_one_frame() {
 }
 
 #[test]
+fn bytes_behind_the_units_of_an_aggregate_are_no_part_of_it() {
+    for stray in [&[0][..], &[7], &[0, 0], &[0, 0, 0, 0], &[0, 0, 9, 9, 9]] {
+        let (mut encoder, mut bench) = (Encoder::new(15), Bench::new());
+        let decoder = run(&mut encoder, &mut bench, 60, |mut datagrams| {
+            let aggregates = datagrams.iter_mut().filter(|datagram| datagram[12] & 0x1f == 24);
+            aggregates.for_each(|datagram| datagram.extend_from_slice(stray));
+            datagrams
+        });
+        assert_eq!(decoder.decoded, (0..60).collect::<Vec<_>>(), "{stray:?}");
+        assert_eq!(dropped(&bench.video, DropReason::Malformed), 0, "{stray:?}");
+    }
+}
+
+#[test]
 fn garbage_of_every_length_is_refused_without_harm() {
     let (mut encoder, mut bench) = (Encoder::new(16), Bench::new());
     let mut random = Random::new(99);
