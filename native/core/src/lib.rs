@@ -18,6 +18,7 @@ pub mod fuzz;
 pub mod gate;
 pub mod h264;
 pub mod history;
+pub mod holder;
 pub mod leg;
 pub mod media;
 pub mod order;

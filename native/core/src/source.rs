@@ -61,7 +61,8 @@ pub struct Source {
 struct Side {
     leg: Leg,
     active: bool,
-    first_packet: Option<Time>,
+    /// When it last became active.
+    began: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +93,8 @@ impl Source {
         leg: impl Fn(Kind, Arc<LegCounters>) -> Leg,
     ) -> Self {
         Self {
-            video: video.map(|counters| Side { leg: leg(Kind::Video, counters), active: false, first_packet: None }),
-            audio: audio.map(|counters| Side { leg: leg(Kind::Audio, counters), active: false, first_packet: None }),
+            video: video.map(|counters| Side { leg: leg(Kind::Video, counters), active: false, began: None }),
+            audio: audio.map(|counters| Side { leg: leg(Kind::Audio, counters), active: false, began: None }),
             clock: StreamClock::default(),
             silence,
             early_reports: Vec::new(),
@@ -126,7 +127,7 @@ impl Source {
         });
         if alive && !side.active {
             side.active = true;
-            side.first_packet.get_or_insert(now);
+            side.began = Some(now);
             out.notices.push(Notice::Active(kind));
         }
         if !self.early_reports.is_empty() {
@@ -153,7 +154,7 @@ impl Source {
         });
         if delivered && !side.active {
             side.active = true;
-            side.first_packet.get_or_insert(now);
+            side.began = Some(now);
             out.notices.push(Notice::Active(kind));
         }
         self.warn(now, out);
@@ -178,10 +179,10 @@ impl Source {
     }
 
     /// The publisher left: its tracks end, and another may begin at once.
-    pub fn depart(&mut self, out: &mut Output) {
+    pub fn depart(&mut self, now: Time, out: &mut Output) {
         for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {
             let Some(side) = side else { continue };
-            side.leg.handle_bye();
+            side.leg.handle_bye(now);
             if std::mem::take(&mut side.active) {
                 out.notices.push(Notice::Inactive(kind, Ending::Bye));
             }
@@ -222,7 +223,7 @@ impl Source {
                 for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {
                     let Some(side) = side else { continue };
                     if side.leg.ssrc().is_some_and(|ssrc| ssrcs.contains(&ssrc)) {
-                        side.leg.handle_bye();
+                        side.leg.handle_bye(now);
                         if std::mem::take(&mut side.active) {
                             out.notices.push(Notice::Inactive(kind, Ending::Bye));
                         }
@@ -266,8 +267,8 @@ impl Source {
 
     fn warn(&mut self, now: Time, out: &mut Output) {
         let Self { video, audio, warned, .. } = self;
-        let video = video.iter().flat_map(|Side { leg, first_packet, .. }| {
-            warning::of_video(leg.facts(), leg.saw_annex_b(), leg.counters(), *first_packet, now)
+        let video = video.iter().flat_map(|Side { leg, began, .. }| {
+            warning::of_video(leg.facts(), leg.saw_annex_b(), leg.counters(), *began, now)
         });
         let audio = audio.iter().flat_map(|Side { leg, .. }| warning::of_audio(leg.facts(), leg.counters()));
         for warning in video.chain(audio) {

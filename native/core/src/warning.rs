@@ -22,12 +22,17 @@ pub enum Warning {
     ProfileChanged,
     /// The audio leg carries AAC.
     NotOpus,
+    /// One sender sends several streams to one leg.
+    SeveralStreams,
     /// Datagrams get lost on the way here.
     Loss,
 }
 
 /// Longer without an IDR picture, and viewers that lose their place wait too long.
 const KEYFRAME_PATIENCE: Duration = Duration::from_secs(10);
+
+/// So many packets of another stream are no stragglers.
+const OTHER_PACKETS: u64 = 10;
 
 /// So many lost packets hurt; one may be the price of a start in mid-stream.
 const LOST_PACKETS: u64 = 10;
@@ -43,6 +48,7 @@ impl Warning {
             Self::NotH264 => "not-h264",
             Self::ProfileChanged => "profile-changed",
             Self::NotOpus => "not-opus",
+            Self::SeveralStreams => "several-streams",
             Self::Loss => "loss",
         }
     }
@@ -74,6 +80,9 @@ impl Warning {
                 "the audio is AAC, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: \
                  FFmpeg's codec options belong to the next output only"
             }
+            Self::SeveralStreams => {
+                "several streams come for one leg, such as the layers of simulcast, and all but one are dropped; send one"
+            }
             Self::Loss => {
                 "packets get lost on the way from the encoder; raise net.core.rmem_max, or send from this machine"
             }
@@ -81,15 +90,15 @@ impl Warning {
     }
 }
 
-/// What a video leg gives cause for. `first_packet`: when it began.
+/// What a video leg gives cause for. `began`: when it did, or came back.
 pub fn of_video(
     facts: &Facts,
     annex_b: bool,
     counters: &LegCounters,
-    first_packet: Option<Time>,
+    began: Option<Time>,
     now: Time,
 ) -> impl Iterator<Item = Warning> {
-    let waiting_since = facts.keyframe.or(first_packet);
+    let waiting_since = facts.keyframe.max(began);
     let no_keyframe = waiting_since.is_some_and(|since| now.since(since) >= KEYFRAME_PATIENCE);
     let no_sets = counters.count(DropReason::NoParameterSets) > 0;
     [
@@ -99,15 +108,21 @@ pub fn of_video(
         (Warning::NotH264, facts.not_h264),
         (Warning::NoKeyframe, no_keyframe && !annex_b && !no_sets),
         (Warning::ProfileChanged, facts.profile_changed),
-        (Warning::Loss, counters.count(DropReason::Lost) >= LOST_PACKETS),
     ]
     .into_iter()
     .filter_map(|(warning, seen)| seen.then_some(warning))
+    .chain(of_any(counters))
 }
 
 /// What an audio leg gives cause for.
 pub fn of_audio(facts: &Facts, counters: &LegCounters) -> impl Iterator<Item = Warning> {
-    [(Warning::NotOpus, facts.not_opus), (Warning::Loss, counters.count(DropReason::Lost) >= LOST_PACKETS)]
+    facts.not_opus.then_some(Warning::NotOpus).into_iter().chain(of_any(counters))
+}
+
+fn of_any(counters: &LegCounters) -> impl Iterator<Item = Warning> {
+    let several = counters.count(DropReason::OtherStream) >= OTHER_PACKETS;
+    let loss = counters.count(DropReason::Lost) >= LOST_PACKETS;
+    [(Warning::SeveralStreams, several), (Warning::Loss, loss)]
         .into_iter()
         .filter_map(|(warning, seen)| seen.then_some(warning))
 }

@@ -69,7 +69,7 @@ fn a_new_publisher_may_have_the_ssrc_of_the_last() {
     let (mut encoder, mut bench) = (Encoder::new(20), Bench::published());
     let before = run(&mut encoder, &mut bench, 30, |datagrams| datagrams);
     assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
-    bench.source.depart(&mut bench.output);
+    bench.source.depart(bench.now, &mut bench.output);
     assert_eq!(bench.notices(), [Notice::Inactive(Kind::Video, Ending::Bye)]);
     // A straggler is no sign of life.
     let straggler = encoder.next_unit();

@@ -277,7 +277,7 @@ impl Worker {
                     let input = self.streams.get_mut(&key);
                     if let Some(input) = input.filter(|input| input.publisher == Some(publisher)) {
                         input.tracks.clear();
-                        input.source.depart(&mut self.output);
+                        input.source.depart(self.clock.now(), &mut self.output);
                         deliver(input, &mut self.output, &self.shards, &self.events);
                     }
                     // Nobody waits any more: the one who asked has gone.
