@@ -60,6 +60,11 @@ impl Leg {
         self.media.saw_annex_b()
     }
 
+    /// H265 comes instead of H264.
+    pub fn saw_hevc(&self) -> bool {
+        self.media.saw_hevc()
+    }
+
     /// When the newest packet came.
     pub fn last_packet(&self) -> Option<Time> {
         self.holder.last_packet()

@@ -23,6 +23,7 @@ pub mod leg;
 pub mod media;
 pub mod order;
 pub mod pacer;
+pub mod parameter_sets;
 pub mod pursuit;
 pub mod repair;
 pub mod rtcp;

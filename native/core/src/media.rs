@@ -63,6 +63,11 @@ impl Media {
         self.assembler.saw_annex_b()
     }
 
+    /// H265 comes instead of H264.
+    pub fn saw_hevc(&self) -> bool {
+        self.assembler.saw_hevc()
+    }
+
     /// Ticks per second.
     pub fn rate(&self) -> u32 {
         self.output.kind.rate()

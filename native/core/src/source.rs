@@ -267,10 +267,8 @@ impl Source {
 
     fn warn(&mut self, now: Time, out: &mut Output) {
         let Self { video, audio, warned, .. } = self;
-        let video = video.iter().flat_map(|Side { leg, began, .. }| {
-            warning::of_video(leg.facts(), leg.saw_annex_b(), leg.counters(), *began, now)
-        });
-        let audio = audio.iter().flat_map(|Side { leg, .. }| warning::of_audio(leg.facts(), leg.counters()));
+        let video = video.iter().flat_map(|side| warning::of_video(&side.leg, side.began, now));
+        let audio = audio.iter().flat_map(|side| warning::of_audio(&side.leg));
         for warning in video.chain(audio) {
             if !warned.contains(&warning) {
                 warned.push(warning);

@@ -1,7 +1,7 @@
 //! What hurts viewers and a person beside the encoder can cure: said once, with the cure.
 
 use crate::counters::{DropReason, LegCounters};
-use crate::media::Facts;
+use crate::leg::Leg;
 use crate::time::Time;
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ pub enum Warning {
     BFrames,
     /// Start codes in RTP payloads.
     AnnexB,
+    /// H265 where H264 is due.
+    Hevc,
     /// Keyframes cannot be decoded.
     NoParameterSets,
     /// Viewers wait, or cannot join at all.
@@ -43,6 +45,7 @@ impl Warning {
         match self {
             Self::BFrames => "b-frames",
             Self::AnnexB => "annex-b",
+            Self::Hevc => "h265",
             Self::NoParameterSets => "no-parameter-sets",
             Self::NoKeyframe => "no-keyframe",
             Self::NotH264 => "not-h264",
@@ -61,6 +64,9 @@ impl Warning {
             }
             Self::AnnexB => {
                 "the video payloads hold Annex B start codes, which RTP does not allow; send with -f rtp, not raw H264"
+            }
+            Self::Hevc => {
+                "the video is H265, not H264, and is dropped; encode with -c:v libx264, or set the camera to H264"
             }
             Self::NoParameterSets => {
                 "keyframes come without SPS and PPS, so nothing can be decoded; add -bsf:v dump_extra=freq=keyframe"
@@ -91,22 +97,19 @@ impl Warning {
 }
 
 /// What a video leg gives cause for. `began`: when it did, or came back.
-pub fn of_video(
-    facts: &Facts,
-    annex_b: bool,
-    counters: &LegCounters,
-    began: Option<Time>,
-    now: Time,
-) -> impl Iterator<Item = Warning> {
+pub fn of_video(leg: &Leg, began: Option<Time>, now: Time) -> impl Iterator<Item = Warning> {
+    let (facts, counters) = (leg.facts(), leg.counters());
     let waiting_since = facts.keyframe.max(began);
     let no_keyframe = waiting_since.is_some_and(|since| now.since(since) >= KEYFRAME_PATIENCE);
     let no_sets = counters.count(DropReason::NoParameterSets) > 0;
+    let (annex_b, hevc) = (leg.saw_annex_b(), leg.saw_hevc());
     [
         (Warning::BFrames, facts.bidirectional),
         (Warning::AnnexB, annex_b),
+        (Warning::Hevc, hevc),
         (Warning::NoParameterSets, no_sets),
         (Warning::NotH264, facts.not_h264),
-        (Warning::NoKeyframe, no_keyframe && !annex_b && !no_sets),
+        (Warning::NoKeyframe, no_keyframe && !annex_b && !hevc && !no_sets),
         (Warning::ProfileChanged, facts.profile_changed),
     ]
     .into_iter()
@@ -115,8 +118,8 @@ pub fn of_video(
 }
 
 /// What an audio leg gives cause for.
-pub fn of_audio(facts: &Facts, counters: &LegCounters) -> impl Iterator<Item = Warning> {
-    facts.not_opus.then_some(Warning::NotOpus).into_iter().chain(of_any(counters))
+pub fn of_audio(leg: &Leg) -> impl Iterator<Item = Warning> {
+    leg.facts().not_opus.then_some(Warning::NotOpus).into_iter().chain(of_any(leg.counters()))
 }
 
 fn of_any(counters: &LegCounters) -> impl Iterator<Item = Warning> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use core_media::counters::{DropReason, LegCounters};
-use core_media::frame::Kind;
+use core_media::frame::{Frame, Kind};
+use core_media::h264::Payloads;
 use core_media::rtcp::SenderReport;
 use core_media::rtp::write_header;
 use core_media::source::{Ending, Notice, Output, Source};
@@ -118,6 +119,58 @@ fn frames_without_a_marker_end_with_the_next_time_stamp() {
         datagrams
     });
     assert_eq!(decoder.decoded, (0..59).collect::<Vec<_>>());
+}
+
+/// A picture of four slices, each of which tells its frame.
+fn slices(number: u64, idr: bool) -> Vec<Vec<u8>> {
+    // ue(0), ue(1), ue(2) or ue(3) for the first macroblock, then slice type P or I and parameter set 0.
+    let firsts = [0b1001_1010, 0b0100_0111, 0b0110_0111, 0b0010_0001];
+    let slice = |first: u8| {
+        let header = if idr { 0x65 } else { 0x41 };
+        [&[header, first, 0b1111_1111][..], &number.to_be_bytes(), &[first; 2_000]].concat()
+    };
+    firsts.map(slice).to_vec()
+}
+
+#[test]
+fn a_sender_that_marks_each_part_is_found_out_and_no_other_waits() {
+    for parts in [false, true] {
+        let (mut bench, mut sequence, mut frames) = (Bench::new(), 0, Vec::new());
+        for number in 0..90_u64 {
+            let mut unit = slices(number, number % 30 == 0);
+            if number % 30 == 0 {
+                unit.splice(0..0, [SPS.to_vec(), PPS.to_vec()]);
+            }
+            let mut payloads = Payloads::default();
+            let marks: Vec<usize> = unit
+                .iter()
+                .map(|nal| {
+                    payloads.push_nal(nal);
+                    payloads.len() - 1
+                })
+                .collect();
+            for (index, payload) in payloads.iter().enumerate() {
+                let marker = if parts { marks.contains(&index) } else { index + 1 == payloads.len() };
+                let mut datagram = write_header(marker, 96, sequence, number as u32 * 3_000, 6).to_vec();
+                datagram.extend_from_slice(payload);
+                sequence += 1;
+                bench.video(&datagram);
+            }
+            let whole = |frame: &Arc<Frame>| nal_units(frame).iter().filter(|nal| nal[0] & 0x1f < 6).cloned().collect();
+            frames.extend(bench.frames().iter().map(whole).map(|slices: Vec<Vec<u8>>| (number, slices)));
+            bench.pass(FRAME);
+        }
+        if parts {
+            // The first picture showed it, and went out in parts; the next keyframe begins anew, a frame later.
+            let (_, first) = frames.remove(0);
+            assert_eq!(first, slices(0, true)[..1]);
+            let expected: Vec<_> = (30..89).map(|number| (number + 1, slices(number, number % 30 == 0))).collect();
+            assert!(frames == expected, "{} pictures", frames.len());
+        } else {
+            let expected: Vec<_> = (0..90).map(|number| (number, slices(number, number % 30 == 0))).collect();
+            assert!(frames == expected, "{} pictures", frames.len());
+        }
+    }
 }
 
 #[test]

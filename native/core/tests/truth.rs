@@ -122,3 +122,25 @@ fn the_frame_rate_is_right_with_b_frames_too() {
     let rate = 90_000.0 / facts.frame_ticks.expect("measured");
     assert!((26.0..35.0).contains(&rate), "{rate} frames a second");
 }
+
+#[test]
+fn h265_is_named_and_no_gop_is_blamed() {
+    let parameter_sets: [&[u8]; 3] = [&[0x40, 1, 0x0c, 1], &[0x42, 1, 1, 1], &[0x44, 1, 0xc1, 0x72]];
+    let aggregated = [&[0x60, 1][..], &[0, 4], parameter_sets[0], &[0, 4], parameter_sets[1]].concat();
+    let (aggregate, mut alone) = (vec![aggregated.as_slice()], parameter_sets.to_vec());
+    // IDR_W_RADL and TRAIL_R in fragments and whole.
+    alone.extend([&[0x62, 1, 0x93, 1, 2][..], &[0x62, 1, 0x53, 1, 2], &[0x02, 1, 0xd0]]);
+    for payloads in [aggregate, alone] {
+        let mut bench = Bench::new();
+        for (number, payload) in payloads.iter().cycle().take(400).enumerate() {
+            let mut datagram = write_header(true, 96, number as u16, number as u32 * 3_000, 6).to_vec();
+            datagram.extend_from_slice(payload);
+            bench.video(&datagram);
+            bench.pass(FRAME);
+        }
+        assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::Hevc)]);
+    }
+    let mut bench = Bench::new();
+    run(&mut Encoder::new(33), &mut bench, 60, |datagrams| datagrams);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+}
