@@ -12,7 +12,7 @@ use crate::frame::Kind;
 use crate::gate::{Decision, Gate, Limits};
 use crate::h264::{Payloads, Unit, units};
 use crate::rtcp;
-use crate::rtp::{MAX_PAYLOAD, RtpPacket};
+use crate::rtp::{MAX_PAYLOAD, MAX_SOUND, RtpPacket};
 use crate::source::{Output, Source};
 use crate::sps::{Sps, picture_parameter_set_id};
 use crate::time::Time;
@@ -33,7 +33,8 @@ pub fn rtp(data: &[u8]) {
     }
     for frame in &output.frames {
         assert!(!frame.payloads.is_empty(), "a frame has packets");
-        assert!(frame.payloads.iter().all(|payload| payload.len() <= MAX_PAYLOAD), "packets fit");
+        let most = if frame.kind == Kind::Video { MAX_PAYLOAD } else { MAX_SOUND };
+        assert!(frame.payloads.iter().all(|payload| payload.len() <= most), "packets fit");
     }
 }
 

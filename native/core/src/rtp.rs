@@ -8,6 +8,9 @@ pub const HEADER: usize = 12;
 /// What every IPv6 line takes (RFC 8200 §5).
 const MAX_DATAGRAM: usize = 1280;
 
+/// What Ethernet takes.
+const MAX_ETHERNET: usize = 1500;
+
 /// IPv6, UDP and the longest tag of an SRTP profile (RFC 7714 §13.2).
 const AROUND: usize = 40 + 8 + 16;
 
@@ -16,6 +19,9 @@ const ORIGINAL: usize = 2;
 
 /// The largest payload of an outgoing packet: whatever is written around it, the datagram fits every line.
 pub const MAX_PAYLOAD: usize = MAX_DATAGRAM - AROUND - HEADER - Extension::CAPACITY - ORIGINAL;
+
+/// The largest packet of sound, which cannot be split: most lines take what Ethernet takes.
+pub const MAX_SOUND: usize = MAX_PAYLOAD + MAX_ETHERNET - MAX_DATAGRAM;
 
 /// A parsed packet; `payload` excludes CSRCs, the header extension and padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

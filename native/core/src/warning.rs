@@ -2,6 +2,7 @@
 
 use crate::counters::{DropReason, LegCounters};
 use crate::leg::Leg;
+use crate::sound::Codec;
 use crate::time::Time;
 use std::time::Duration;
 
@@ -22,8 +23,12 @@ pub enum Warning {
     NotH264,
     /// Players were promised another profile.
     ProfileChanged,
-    /// The audio leg carries AAC.
-    NotOpus,
+    /// The audio leg carries something else.
+    NotOpus(Codec),
+    /// Packets of sound that fit no datagram.
+    LargeSound,
+    /// Time stamps run faster or slower than time.
+    WrongPace,
     /// One sender sends several streams to one leg.
     SeveralStreams,
     /// Datagrams get lost on the way here.
@@ -50,7 +55,9 @@ impl Warning {
             Self::NoKeyframe => "no-keyframe",
             Self::NotH264 => "not-h264",
             Self::ProfileChanged => "profile-changed",
-            Self::NotOpus => "not-opus",
+            Self::NotOpus(_) => "not-opus",
+            Self::LargeSound => "large-sound",
+            Self::WrongPace => "wrong-pace",
             Self::SeveralStreams => "several-streams",
             Self::Loss => "loss",
         }
@@ -82,9 +89,14 @@ impl Warning {
                 "the video's H264 profile changed while viewers watched, and some players cannot follow; keep one, such \
                  as -profile:v baseline"
             }
-            Self::NotOpus => {
-                "the audio is AAC, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: \
-                 FFmpeg's codec options belong to the next output only"
+            Self::NotOpus(codec) => not_opus(codec),
+            Self::LargeSound => {
+                "sound is dropped: its packets exceed 1402 bytes and fit no datagram; send shorter packets or fewer bits, \
+                 such as -frame_duration 20 -b:a 128k"
+            }
+            Self::WrongPace => {
+                "the time stamps do not run as fast as time does, and players stutter; the clock of video is 90 kHz, that of \
+                 Opus 48 kHz (with FFmpeg: read files with -re, and see that it keeps up)"
             }
             Self::SeveralStreams => {
                 "several streams come for one leg, such as the layers of simulcast, and all but one are dropped; send one"
@@ -93,6 +105,20 @@ impl Warning {
                 "packets get lost on the way from the encoder; raise net.core.rmem_max, or send from this machine"
             }
         }
+    }
+}
+
+fn not_opus(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Aac => {
+            "the audio is AAC, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: FFmpeg's \
+             codec options belong to the next output only"
+        }
+        Codec::G711 => "the audio is G.711, not Opus, and is dropped; encode it with -c:a libopus",
+        Codec::G722 => "the audio is G.722, not Opus, and is dropped; encode it with -c:a libopus",
+        Codec::L16 => "the audio is L16, not Opus, and is dropped; encode it with -c:a libopus",
+        Codec::Mpeg => "the audio is MPEG audio, not Opus, and is dropped; encode it with -c:a libopus",
+        Codec::Unknown => "the audio is not Opus, and is dropped; encode it with -c:a libopus",
     }
 }
 
@@ -111,6 +137,7 @@ pub fn of_video(leg: &Leg, began: Option<Time>, now: Time) -> impl Iterator<Item
         (Warning::NotH264, facts.not_h264),
         (Warning::NoKeyframe, no_keyframe && !annex_b && !hevc && !no_sets),
         (Warning::ProfileChanged, facts.profile_changed),
+        (Warning::WrongPace, facts.wrong_pace),
     ]
     .into_iter()
     .filter_map(|(warning, seen)| seen.then_some(warning))
@@ -119,7 +146,12 @@ pub fn of_video(leg: &Leg, began: Option<Time>, now: Time) -> impl Iterator<Item
 
 /// What an audio leg gives cause for.
 pub fn of_audio(leg: &Leg) -> impl Iterator<Item = Warning> {
-    leg.facts().not_opus.then_some(Warning::NotOpus).into_iter().chain(of_any(leg.counters()))
+    let (facts, counters) = (leg.facts(), leg.counters());
+    let large = counters.count(DropReason::Oversized) > 0;
+    let wrong_pace = facts.wrong_pace && facts.not_opus.is_none();
+    let others = [(Warning::LargeSound, large), (Warning::WrongPace, wrong_pace)];
+    let seen = others.into_iter().filter_map(|(warning, seen)| seen.then_some(warning));
+    facts.not_opus.map(Warning::NotOpus).into_iter().chain(seen).chain(of_any(counters))
 }
 
 fn of_any(counters: &LegCounters) -> impl Iterator<Item = Warning> {

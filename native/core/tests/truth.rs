@@ -2,9 +2,12 @@
 
 mod support;
 
+use std::time::Duration;
+
 use core_media::frame::Kind;
 use core_media::rtp::write_header;
 use core_media::source::Notice;
+use core_media::time::Time;
 use core_media::warning::Warning;
 use support::{Bench, Encoder, FRAME, run};
 
@@ -143,4 +146,31 @@ fn h265_is_named_and_no_gop_is_blamed() {
     let mut bench = Bench::new();
     run(&mut Encoder::new(33), &mut bench, 60, |datagrams| datagrams);
     assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+}
+
+#[test]
+fn time_stamps_that_do_not_run_as_time_does_are_warned_of() {
+    let warned = |step: u32, interval: Duration, jump: u32| {
+        let (mut encoder, mut bench) = (Encoder::new(34), Bench::new());
+        encoder.step = step;
+        for _ in 0..20_000 / interval.as_millis() {
+            if bench.now > Time::from_millis(8_000) && bench.now < Time::from_millis(8_000) + interval {
+                encoder.timestamp = encoder.timestamp.wrapping_add(jump);
+            }
+            let unit = encoder.next_unit();
+            encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+            bench.pass(interval);
+        }
+        bench.notices().contains(&Notice::Warning(Warning::WrongPace))
+    };
+    for step in [0, 33, 1_500, 6_000] {
+        assert!(warned(step, FRAME, 0), "a step of {step} for 3000");
+    }
+    for step in [2_700, 3_000, 3_300] {
+        assert!(!warned(step, FRAME, 0), "a step of {step} for 3000");
+    }
+    assert!(!warned(450_000, Duration::from_secs(5), 0), "one picture in five seconds");
+    for jump in [720_000, 900_000, 900_000_u32.wrapping_neg()] {
+        assert!(!warned(3_000, FRAME, jump), "a jump of {jump}");
+    }
 }

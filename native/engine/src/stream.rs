@@ -253,9 +253,9 @@ pub struct AudioFacts {
     pub active: bool,
     /// 1 or 2, once a packet has come.
     pub channels: Option<u8>,
-    /// What comes is AAC, and dropped.
+    /// What comes is something else, and dropped.
     pub not_opus: bool,
-    /// Packets that did not begin where the one before ended.
+    /// Packets that did not begin where the one before ended, but for those that end a silence.
     pub timestamp_breaks: u64,
     /// Packets of the source that never came.
     pub lost: u64,
@@ -265,7 +265,7 @@ impl AudioFacts {
     fn new(leg: &LegState) -> Self {
         let Known { active, facts } = leg.known();
         let Facts { channels, not_opus, timestamp_breaks, .. } = facts;
-        Self { active, channels, not_opus, timestamp_breaks, lost: leg.lost() }
+        Self { active, channels, not_opus: not_opus.is_some(), timestamp_breaks, lost: leg.lost() }
     }
 }
 
