@@ -9,6 +9,7 @@ use crate::frame::{Frame, Kind};
 use crate::holder::{Admission, Holder};
 use crate::media::{Facts, Media};
 use crate::order::{Ordered, Refused, Reorder};
+use crate::rhythm::Rhythm;
 use crate::rtp::RtpPacket;
 use crate::time::{Ntp, Time};
 use crate::upstream::Upstream;
@@ -21,6 +22,7 @@ const REPAIR_PATIENCE: Duration = Duration::from_millis(250);
 pub struct Leg {
     counters: Arc<LegCounters>,
     holder: Holder,
+    rhythm: Rhythm,
     order: Reorder,
     media: Media,
     /// A publisher is told how its packets arrive; FFmpeg is not.
@@ -33,6 +35,7 @@ impl Leg {
         Self {
             counters: counters.clone(),
             holder: Holder::default(),
+            rhythm: Rhythm::default(),
             order: Reorder::default(),
             media: Media::new(kind, counters),
             upstream: None,
@@ -65,9 +68,18 @@ impl Leg {
         self.media.saw_hevc()
     }
 
-    /// When the newest packet came.
-    pub fn last_packet(&self) -> Option<Time> {
-        self.holder.last_packet()
+    /// When the leg is silent if nothing comes until then: after `silence`, or longer where frames are rare.
+    pub fn silent_at(&self, silence: Duration) -> Option<Time> {
+        self.holder.last_packet().map(|last| last + self.rhythm.patience(silence))
+    }
+
+    /// Since when a keyframe is due that does not come: of a publisher, since it was asked for one. `began`: when the leg
+    /// did.
+    pub fn keyframe_due_since(&self, began: Option<Time>) -> Option<Time> {
+        match &self.upstream {
+            Some(upstream) => upstream.keyframe_asked_at(),
+            None => self.facts().keyframe.max(began),
+        }
     }
 
     /// The stream that sends now.
@@ -106,6 +118,7 @@ impl Leg {
                 return false;
             }
         }
+        self.rhythm.observe(packet.timestamp, now);
         self.take(&packet, datagram, now, out);
         !self.holder.has_departed()
     }
@@ -170,6 +183,7 @@ impl Leg {
             out(frame, jumped);
         });
         if delivered {
+            self.rhythm.observe(timestamp, now);
             self.holder.touch(now);
         }
         delivered

@@ -27,6 +27,7 @@ pub mod pacer;
 pub mod parameter_sets;
 pub mod pursuit;
 pub mod repair;
+pub mod rhythm;
 pub mod rtcp;
 pub mod rtp;
 pub mod sender;

@@ -76,7 +76,8 @@ struct EarlyReport {
 const MAX_EARLY_REPORTS: usize = 4;
 
 impl Source {
-    /// A leg is there when its counters are. It counts as inactive after `silence` without a packet.
+    /// A leg is there when its counters are. It counts as inactive after `silence` without a packet, or longer where its
+    /// frames are rare.
     pub fn new(video: Option<Arc<LegCounters>>, audio: Option<Arc<LegCounters>>, silence: Duration) -> Self {
         Self::with_legs(video, audio, silence, Leg::new)
     }
@@ -162,7 +163,7 @@ impl Source {
 
     /// When `poll` has something to do.
     pub fn deadline(&self, now: Time) -> Option<Time> {
-        let silence = |side: &Side| side.leg.last_packet().filter(|_| side.active).map(|last| last + self.silence);
+        let silence = |side: &Side| side.leg.silent_at(self.silence).filter(|_| side.active);
         self.sides().flat_map(|(_, side)| [side.leg.deadline(now), silence(side)]).flatten().min()
     }
 
@@ -199,8 +200,7 @@ impl Source {
             if side.leg.feedback(now, &mut feedback) {
                 out.feedback.push((kind, feedback));
             }
-            let silent = side.leg.last_packet().is_some_and(|last| now.since(last) >= *silence);
-            if side.active && silent {
+            if side.active && side.leg.silent_at(*silence).is_some_and(|at| at <= now) {
                 side.active = false;
                 out.notices.push(Notice::Inactive(kind, Ending::Silent));
             }

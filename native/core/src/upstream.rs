@@ -50,6 +50,8 @@ pub struct Upstream {
     requests: BTreeMap<u64, (u32, Time)>,
     keyframe_wanted: bool,
     keyframe_requested: Option<Time>,
+    /// The first request since the last keyframe.
+    keyframe_asked: Option<Time>,
 }
 
 impl Upstream {
@@ -69,6 +71,7 @@ impl Upstream {
             requests: BTreeMap::new(),
             keyframe_wanted: false,
             keyframe_requested: None,
+            keyframe_asked: None,
         }
     }
 
@@ -105,7 +108,12 @@ impl Upstream {
 
     /// A keyframe came.
     pub fn keyframe(&mut self) {
-        self.keyframe_wanted = false;
+        (self.keyframe_wanted, self.keyframe_asked) = (false, None);
+    }
+
+    /// Since when it has been asked for a keyframe that has not come.
+    pub fn keyframe_asked_at(&self) -> Option<Time> {
+        self.keyframe_asked
     }
 
     /// When `feedback` has something to say; `gap` tells whether packets are missing.
@@ -136,6 +144,7 @@ impl Upstream {
         }
         if keyframe {
             self.keyframe_requested = Some(now);
+            self.keyframe_asked.get_or_insert(now);
         }
         self.next_report = Some(now + REPORT_INTERVAL);
         let feedback = Feedback {

@@ -125,7 +125,7 @@ fn not_opus(codec: Codec) -> &'static str {
 /// What a video leg gives cause for. `began`: when it did, or came back.
 pub fn of_video(leg: &Leg, began: Option<Time>, now: Time) -> impl Iterator<Item = Warning> {
     let (facts, counters) = (leg.facts(), leg.counters());
-    let waiting_since = facts.keyframe.max(began);
+    let waiting_since = leg.keyframe_due_since(began);
     let no_keyframe = waiting_since.is_some_and(|since| now.since(since) >= KEYFRAME_PATIENCE);
     let no_sets = counters.count(DropReason::NoParameterSets) > 0;
     let (annex_b, hevc) = (leg.saw_annex_b(), leg.saw_hevc());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use core_media::frame::Kind;
 use core_media::rtp::write_header;
-use core_media::source::Notice;
+use core_media::source::{Ending, Notice};
 use core_media::time::Time;
 use core_media::warning::Warning;
 use support::{Bench, Encoder, FRAME, run};
@@ -172,5 +172,60 @@ fn time_stamps_that_do_not_run_as_time_does_are_warned_of() {
     assert!(!warned(450_000, Duration::from_secs(5), 0), "one picture in five seconds");
     for jump in [720_000, 900_000, 900_000_u32.wrapping_neg()] {
         assert!(!warned(3_000, FRAME, jump), "a jump of {jump}");
+    }
+}
+
+fn play(encoder: &mut Encoder, bench: &mut Bench, count: usize) {
+    for _ in 0..count {
+        let unit = encoder.next_unit();
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        bench.pass(FRAME);
+    }
+}
+
+#[test]
+fn a_camera_of_one_picture_in_five_seconds_is_live_from_the_second_one_on_and_silent_when_it_stops() {
+    let (mut encoder, mut bench) = (Encoder::new(35), Bench::new());
+    (encoder.gop, encoder.step) = (1, 450_000);
+    play(&mut encoder, &mut bench, 1);
+    bench.notices();
+    for number in 0..12 {
+        bench.pass(Duration::from_millis(4_700 + 300 * (number % 3)));
+        bench.notices().iter().for_each(|notice| assert_eq!(*notice, Notice::Inactive(Kind::Video, Ending::Silent)));
+        let unit = encoder.next_unit();
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        let again = if number == 0 { vec![Notice::Active(Kind::Video)] } else { vec![] };
+        assert_eq!(bench.notices(), again, "picture {number}");
+    }
+    bench.pass(Duration::from_secs(14));
+    assert_eq!(bench.notices(), [Notice::Inactive(Kind::Video, Ending::Silent)]);
+}
+
+#[test]
+fn one_hitch_makes_no_slow_camera() {
+    let (mut encoder, mut bench) = (Encoder::new(36), Bench::new());
+    play(&mut encoder, &mut bench, 30);
+    bench.pass(Duration::from_secs(10));
+    play(&mut encoder, &mut bench, 1);
+    bench.notices();
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.notices(), [Notice::Inactive(Kind::Video, Ending::Silent)]);
+}
+
+#[test]
+fn a_publisher_makes_keyframes_when_asked_and_is_blamed_only_when_it_does_not() {
+    let (mut encoder, mut bench) = (Encoder::new(37), Bench::published());
+    encoder.gop = 10_000;
+    play(&mut encoder, &mut bench, 400);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+    for answers in [true, false] {
+        bench.source.request_keyframe();
+        play(&mut encoder, &mut bench, 3);
+        if answers {
+            encoder.continue_from(encoder.frame_number());
+        }
+        play(&mut encoder, &mut bench, 400);
+        let told = if answers { vec![] } else { vec![Notice::Warning(Warning::NoKeyframe)] };
+        assert_eq!(bench.notices(), told);
     }
 }
