@@ -123,6 +123,13 @@ impl Leg {
         !self.holder.has_departed()
     }
 
+    /// Counts an RTP datagram that is for no leg, by what it says.
+    pub fn refuse(&self, datagram: &[u8]) {
+        self.counters.packets.add(1);
+        self.counters.bytes.add(datagram.len() as u64);
+        self.counters.dropped(DropReason::PayloadType, 1);
+    }
+
     /// Another payload type among the numbers of the stream, such as of error correction: nothing is missing there.
     fn pass_over(&mut self, packet: &RtpPacket<'_>, now: Time) {
         self.order.pass_over(packet.sequence);
@@ -148,7 +155,7 @@ impl Leg {
         }
         let Some(upstream) = upstream else { return };
         if restarted {
-            *upstream = Upstream::new(media.rate());
+            upstream.restart();
         }
         upstream.packet(packet.sequence, packet.timestamp, now);
         if keyframe {
@@ -165,10 +172,14 @@ impl Leg {
     }
 
     /// Another publisher is about to send. An SSRC means something within one RTP session alone (RFC 3550 §8): the new
-    /// one may have that of the last, and is not its continuation.
-    pub fn begin(&mut self) {
-        if self.holder.begin(None) {
+    /// one may have that of the last, and is not its continuation. `announced`: what it says of its SSRC. `fir_only`: it
+    /// knows FIR but not PLI.
+    pub fn begin(&mut self, announced: Option<u32>, fir_only: bool) {
+        if self.holder.begin(announced) {
             self.restart();
+        }
+        if let Some(upstream) = &mut self.upstream {
+            upstream.begin(fir_only);
         }
     }
 
@@ -227,7 +238,7 @@ impl Leg {
 
     fn restart(&mut self) {
         if let Some(upstream) = &mut self.upstream {
-            *upstream = Upstream::new(self.media.rate());
+            upstream.restart();
         }
         self.order.reset();
         self.media.restart();

@@ -12,6 +12,7 @@ pub mod budget;
 pub mod clip;
 pub mod clock;
 pub mod counters;
+pub mod demux;
 pub mod extension;
 pub mod frame;
 pub mod fuzz;

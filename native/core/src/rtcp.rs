@@ -237,7 +237,16 @@ pub struct Feedback<'a> {
     /// Sequence numbers of missing packets, ascending.
     pub nacks: &'a [u16],
     /// A keyframe is needed.
-    pub keyframe: bool,
+    pub keyframe: Option<KeyframeRequest>,
+}
+
+/// How a sender is asked for a keyframe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyframeRequest {
+    /// RFC 4585 §6.3.1.
+    Pli,
+    /// RFC 5104 §4.3.1, with the number of the request.
+    Fir(u8),
 }
 
 impl Feedback<'_> {
@@ -261,8 +270,10 @@ impl Feedback<'_> {
         if !self.nacks.is_empty() {
             self.message(1, 205, ssrc, &nack_entries(self.nacks), out);
         }
-        if self.keyframe {
-            self.message(1, 206, ssrc, &[], out);
+        match self.keyframe {
+            Some(KeyframeRequest::Pli) => self.message(1, 206, ssrc, &[], out),
+            Some(KeyframeRequest::Fir(number)) => self.message(4, 206, 0, &[ssrc, u32::from(number) << 24], out),
+            None => {}
         }
     }
 
@@ -326,7 +337,13 @@ mod tests {
         let reception =
             Reception { ssrc: 9, fraction_lost: 3, lost: 70_000, highest: 1, jitter: 2, last_report: 3, delay: 4 };
         let nacks = [65_530, 65_535, 10, 11, 300];
-        let feedback = Feedback { sender: 1, reception, bitrate: Some(20_000_000), nacks: &nacks, keyframe: true };
+        let feedback = Feedback {
+            sender: 1,
+            reception,
+            bitrate: Some(20_000_000),
+            nacks: &nacks,
+            keyframe: Some(KeyframeRequest::Pli),
+        };
         let mut bytes = Vec::new();
         feedback.write(&mut bytes);
         assert_eq!(bytes.len() % 4, 0);

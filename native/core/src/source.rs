@@ -1,16 +1,17 @@
 //! A stream as it comes in: its legs, their common clock, and what becomes of them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::StreamClock;
 use crate::counters::{DropReason, LegCounters};
+use crate::demux::{Demux, Line};
 use crate::frame::{Frame, Kind};
 use crate::leg::Leg;
 use crate::media::Facts;
 use crate::rtcp::{self, Rtcp};
-use crate::rtp::is_rtcp;
+use crate::rtp::{RtpPacket, is_rtcp};
 use crate::time::{Ntp, Time, ticks};
 use crate::warning::{self, Warning};
 
@@ -52,6 +53,8 @@ pub struct Source {
     audio: Option<Side>,
     clock: StreamClock,
     silence: Duration,
+    /// Of the newest publisher.
+    demux: Demux,
     /// A sender report that came before its stream's first packet.
     early_reports: Vec<EarlyReport>,
     warned: Vec<Warning>,
@@ -71,6 +74,9 @@ struct EarlyReport {
     ntp: Ntp,
     timestamp: u32,
 }
+
+/// Publishers' packets carry no address that matters: their peers are authenticated.
+const PUBLISHER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// One per leg is needed; two more leave room for a stranger's.
 const MAX_EARLY_REPORTS: usize = 4;
@@ -98,6 +104,7 @@ impl Source {
             audio: audio.map(|counters| Side { leg: leg(Kind::Audio, counters), active: false, began: None }),
             clock: StreamClock::default(),
             silence,
+            demux: Demux::default(),
             early_reports: Vec::new(),
             warned: Vec::new(),
         }
@@ -137,6 +144,20 @@ impl Source {
         self.warn(now, out);
     }
 
+    /// Takes a datagram of the publisher, whichever leg it is for.
+    pub fn handle_published(&mut self, datagram: &[u8], now: Time, out: &mut Output) {
+        let Some(first) = self.sides().next().map(|(kind, _)| kind) else { return };
+        let leg = match RtpPacket::parse(datagram) {
+            Ok(packet) => self.demux.leg(&packet),
+            // RTCP, or refused by any leg.
+            Err(_) => Some(first),
+        };
+        match leg {
+            Some(kind) => self.handle_datagram(kind, datagram, PUBLISHER, now, out),
+            None => self.sides().take(1).for_each(|(_, side)| side.leg.refuse(datagram)),
+        }
+    }
+
     /// Takes a whole frame from a program. `capture`: its time on any clock that both legs share.
     pub fn push(&mut self, kind: Kind, data: &[u8], capture: Duration, now: Time, out: &mut Output) {
         let Self { clock, .. } = self;
@@ -174,9 +195,14 @@ impl Source {
         }
     }
 
-    /// Another publisher is about to begin.
-    pub fn arrive(&mut self) {
-        [&mut self.video, &mut self.audio].into_iter().flatten().for_each(|side| side.leg.begin());
+    /// Another publisher is about to begin, whose media sections these are.
+    pub fn arrive(&mut self, lines: Vec<Line>) {
+        for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {
+            let Some(side) = side else { continue };
+            let line = lines.iter().find(|line| line.kind == kind);
+            side.leg.begin(line.and_then(|line| line.ssrc), line.is_some_and(|line| line.fir_only));
+        }
+        self.demux = Demux::new(lines);
     }
 
     /// The publisher left: its tracks end, and another may begin at once.

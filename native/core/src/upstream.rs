@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::rtcp::{Feedback, Reception};
+use crate::rtcp::{Feedback, KeyframeRequest, Reception};
 use crate::time::{Ntp, Time, ticks};
 
 /// Our own name in reports; a publisher has no stream of ours to confuse it with.
@@ -36,6 +36,7 @@ const MAX_BITRATE: u64 = 20_000_000;
 #[derive(Debug)]
 pub struct Upstream {
     rate: u32,
+    fir_only: bool,
     /// The first packet's number and arrival.
     first: Option<(u64, Time)>,
     highest: u64,
@@ -52,6 +53,8 @@ pub struct Upstream {
     keyframe_requested: Option<Time>,
     /// The first request since the last keyframe.
     keyframe_asked: Option<Time>,
+    /// Of the next request by FIR.
+    fir_number: u8,
 }
 
 impl Upstream {
@@ -59,6 +62,7 @@ impl Upstream {
     pub fn new(rate: u32) -> Self {
         Self {
             rate,
+            fir_only: false,
             first: None,
             highest: 0,
             received: 0,
@@ -72,7 +76,18 @@ impl Upstream {
             keyframe_wanted: false,
             keyframe_requested: None,
             keyframe_asked: None,
+            fir_number: 0,
         }
+    }
+
+    /// The publisher's stream begins anew. `fir_only`: it knows FIR but not PLI.
+    pub fn begin(&mut self, fir_only: bool) {
+        *self = Self { fir_only, fir_number: self.fir_number, ..Self::new(self.rate) };
+    }
+
+    /// The same publisher's stream does.
+    pub fn restart(&mut self) {
+        self.begin(self.fir_only);
     }
 
     /// A packet arrived.
@@ -142,10 +157,7 @@ impl Upstream {
         if next > now && nacks.is_empty() && !keyframe {
             return false;
         }
-        if keyframe {
-            self.keyframe_requested = Some(now);
-            self.keyframe_asked.get_or_insert(now);
-        }
+        let keyframe = keyframe.then(|| self.ask_for_keyframe(now));
         self.next_report = Some(now + REPORT_INTERVAL);
         let feedback = Feedback {
             sender: SSRC,
@@ -156,6 +168,16 @@ impl Upstream {
         };
         feedback.write(out);
         true
+    }
+
+    fn ask_for_keyframe(&mut self, now: Time) -> KeyframeRequest {
+        self.keyframe_requested = Some(now);
+        self.keyframe_asked.get_or_insert(now);
+        if !self.fir_only {
+            return KeyframeRequest::Pli;
+        }
+        self.fir_number = self.fir_number.wrapping_add(1);
+        KeyframeRequest::Fir(self.fir_number)
     }
 
     /// When a keyframe may be asked for.

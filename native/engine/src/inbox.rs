@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use core_media::clip::Player;
+use core_media::demux::Line;
 use core_media::frame::Kind;
 use core_media::source::Source;
 use mio::Waker;
@@ -40,11 +41,12 @@ pub enum Command {
         data: Vec<u8>,
         capture: Duration,
     },
-    /// A publisher's tracks: where to send what it has to be told.
+    /// A publisher's tracks: where to send what it has to be told, and how its packets are told apart.
     Publish {
         key: StreamKey,
         publisher: PublisherKey,
         tracks: Vec<(Kind, TrackId)>,
+        lines: Vec<Line>,
     },
     Depart {
         key: StreamKey,
@@ -81,7 +83,6 @@ pub struct Inbox {
 /// A packet from a publisher.
 pub struct Published {
     pub key: StreamKey,
-    pub kind: Kind,
     pub packet: Vec<u8>,
 }
 
@@ -141,11 +142,11 @@ impl SourceHandle {
     }
 
     /// Takes a publisher's packet; dropped when too many wait.
-    pub fn publish(&self, key: StreamKey, kind: Kind, packet: &[u8]) {
+    pub fn publish(&self, key: StreamKey, packet: &[u8]) {
         let mut published = self.inbox.published.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = published.len();
         if waiting < PUBLISH_CAPACITY {
-            published.push(Published { key, kind, packet: packet.to_vec() });
+            published.push(Published { key, packet: packet.to_vec() });
         }
         drop(published);
         // One wake-up for all packets that come before the thread looks.

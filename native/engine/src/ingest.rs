@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use core_media::clip::Player;
+use core_media::demux::Line;
 use core_media::frame::{Frame, Kind};
 use core_media::source::{Notice, Output, Source};
 use core_media::time::Time;
@@ -22,9 +23,6 @@ use crate::event::{Event, Events};
 use crate::inbox::{Command, Ended, Inbox, Published, PublisherKey, SourceHandle};
 use crate::mailbox::Mailbox;
 use crate::stream::{Stream, StreamKey};
-
-/// Publishers' packets carry no address that matters: their peers are authenticated.
-const PUBLISHER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// The largest UDP datagram.
 const MAX_DATAGRAM: usize = 65_535;
@@ -105,9 +103,15 @@ impl Ingest {
         self.wait_for(|done| Command::Remove { key, done });
     }
 
-    /// Says where a stream's publisher is told what it has to know.
-    pub fn publish(&self, key: StreamKey, publisher: PublisherKey, tracks: Vec<(Kind, TrackId)>) -> Result<(), Ended> {
-        self.handle.command(Command::Publish { key, publisher, tracks })
+    /// Says where a stream's publisher is told what it has to know, and how its packets are told apart.
+    pub fn publish(
+        &self,
+        key: StreamKey,
+        publisher: PublisherKey,
+        tracks: Vec<(Kind, TrackId)>,
+        lines: Vec<Line>,
+    ) -> Result<(), Ended> {
+        self.handle.command(Command::Publish { key, publisher, tracks, lines })
     }
 
     /// A publisher has left; the stream may have another already. Blocks until nothing is sent to it any more.
@@ -267,10 +271,10 @@ impl Worker {
                         deliver(input, &mut self.output, &self.shards, &self.events);
                     }
                 }
-                Command::Publish { key, publisher, tracks } => {
+                Command::Publish { key, publisher, tracks, lines } => {
                     if let Some(input) = self.streams.get_mut(&key) {
                         (input.publisher, input.tracks) = (Some(publisher), tracks);
-                        input.source.arrive();
+                        input.source.arrive(lines);
                     }
                 }
                 Command::Depart { key, publisher, done } => {
@@ -320,9 +324,9 @@ impl Worker {
             return;
         }
         let now = self.clock.now();
-        for Published { key, kind, packet } in published {
+        for Published { key, packet } in published {
             if let Some(input) = self.streams.get_mut(&key) {
-                input.source.handle_datagram(kind, &packet, PUBLISHER, now, &mut self.output);
+                input.source.handle_published(&packet, now, &mut self.output);
                 deliver(input, &mut self.output, &self.shards, &self.events);
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use core_media::demux::Line;
 use core_media::frame::Kind;
 use rtc::Role;
 
@@ -50,13 +51,14 @@ impl Engine {
             id: &config.id,
             stream: &config.stream,
             server: Server::Ingest(stream.key, key),
-            media: Media::Publisher(stream.key, self.ingest.handle(), legs.clone()),
+            media: Media::Publisher(stream.key, self.ingest.handle()),
             carrier: Carrier::Own(opener.open(0)?),
             role: Role::Offer,
             tracks: config.media.iter().map(|(_, section)| section.as_str()).collect(),
             timeout: config.timeout,
         })?;
-        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer))?;
+        let lines = config.media.iter().map(|(kind, section)| Line::new(*kind, section, None)).collect();
+        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer), lines)?;
         Ok((session, description))
     }
 }

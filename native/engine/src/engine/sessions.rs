@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use core_media::budget::Budget;
+use core_media::demux::Line;
 use core_media::frame::Kind;
 use core_media::time::Time;
 use core_media::track::{Retransmission, Track, TrackConfig};
@@ -131,13 +132,17 @@ impl Engine {
         stream: &Arc<Stream>,
     ) -> Result<(Session, String), EngineError> {
         let legs: Vec<Kind> = config.media.iter().map(|line| line.kind).collect();
-        let media = Media::Publisher(stream.key, self.ingest.handle(), legs.clone());
+        let media = Media::Publisher(stream.key, self.ingest.handle());
         let key = self.keys.fetch_add(1, Relaxed);
         let server = Server::Ingest(stream.key, key);
         let carrier = Carrier::Shared(self.publisher_ports.place(&self.next_port)?);
         let (session, description) = self.answer(config, carrier, server, media)?;
         stream.carry(&legs);
-        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer))?;
+        let lines = config.media.iter().map(|line| {
+            let announced = Some(line.ssrc).filter(|ssrc| *ssrc != 0);
+            Line::new(line.kind, &line.description, announced)
+        });
+        self.ingest.publish(stream.key, key, tracks(&legs, &session.peer), lines.collect())?;
         Ok((session, description))
     }
 
