@@ -103,7 +103,8 @@ function watchVideo(
   warnings: string[],
 ): Accepted | undefined {
   const formats = formatsOf(line);
-  const { choice, warning } = chooseH264(formats, facts.video?.profileLevelId ?? ASSUMED);
+  const { profileLevelId = ASSUMED, interlaced } = facts.video ?? {};
+  const { choice, warning } = chooseH264(formats, profileLevelId, interlaced);
   if (warning) warnings.push(warning);
   if (!choice) return undefined;
   const rtx = rtxOf(formats, choice.format);

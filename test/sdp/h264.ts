@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { VideoFacts } from '../../src/engine/port.ts';
 import { Failure } from '../../src/errors.ts';
 import { edit, exchange, failureOf, STREAM } from '../support/exchange.ts';
 import { offerOf } from '../support/offers.ts';
@@ -17,8 +18,9 @@ function offering(...configs: string[]): string {
   return edit(edit(bare, 'm=video', `m=video 9 UDP/TLS/RTP/SAVPF ${types.join(' ')}`), 'a=rtpmap:101', ...lines);
 }
 
-function chosen(profileLevelId: string | undefined, ...configs: string[]) {
-  const video = { active: true, bFrames: false, ...(profileLevelId && { profileLevelId }) };
+function chosen(known: string | Partial<VideoFacts> | undefined, ...configs: string[]) {
+  const facts = typeof known === 'string' ? { profileLevelId: known } : known;
+  const video = { active: true, bFrames: false, ...facts };
   const { plan, answer } = exchange(offering(...configs), { stream: { ...STREAM, video } });
   const [fmtp = ''] = /(?<=^a=fmtp:\d+ ).*profile-level-id.*$/m.exec(answer) ?? [];
   return { type: plan.media[0]?.payloadType, fmtp, warning: plan.warnings.join() };
@@ -118,7 +120,29 @@ test('nothing decodes the stream: a mismatch, and the cure for who runs the serv
 test('bits that the table wants to be 0 change nothing', () => {
   assert.is(chosen('42e51f', mode1('42001f'), mode1('42e01f')).type, 97);
   assert.is(chosen('4d001f', mode1('42e01f'), mode1('4d0f1f')).type, 97);
-  assert.is(chosen('6e0028', mode1('42e01f'), mode1('64001f')).type, 97);
+});
+
+test('more than 8 bits, other chroma and unknown profiles are no High', () => {
+  assert.is(chosen('6e0028', mode1('64001f'), mode1('f4001f'), mode1('7a001f')).type, 98);
+  assert.is(chosen('7a0028', mode1('64001f'), mode1('6e001f'), mode1('f4001f')).type, 98);
+  assert.is(chosen('2c0028', mode1('64001f'), mode1('f4001f')).type, 97);
+  for (const [stream, name] of [
+    ['6e0028', 'High 10'],
+    ['7a0028', 'High 4:2:2'],
+    ['760028', 'Unknown'],
+  ] as const) {
+    const { code, facts } = failureOf(() => chosen(stream, mode1('640c1f'), mode1('64001f')));
+    assert.is(code, 'codec-mismatch', stream);
+    assert.match(facts.warnings?.[0] ?? '', `H264 ${name}, a viewer offers Constrained High, High`);
+  }
+});
+
+test('interlaced pictures go to decoders of fields alone', () => {
+  assert.is(chosen({ profileLevelId: '640028', interlaced: true }, mode1('640c1f'), mode1('f4001f')).type, 97);
+  assert.is(chosen({ profileLevelId: '4d0028', interlaced: true }, mode1('640c1f'), mode1('64001f')).type, 97);
+  const { code, facts } = failureOf(() => chosen({ profileLevelId: '640028', interlaced: true }, mode1('640c1f')));
+  assert.is(code, 'codec-mismatch');
+  assert.match(facts.warnings?.[0] ?? '', 'interlaced H264 High');
 });
 
 test('no profile-level-id means Baseline at level 1 (RFC 6184 §8.1)', () => {

@@ -17,6 +17,10 @@ pub enum Warning {
     Hevc,
     /// Keyframes cannot be decoded.
     NoParameterSets,
+    /// Samples of more than 8 bits, or colour that is not 4:2:0.
+    PixelFormat,
+    /// Fields instead of frames.
+    Interlaced,
     /// Viewers wait, or cannot join at all.
     NoKeyframe,
     /// What a program pushes is no H264.
@@ -52,6 +56,8 @@ impl Warning {
             Self::AnnexB => "annex-b",
             Self::Hevc => "h265",
             Self::NoParameterSets => "no-parameter-sets",
+            Self::PixelFormat => "pixel-format",
+            Self::Interlaced => "interlaced",
             Self::NoKeyframe => "no-keyframe",
             Self::NotH264 => "not-h264",
             Self::ProfileChanged => "profile-changed",
@@ -77,6 +83,14 @@ impl Warning {
             }
             Self::NoParameterSets => {
                 "keyframes come without SPS and PPS, so nothing can be decoded; add -bsf:v dump_extra=freq=keyframe"
+            }
+            Self::PixelFormat => {
+                "the video has more than 8 bits or other chroma than 4:2:0, which most players cannot decode; encode with \
+                 -pix_fmt yuv420p"
+            }
+            Self::Interlaced => {
+                "the video is interlaced, which most players cannot show; encode it without fields, such as with \
+                 -vf yadif"
             }
             Self::NoKeyframe => {
                 "no keyframe has come for 10 seconds, so nobody can join quickly; encode with a short GOP, such as -g 60"
@@ -135,6 +149,8 @@ pub fn of_video(leg: &Leg, began: Option<Time>, now: Time) -> impl Iterator<Item
         (Warning::Hevc, hevc),
         (Warning::NoParameterSets, no_sets),
         (Warning::NotH264, facts.not_h264),
+        (Warning::PixelFormat, facts.sps.is_some_and(|sps| sps.deep || sps.other_chroma)),
+        (Warning::Interlaced, facts.sps.is_some_and(|sps| sps.interlaced)),
         (Warning::NoKeyframe, no_keyframe && !annex_b && !hevc && !no_sets),
         (Warning::ProfileChanged, facts.profile_changed),
         (Warning::WrongPace, facts.wrong_pace),

@@ -109,6 +109,19 @@ fn the_truth_about_the_video_is_told_and_a_change_of_size_or_profile_is_seen() {
 }
 
 #[test]
+fn pictures_that_few_players_can_show_are_warned_of() {
+    let high_10: &[u8] = &[0x67, 0x6e, 0x00, 0x0c, 0xa6, 0xcd, 0x94, 0x14, 0x19, 0xf9, 0xf0];
+    let interlaced: &[u8] = &[0x67, 0x64, 0x00, 0x15, 0xac, 0xd9, 0x41, 0x43, 0x3f, 0x26, 0x02, 0x20];
+    for (sps, warning) in [(high_10, Warning::PixelFormat), (interlaced, Warning::Interlaced)] {
+        let (mut encoder, mut bench) = (Encoder::new(38), Bench::new());
+        let mut unit = encoder.next_unit();
+        unit[0] = sps.to_vec();
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(warning)]);
+    }
+}
+
+#[test]
 fn the_frame_rate_is_right_with_b_frames_too() {
     let (mut encoder, mut bench) = (Encoder::new(32), Bench::new());
     for number in 0..120u32 {

@@ -232,6 +232,8 @@ pub struct VideoFacts {
     pub nominal_frames_per_second: Option<f64>,
     /// Pictures that may be shown later than they are decoded, as the SPS says.
     pub reorder_frames: Option<u32>,
+    /// Pictures may be fields, as the SPS says.
+    pub interlaced: bool,
     /// Times that the SPS changed while the stream went on.
     pub sps_changes: u32,
     /// From IDR picture to IDR picture.
@@ -285,6 +287,7 @@ impl VideoFacts {
             frames_per_second: facts.frame_ticks.map(|ticks| f64::from(rate) / ticks),
             nominal_frames_per_second: sps.and_then(|sps| sps.frames_per_second()),
             reorder_frames: sps.and_then(|sps| sps.reorder_frames),
+            interlaced: sps.is_some_and(|sps| sps.interlaced),
             sps_changes: facts.sps_changes,
             gop_frames: facts.gop.map(|(frames, _)| frames),
             gop_seconds: facts.gop.map(|(_, ticks)| nanos(ticks, rate) as f64 / 1e9),
