@@ -137,8 +137,14 @@ impl SourceHandle {
         if waiting > 0 && waiting + data.len() > PUSH_CAPACITY {
             return false;
         }
-        pushed.fetch_add(data.len(), Relaxed);
-        self.command(Command::Push { key, kind, data, capture }).is_ok()
+        let size = data.len();
+        // First: the thread may take it at once.
+        pushed.fetch_add(size, Relaxed);
+        let taken = self.command(Command::Push { key, kind, data, capture }).is_ok();
+        if !taken {
+            pushed.fetch_sub(size, Relaxed);
+        }
+        taken
     }
 
     /// Takes a publisher's packet; dropped when too many wait.

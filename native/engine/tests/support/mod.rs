@@ -1,5 +1,8 @@
 //! An engine, a stream pushed by the test, and viewers that keep what they get, all in this process on loopback.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
+
+mod edge;
+mod programme;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -9,18 +12,16 @@ use std::time::{Duration, Instant};
 use core_media::extension::ExtensionIds;
 use core_media::frame::Kind;
 use core_media::h264::Payloads;
-use core_media::history::Limits;
-use core_media::pacer::DEFAULT_BURST;
 use core_media::rtp::{RtpPacket, is_rtcp};
-use engine::{Engine, EngineConfig, EngineError, Event, Ingress, MediaLine, PullConfig, SessionConfig, StreamConfig};
+use engine::{Engine, EngineConfig, EngineError, MediaLine, SessionConfig};
 use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
+
+pub use edge::*;
+pub use programme::*;
 
 /// Longer than anything here takes; a test that waits this long has failed.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1f, 0xd9, 0x00, 0x50, 0x05, 0xbb, 0x01, 0x10];
-const PPS: &[u8] = &[0x68, 0xcb, 0x83, 0xcb, 0x20];
 
 /// Says to a test that runs in a process of its own that packets go past the library.
 pub const DIRECT: &str = "FETCH_WHEP_TEST_DIRECT";
@@ -55,109 +56,6 @@ pub fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
     line.split_ascii_whitespace().nth(1).expect("a number").parse().expect("a number")
-}
-
-/// A stream whose frames the test pushes, and all of them, in the form in which they are to arrive.
-pub struct Programme<'a> {
-    engine: &'a Engine,
-    id: &'static str,
-    start: Instant,
-    pub pictures: Vec<Picture>,
-    pub sounds: Vec<Vec<u8>>,
-}
-
-pub struct Picture {
-    pub keyframe: bool,
-    /// RTP payloads.
-    pub payloads: Vec<Vec<u8>>,
-}
-
-impl<'a> Programme<'a> {
-    pub fn new(engine: &'a Engine, id: &'static str) -> Self {
-        let ingress = Ingress::Push { video: true, audio: true };
-        let limits = Limits::default();
-        let config = StreamConfig { id: id.into(), ingress, silence: DEADLINE, limits, burst: DEFAULT_BURST };
-        engine.add_stream(config).expect("a new stream");
-        Self { engine, id, start: Instant::now(), pictures: Vec::new(), sounds: Vec::new() }
-    }
-
-    /// Pushes a picture of about `size` bytes that is unlike any other.
-    pub fn picture(&mut self, keyframe: bool, size: usize) {
-        let number = self.pictures.len() as u32;
-        let units = picture(number, keyframe, size);
-        self.push(Kind::Video, annex_b(&units));
-        let mut payloads = Payloads::default();
-        units.iter().for_each(|unit| payloads.push_nal(unit));
-        self.pictures.push(Picture { keyframe, payloads: payloads.iter().map(<[u8]>::to_vec).collect() });
-    }
-
-    /// Pushes a sound that is unlike any other.
-    pub fn sound(&mut self) {
-        let mut packet = vec![0xfc];
-        packet.extend((self.sounds.len() as u32).to_be_bytes());
-        packet.resize(120, 0x55);
-        self.push(Kind::Audio, packet.clone());
-        self.sounds.push(packet);
-    }
-
-    fn push(&self, kind: Kind, data: Vec<u8>) {
-        eventually("room for a frame", || self.engine.push(self.id, kind, data.clone(), self.start.elapsed()));
-    }
-
-    /// Pushes sounds until every viewer has got one: who is connected may not be open for audio yet.
-    pub fn sound_for(&mut self, viewers: &[Viewer]) {
-        for viewer in viewers {
-            eventually("a sound", || {
-                self.sound();
-                viewer.log.state().packets.iter().any(|packet| packet.kind == Kind::Audio)
-            });
-        }
-    }
-
-    /// Where in the pictures these payloads begin; they must be whole pictures without a gap, a keyframe first.
-    pub fn position(&self, payloads: &[Vec<u8>]) -> std::ops::Range<usize> {
-        let slice = payloads.iter().find(|payload| !is_parameter_set(payload)).expect("a slice");
-        let first = self.pictures.iter().position(|picture| picture.payloads.contains(slice)).expect("it was sent");
-        assert!(self.pictures[first].keyframe, "begins with a keyframe");
-        let mut rest = payloads;
-        for (index, picture) in self.pictures.iter().enumerate().skip(first) {
-            if rest.is_empty() {
-                return first..index;
-            }
-            let slices = picture.payloads.iter().filter(|payload| !is_parameter_set(payload)).collect::<Vec<_>>();
-            let parameters = rest.iter().take_while(|payload| is_parameter_set(payload)).count();
-            assert_eq!(parameters > 0, picture.keyframe, "parameter sets before keyframes");
-            rest = &rest[parameters..];
-            assert!(rest.len() >= slices.len(), "picture {index} is whole");
-            assert!(rest.iter().zip(&slices).all(|(got, sent)| got == *sent), "picture {index} is as it was sent");
-            rest = &rest[slices.len()..];
-        }
-        assert!(rest.is_empty(), "nothing after the last picture");
-        first..self.pictures.len()
-    }
-}
-
-/// The NAL units of a picture of about `size` bytes, which tells its number in every packet.
-pub fn picture(number: u32, keyframe: bool, size: usize) -> Vec<Vec<u8>> {
-    let mut slice = if keyframe { vec![0x65, 0x88, 0x84] } else { vec![0x41, 0x9a] };
-    // The number again and again, and no byte can be taken for a start code.
-    let digits = number.to_be_bytes().map(|byte| [0x40 | byte >> 4, 0x40 | byte & 0xf]).concat();
-    slice.extend(digits.iter().cycle().take(size));
-    if keyframe { vec![SPS.to_vec(), PPS.to_vec(), slice] } else { vec![slice] }
-}
-
-pub fn annex_b(units: &[Vec<u8>]) -> Vec<u8> {
-    units.iter().flat_map(|unit| [&[0, 0, 0, 1], unit.as_slice()].concat()).collect()
-}
-
-/// SPS and PPS, alone or in one packet: how they are packed is the engine's business.
-fn is_parameter_set(payload: &[u8]) -> bool {
-    let kind = match payload {
-        [first, _, _, unit, ..] if first & 0x1f == 24 => unit & 0x1f,
-        [first, ..] => first & 0x1f,
-        [] => 0,
-    };
-    matches!(kind, 7 | 8)
 }
 
 /// One packet as a viewer got it.
@@ -403,88 +301,9 @@ fn session(stream: &str, id: &str, number: Option<u32>, offer: &str, direction: 
     SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE }
 }
 
-/// Has the engine make an offer of `LINES` to another server.
-pub fn offer_pull(engine: &Engine, stream: &str, id: &str, number: u32) -> Result<String, EngineError> {
-    let wanted = |(kind, payload_type, codec): (Kind, u8, &str)| {
-        (kind, section(kind, payload_type, codec, "recvonly", Some(number)))
-    };
-    let media = LINES.map(wanted).to_vec();
-    engine.offer_pull(&PullConfig { id: id.into(), stream: stream.into(), media, timeout: DEADLINE })
-}
-
-/// A pull's port is on every interface; an origin that is bound to loopback reaches it there.
-fn with_loopback(offer: &str) -> String {
-    let candidate = offer.lines().find(|line| line.starts_with("a=candidate:"));
-    let port = candidate.and_then(|line| line.split_ascii_whitespace().nth(5));
-    let also = port.map(|port| format!("a=candidate:99 1 UDP 1 127.0.0.1 {port} typ host\r\na=candidate:"));
-    also.map_or(offer.into(), |also| offer.replacen("a=candidate:", &also, 1))
-}
-
 pub fn next_number() -> u32 {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     NUMBER.fetch_add(1, Relaxed)
-}
-
-/// An engine's stream that another engine feeds.
-pub struct Edge<'a> {
-    pub engine: &'a Engine,
-    stream: &'static str,
-    /// Of its session, and of the origin's.
-    session: Option<(String, String)>,
-}
-
-impl<'a> Edge<'a> {
-    pub fn new(engine: &'a Engine, stream: &'static str) -> Self {
-        let ingress = Ingress::Publisher { video: true, audio: true };
-        let limits = Limits::default();
-        let config = StreamConfig { id: stream.into(), ingress, silence: DEADLINE, limits, burst: DEFAULT_BURST };
-        engine.add_stream(config).expect("a new stream");
-        Self { engine, stream, session: None }
-    }
-
-    /// Makes an offer; gives its session's name and the text.
-    pub fn offer(&self) -> (String, String) {
-        let number = next_number();
-        let id = format!("pull-{number}");
-        let offer = offer_pull(self.engine, self.stream, &id, number).expect("an offer");
-        (id, with_loopback(&offer))
-    }
-
-    /// Pulls a stream of the origin; again and again, for the reason that `Viewer::join` gives.
-    pub fn pull(&mut self, origin: &Engine, from: &str) {
-        self.pull_legs(origin, from, &Kind::ALL);
-    }
-
-    /// The same, where the answer is said to accept `legs`.
-    pub fn pull_legs(&mut self, origin: &Engine, from: &str, legs: &[Kind]) {
-        loop {
-            let (id, offer) = self.offer();
-            let watching = format!("watching-{id}");
-            let answer = watch(origin, from, &watching, next_number(), &offer).expect("an answer");
-            // An error: overtaken so early that the library refuses the answer.
-            let mut ended = self.engine.accept_answer(&id, &answer, legs).is_err();
-            let mut connected = false;
-            eventually("a connection", || {
-                for event in self.engine.drain_events() {
-                    connected |= event == Event::SessionConnected { session: id.clone() };
-                    ended |= matches!(&event, Event::SessionEnded { session, .. } if *session == id);
-                }
-                connected || ended
-            });
-            self.session = Some((id, watching));
-            if connected && !ended {
-                return;
-            }
-            self.leave(origin);
-        }
-    }
-
-    /// Ends the session on both sides.
-    pub fn leave(&mut self, origin: &Engine) {
-        let (id, watching) = self.session.take().expect("a session");
-        self.engine.remove_session(&id);
-        origin.remove_session(&watching);
-    }
 }
 
 /// The engine is told of every session whose peer is still there.
