@@ -92,3 +92,49 @@ impl Demux {
         self.streams.push_back((ssrc, kind));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtp::write_header;
+
+    fn demux() -> Demux {
+        let line = |kind: Kind, format: &str, mid: &str| {
+            let section = format!("m=x 9 UDP/TLS/RTP/SAVPF {format}\r\na=mid:{mid}\r\na=extmap:4 {MID}\r\n");
+            Line::new(kind, &section, None)
+        };
+        Demux::new(vec![line(Kind::Video, "96", "v"), line(Kind::Audio, "111", "a")])
+    }
+
+    /// The leg of a packet, which may name its section.
+    fn leg(demux: &mut Demux, ssrc: u32, payload_type: u8, mid: Option<u8>) -> Option<Kind> {
+        let mut datagram = write_header(false, payload_type, 0, 0, ssrc).to_vec();
+        if let Some(mid) = mid {
+            datagram[0] |= 0x10;
+            datagram.extend_from_slice(&[0xbe, 0xde, 0, 1, 0x40, mid, 0, 0]);
+        }
+        demux.leg(&RtpPacket::parse(&datagram).expect("a packet"))
+    }
+
+    #[test]
+    fn a_mid_moves_a_stream_and_an_unknown_one_says_nothing() {
+        let mut demux = demux();
+        assert_eq!(leg(&mut demux, 1, 100, Some(b'v')), Some(Kind::Video));
+        assert_eq!(leg(&mut demux, 1, 100, None), Some(Kind::Video));
+        assert_eq!(leg(&mut demux, 1, 100, Some(b'a')), Some(Kind::Audio));
+        assert_eq!(leg(&mut demux, 1, 100, Some(b'x')), Some(Kind::Audio));
+        assert_eq!(leg(&mut demux, 1, 96, None), Some(Kind::Audio), "the stream is known");
+    }
+
+    #[test]
+    fn so_many_streams_are_remembered() {
+        let mut demux = demux();
+        assert_eq!(leg(&mut demux, 1, 100, Some(b'a')), Some(Kind::Audio));
+        for ssrc in 2..=MAX_STREAMS as u32 {
+            assert_eq!(leg(&mut demux, ssrc, 96, None), Some(Kind::Video));
+        }
+        assert_eq!(leg(&mut demux, 1, 100, None), Some(Kind::Audio));
+        assert_eq!(leg(&mut demux, 99, 96, None), Some(Kind::Video));
+        assert_eq!(leg(&mut demux, 1, 100, None), None, "the oldest is forgotten");
+    }
+}

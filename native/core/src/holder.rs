@@ -145,3 +145,38 @@ impl Holder {
         self.former.push(known);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtp::write_header;
+
+    /// What a packet of this stream is to the leg.
+    fn admit(holder: &mut Holder, ssrc: u32, now: Time) -> Result<Admission, DropReason> {
+        let datagram = write_header(false, 96, 0, 0, ssrc);
+        let packet = RtpPacket::parse(&datagram).expect("a header");
+        holder.admit(&packet, ([127, 0, 0, 1], 5004).into(), now)
+    }
+
+    #[test]
+    fn so_many_streams_that_were_taken_over_from_are_remembered() {
+        let (mut holder, now) = (Holder::default(), Time::from_millis(1));
+        for ssrc in 0..=MAX_FORMER as u32 + 1 {
+            assert!(admit(&mut holder, ssrc, now).is_ok());
+        }
+        assert_eq!(admit(&mut holder, 1, now), Err(DropReason::OtherStream));
+        assert_eq!(admit(&mut holder, 0, now), Ok(Admission::First), "long forgotten");
+    }
+
+    #[test]
+    fn after_a_goodbye_all_others_may_come_back() {
+        let (mut holder, now) = (Holder::default(), Time::from_millis(1));
+        for ssrc in 1..=3 {
+            assert!(admit(&mut holder, ssrc, now).is_ok());
+        }
+        holder.depart(now);
+        assert_eq!(admit(&mut holder, 1, now), Ok(Admission::First));
+        assert_eq!(admit(&mut holder, 3, now), Err(DropReason::OtherStream), "a straggler");
+        assert_eq!(admit(&mut holder, 2, now), Ok(Admission::First));
+    }
+}

@@ -32,3 +32,21 @@ impl Pace {
         self.wrong >= WINDOWS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_pauses_may_stop_the_clock() {
+        let mut pace = Pace::default();
+        let (mut timestamp, mut millis) = (0, 0);
+        for _ in 0..4 {
+            for _ in 0..30 {
+                (timestamp, millis) = (timestamp + 3_000, millis + 33);
+                assert!(!pace.observe(timestamp, 90_000, Time::from_millis(millis)));
+            }
+            millis += 20_000;
+        }
+    }
+}

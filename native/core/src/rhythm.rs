@@ -31,3 +31,25 @@ impl Rhythm {
         least.max((pause * 5 / 2).min(MAX_PATIENCE))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_follows_the_shorter_of_two_pauses_up_to_a_limit() {
+        let patience = |moments: &[u64]| {
+            let mut rhythm = Rhythm::default();
+            for (number, &at) in moments.iter().enumerate() {
+                // Two packets each.
+                (0..2).for_each(|_| rhythm.observe(number as u32, Time::from_millis(at)));
+            }
+            rhythm.patience(Duration::from_secs(2)).as_millis()
+        };
+        assert_eq!([&[][..], &[5_000], &[0, 33, 66]].map(patience), [2_000; 3]);
+        assert_eq!(patience(&[0, 4_000]), 10_000);
+        assert_eq!(patience(&[0, 4_000, 9_000]), 10_000);
+        assert_eq!(patience(&[0, 33, 9_000]), 2_000);
+        assert_eq!(patience(&[0, 60_000, 120_000]), 30_000);
+    }
+}

@@ -100,6 +100,19 @@ fn what_is_no_opus_is_named_and_goes_no_further() {
 }
 
 #[test]
+fn opus_that_follows_something_else_is_heard() {
+    let mut random = Random::new(9);
+    let mut bench = spoken(96, 480, |_| random.bytes(960));
+    bench.frames();
+    for number in 100..250_u32 {
+        let head = write_header(false, 96, number as u16, number * 480, 5);
+        bench.audio(&[&head[..], &[0xf0, 1, 2]].concat());
+        bench.pass(Duration::from_millis(10));
+    }
+    assert!(bench.frames().len() >= 70);
+}
+
+#[test]
 fn opus_of_every_kind_is_opus() {
     let mut random = Random::new(8);
     for first in 0..=255_u8 {

@@ -174,6 +174,38 @@ fn a_sender_that_marks_each_part_is_found_out_and_no_other_waits() {
 }
 
 #[test]
+fn who_follows_a_sender_that_marks_parts_is_trusted_again() {
+    let mut bench = Bench::new();
+    for (sequence, slice) in slices(0, true).iter().enumerate() {
+        let head = write_header(true, 96, sequence as u16, 0, 6);
+        bench.video(&[&head[..], &slice[..100]].concat());
+    }
+    bench.frames();
+    let mut encoder = Encoder::new(39);
+    for _ in 0..3 {
+        let unit = encoder.next_unit();
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        assert_eq!(bench.frames().len(), 1, "at once");
+    }
+}
+
+#[test]
+fn a_stream_that_begins_in_mid_picture_under_the_last_time_stamp_marks_no_parts() {
+    let (mut first, mut second, mut bench) = (Encoder::new(40), Encoder::new(41), Bench::new());
+    let unit = first.next_unit();
+    first.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+    second.size = 9_000;
+    for number in 0..32 {
+        let unit = second.next_unit();
+        // Parameter sets and the beginning of the first picture are missing.
+        let skip = if number == 0 { 2 } else { 0 };
+        second.packetize(&unit).iter().skip(skip).for_each(|datagram| bench.video(datagram));
+        let frames = bench.frames().len();
+        assert!(number < 30 || frames == 1, "at once");
+    }
+}
+
+#[test]
 fn another_sender_is_ignored_while_the_first_is_active_and_takes_over_after_two_seconds() {
     let (mut first, mut second, mut bench) = (Encoder::new(7), Encoder::new(8), Bench::new());
     let send = |encoder: &mut Encoder, bench: &mut Bench, from: &str| {
