@@ -149,9 +149,12 @@ export interface AudioFacts {
   active: boolean;
   /** From the TOC byte (RFC 6716 §3.1). */
   channels?: 1 | 2;
-  /** Time stamps go in steps of AAC frames: the sound is no Opus, and is dropped. */
+  /** The sound is something else, and is dropped. */
   notOpus?: boolean;
-  /** Packets whose time stamp is not where the one before ended (RFC 7587 §4.2), by more than jitter. */
+  /**
+   * Packets whose time stamp is not where the one before ended (RFC 7587 §4.2), by more than jitter, but for those that
+   * end a silence.
+   */
   timestampBreaks?: number;
   /** Packets of the source that never came. */
   lost?: number;

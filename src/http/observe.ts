@@ -76,6 +76,7 @@ function streamStats(stream: StreamStatus): StreamStats {
       frames_per_second: video.framesPerSecond,
       nominal_frames_per_second: video.nominalFramesPerSecond,
       reorder_frames: video.reorderFrames,
+      interlaced: video.interlaced,
       sps_changes: video.spsChanges,
       gop_frames: video.gopFrames,
       gop_seconds: video.gopSeconds,

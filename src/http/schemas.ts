@@ -18,6 +18,7 @@ const video = z.object({
   frames_per_second: z.number().optional().describe('Measured'),
   nominal_frames_per_second: z.number().optional().describe('As the SPS says'),
   reorder_frames: count.optional().describe('Pictures that may be shown later than decoded, as the SPS says'),
+  interlaced: z.boolean().optional().describe('Pictures may be fields, as the SPS says'),
   sps_changes: count.optional().describe('Times that the SPS changed while the stream went on'),
   gop_frames: count.optional(),
   gop_seconds: z.number().optional(),
@@ -29,7 +30,7 @@ const video = z.object({
 const audio = z.object({
   active: z.boolean(),
   channels: z.union([z.literal(1), z.literal(2)]).optional(),
-  not_opus: z.boolean().optional().describe('It is AAC, and dropped'),
+  not_opus: z.boolean().optional().describe('It is something else, and dropped'),
   timestamp_breaks: count.optional().describe('Packets that did not begin where the one before ended'),
   lost,
 });

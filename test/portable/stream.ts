@@ -37,6 +37,11 @@ class Scene {
     });
   }
 
+  /** What begins anew has lower numbers. */
+  stepBack(count: number): void {
+    this.#sequence = (this.#sequence - count) & 0xffff;
+  }
+
   keyframe(now: number, from = HERE): void {
     this.picture(now, from, SPS, PPS, slice('idr'));
   }
@@ -63,7 +68,7 @@ test('facts come from what arrives, over the wraps of numbers and time stamps', 
   assert.is(video?.gopFrames, 30);
   assert.ok(Math.abs((video?.gopSeconds ?? 0) - 1) < 0.001);
   assert.ok(Math.abs((video?.keyframeAge ?? 0) - 2) < 0.001);
-  assert.equal(audio, { active: true, channels: 2 });
+  assert.equal(audio, { active: true, notOpus: false, channels: 2 });
   assert.equal(scene.drops, {});
   assert.equal(
     scene.events.map((event) => event.type),
@@ -94,6 +99,75 @@ test('a goodbye ends the leg that its SSRC names, and lets another sender begin 
   const packet = rtp(slice('p'), { ssrc: 9, sequence: 1 });
   scene.stream.handleDatagram('video', packet, THERE, 20);
   assert.equal(scene.events.at(-1), { type: 'leg-active', stream: 'cam1', leg: 'video' });
+});
+
+test('who goes on after a goodbye is back, and who begins anew under the same SSRC is recognised', () => {
+  const scene = new Scene(['video']);
+  const bye = Buffer.from('81cb000100000001', 'hex');
+  scene.keyframe(0);
+  scene.stream.handleDatagram('video', bye, HERE, 10);
+  scene.picture(100, HERE, slice('p'));
+  assert.is(scene.stream.facts(100).video?.active, false, 'a straggler is no sign of life');
+  scene.picture(550, HERE, slice('p'));
+  assert.is(scene.stream.facts(550).video?.active, true);
+  assert.equal(scene.drops, {});
+  for (const [now, goodbye] of [
+    [2_000, true],
+    [5_000, false],
+  ] as const) {
+    if (goodbye) scene.stream.handleDatagram('video', bye, HERE, now - 1_000);
+    scene.stepBack(100);
+    scene.keyframe(now);
+    assert.is(scene.stream.facts(now).video?.keyframeAge, 0, `at ${now}`);
+  }
+  assert.equal(scene.drops, {});
+});
+
+test('padding alone and bytes behind an aggregate are no part of a picture', () => {
+  const scene = new Scene(['video']);
+  const length = (unit: Buffer) => Buffer.from([0, unit.length]);
+  const sets = Buffer.concat([Buffer.from([0x78]), length(SPS), SPS, length(PPS), PPS]);
+  for (const stray of [[0], [0, 0, 0, 0], []]) {
+    scene.picture(0, HERE, Buffer.concat([sets, Buffer.from(stray)]), slice('idr'));
+    scene.picture(1, HERE, Buffer.alloc(0));
+    scene.picture(2, HERE, slice('p'), Buffer.alloc(0));
+  }
+  assert.equal(scene.drops, {});
+  assert.is(scene.stream.facts(0).video?.gopFrames, 2);
+});
+
+test('H265 is named and no GOP is blamed', () => {
+  const scene = new Scene(['video']);
+  for (let now = 0; now < 12_000; now += 100) {
+    scene.picture(now, HERE, Buffer.from([0x40, 1, 0x0c, 1]), Buffer.from([0x62, 1, 0x93, 1]));
+    scene.stream.poll(now);
+  }
+  assert.equal(
+    scene.stream.snapshot(12_000).warnings.map(({ code }) => code),
+    ['h265'],
+  );
+});
+
+test('static payload types of sound are no Opus, and large Opus packets are forwarded while they fit', () => {
+  for (const payloadType of [0, 8, 9, 10, 11, 14]) {
+    const scene = new Scene(['audio']);
+    scene.stream.handleDatagram('audio', rtp(OPUS, { payloadType }), HERE, 0);
+    scene.stream.poll(1);
+    const { facts, warnings, audio } = scene.stream.snapshot(1);
+    assert.equal([facts.audio?.notOpus, audio?.dropped], [true, { 'not-opus': 1 }]);
+    assert.equal(
+      warnings.map(({ code }) => code),
+      ['not-opus'],
+    );
+  }
+  for (const [size, dropped] of [
+    [1_275, {}],
+    [1_500, { oversized: 1 }],
+  ] as const) {
+    const scene = new Scene(['audio']);
+    scene.stream.handleDatagram('audio', rtp(Buffer.alloc(size, 0xfc)), HERE, 0);
+    assert.equal(scene.stream.snapshot(0).audio?.dropped, dropped);
+  }
 });
 
 test('the first sender holds a leg until it is silent', () => {
@@ -160,9 +234,13 @@ test('time stamps go on over wraps, jumps and restarts', () => {
   // Ten seconds that did not pass.
   const jump = line.map(0x100 + 900_000, 10);
   assert.equal(jump, { timestamp: first + 512 + 450, jumped: true });
+  // Two seconds that did not pass, and two in which nothing came.
+  assert.is(line.map(0x100 + 900_000 + 183_000, 43).jumped, true);
+  assert.is(line.map(0x100 + 900_000 + 186_000, 2_076).jumped, false);
+  const last = line.map(0x100 + 900_000 + 189_000, 2_109);
   line.restart();
   assert.is(line.project(0), undefined);
-  assert.equal(line.map(5, 20), { timestamp: jump.timestamp + 900, jumped: true });
+  assert.equal(line.map(5, 2_119), { timestamp: last.timestamp + 900, jumped: true });
 });
 
 test("both legs share the source's clock", () => {
@@ -180,6 +258,18 @@ test("both legs share the source's clock", () => {
   const captured = { audio: (clock.at('audio', now) ?? 0) / 48, video: (clock.at('video', now) ?? 0) / 90 };
   assert.ok(Math.abs(captured.audio - captured.video) < 0.1, JSON.stringify(captured));
   assert.ok(Math.abs(captured.audio - (now - 20)) < 0.1, JSON.stringify(captured));
+});
+
+test('reports of a source without a clock change nothing', () => {
+  for (const seconds of [0, 77]) {
+    const clock = new StreamClock();
+    for (let second = 0; second < 20; second++) {
+      clock.report('video', { seconds, fraction: 0 }, 2 ** 40 + second * 90_000);
+      clock.observe('video', 2 ** 40 + second * 90_000, second * 1_000);
+      const late = (clock.at('video', second * 1_000) ?? 0) - 2 ** 40 - second * 90_000;
+      assert.ok(Math.abs(late) < 100, `${late} ticks after ${second} s`);
+    }
+  }
 });
 
 test('a sender report that comes before its first packet is kept', () => {
@@ -217,7 +307,7 @@ test('pushed frames are a stream like any other', () => {
   }
   const { video: seen, audio: heard } = scene.stream.facts(200);
   assert.equal([seen?.profileLevelId, Math.round(seen?.framesPerSecond ?? 0)], ['42c01e', 25]);
-  assert.equal(heard, { active: true, channels: 2 });
+  assert.equal(heard, { active: true, notOpus: false, channels: 2 });
   assert.equal(scene.drops, {});
 });
 

@@ -48,8 +48,13 @@ fn span(timestamp: u64, rate: u32) -> i128 {
 }
 
 impl StreamClock {
-    /// A source says when `timestamp` (already on the outgoing line) was captured.
+    /// A source says when `timestamp` (already on the outgoing line) was captured. One that has no clock says zero (RFC 3550
+    /// §6.4.1), or always the same.
     pub fn report(&mut self, kind: Kind, wall: Ntp, timestamp: u64) {
+        let before = self.leg(kind).report.map(|report| report.wall);
+        if wall == Ntp::default() || before == Some(wall.nanos()) {
+            return;
+        }
         self.capture(kind, wall.nanos(), timestamp);
     }
 

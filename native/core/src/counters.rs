@@ -25,6 +25,8 @@ pub enum DropReason {
     Malformed,
     /// Another sender's while one is active.
     ForeignSender,
+    /// Another stream's of the same sender while one is active.
+    OtherStream,
     /// A report or a goodbye of no stream that is known here.
     ForeignReport,
     /// Not the payload type that this leg began with.
@@ -49,9 +51,10 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [DropReason; 12] = [
+    pub const ALL: [DropReason; 13] = [
         DropReason::Malformed,
         DropReason::ForeignSender,
+        DropReason::OtherStream,
         DropReason::ForeignReport,
         DropReason::PayloadType,
         DropReason::Late,
@@ -69,6 +72,7 @@ impl DropReason {
         match self {
             DropReason::Malformed => "malformed",
             DropReason::ForeignSender => "foreign-sender",
+            DropReason::OtherStream => "other-stream",
             DropReason::ForeignReport => "foreign-report",
             DropReason::PayloadType => "payload-type",
             DropReason::Late => "late",

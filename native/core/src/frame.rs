@@ -50,7 +50,7 @@ pub struct Frame {
     pub received: Time,
     /// How the leg's media time relates to time, as known by then.
     pub clock: ClockPoint,
-    /// RTP payloads, each of at most `MAX_PAYLOAD` bytes.
+    /// RTP payloads, each of at most `MAX_PAYLOAD` bytes, of sound `MAX_SOUND`.
     pub payloads: Payloads,
 }
 

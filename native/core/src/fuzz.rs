@@ -8,11 +8,12 @@ use std::time::Duration;
 use crate::access_unit::nal_units;
 use crate::audio::Toc;
 use crate::counters::LegCounters;
+use crate::demux::Line;
 use crate::frame::Kind;
 use crate::gate::{Decision, Gate, Limits};
 use crate::h264::{Payloads, Unit, units};
 use crate::rtcp;
-use crate::rtp::{MAX_PAYLOAD, RtpPacket};
+use crate::rtp::{MAX_PAYLOAD, MAX_SOUND, RtpPacket};
 use crate::source::{Output, Source};
 use crate::sps::{Sps, picture_parameter_set_id};
 use crate::time::Time;
@@ -21,19 +22,26 @@ use crate::time::Time;
 pub fn rtp(data: &[u8]) {
     let counters = || Some(Arc::new(LegCounters::default()));
     let mut source = Source::published(counters(), counters(), Duration::from_secs(2));
+    let section = "m=video 9 RTP/AVP 96\r\na=mid:0\r\na=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid";
+    source.arrive(vec![Line::new(Kind::Video, section, None), Line::new(Kind::Audio, "m=audio 9 RTP/AVP 97", None)]);
     let mut output = Output::default();
     let (mut now, mut rest) = (Time::default(), data);
     while let Some((&length, after)) = rest.split_first() {
         let (datagram, after) = after.split_at((usize::from(length) * 8).min(after.len()));
         let kind = if length & 1 == 0 { Kind::Video } else { Kind::Audio };
-        source.handle_datagram(kind, datagram, SocketAddr::from((Ipv4Addr::LOCALHOST, 5004)), now, &mut output);
+        if length & 2 == 0 {
+            source.handle_datagram(kind, datagram, SocketAddr::from((Ipv4Addr::LOCALHOST, 5004)), now, &mut output);
+        } else {
+            source.handle_published(datagram, now, &mut output);
+        }
         now = now + Duration::from_millis(u64::from(length));
         source.poll(now, &mut output);
         rest = after;
     }
     for frame in &output.frames {
         assert!(!frame.payloads.is_empty(), "a frame has packets");
-        assert!(frame.payloads.iter().all(|payload| payload.len() <= MAX_PAYLOAD), "packets fit");
+        let most = if frame.kind == Kind::Video { MAX_PAYLOAD } else { MAX_SOUND };
+        assert!(frame.payloads.iter().all(|payload| payload.len() <= most), "packets fit");
     }
 }
 

@@ -79,6 +79,59 @@ pub fn units<'a>(payload: &'a [u8], mut each: impl FnMut(Unit<'a>)) -> Result<()
     Ok(())
 }
 
+/// A payload without what some cameras write behind the units of an aggregate: zeros, or a byte too few for a length.
+pub fn without_stray_bytes(payload: &[u8]) -> &[u8] {
+    if payload.first().is_none_or(|first| first & 0x1f != nal::STAP_A) {
+        return payload;
+    }
+    let mut end = 1;
+    while let Some(length) = payload[end..].first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length));
+        match payload.len().checked_sub(end + 2 + length) {
+            Some(_) if length > 0 => end += 2 + length,
+            Some(_) => break,
+            None => return payload,
+        }
+    }
+    if end == 1 { payload } else { &payload[..end] }
+}
+
+/// Where in an access unit a payload can stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At its beginning: the first slice of a picture, or what comes before one (ITU-T H.264 §7.4.1.2.3).
+    Beginning,
+    /// Behind the beginning: a further slice, a further fragment.
+    Within,
+    /// Not told.
+    Unknown,
+}
+
+/// Where the first unit of a payload can stand.
+pub fn place(payload: &[u8]) -> Place {
+    let mut first = None;
+    // One that makes no sense is refused with its access unit.
+    let _ = units(payload, |unit| _ = first.get_or_insert(unit));
+    let (header, data) = match first {
+        Some(Unit::Whole(unit)) => (unit[0], &unit[1..]),
+        Some(Unit::Fragment { header, start: true, data, .. }) => (header, data),
+        Some(Unit::Fragment { start: false, .. }) => return Place::Within,
+        None => return Place::Unknown,
+    };
+    match (header & 0x1f, Slice::parse(data)) {
+        (nal::SLICE | nal::IDR | 2, Some(slice)) if slice.first_macroblock > 0 => Place::Within,
+        (nal::SLICE | nal::IDR | 2, Some(_)) | (6..=9, _) => Place::Beginning,
+        _ => Place::Unknown,
+    }
+}
+
+/// Parameter sets of H265, alone or aggregated (RFC 7798 §4.4): their two bytes of header are of no H264 that travels.
+pub fn is_hevc(payload: &[u8]) -> bool {
+    // Types 32 to 34 in the base layer's lowest sub-layer (ITU-T H.265 table 7-1).
+    let set = |unit: &[u8]| matches!(unit, [0x40 | 0x42 | 0x44, 1, ..]);
+    set(payload) || payload.starts_with(&[0x60, 1]) && payload.get(4..).is_some_and(set)
+}
+
 /// Neither aggregates nor fragments hold other packet types (RFC 6184 §5.7.1 and §5.8).
 fn nal_only(first: u8) -> Result<(), PayloadError> {
     if matches!(first & 0x1f, 1..=23) { Ok(()) } else { Err(PayloadError::Unsupported) }

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use crate::counters::{DropReason, LegCounters};
 use crate::frame::{Frame, Kind};
+use crate::holder::{Admission, Holder};
 use crate::media::{Facts, Media};
 use crate::order::{Ordered, Refused, Reorder};
+use crate::rhythm::Rhythm;
 use crate::rtp::RtpPacket;
 use crate::time::{Ntp, Time};
 use crate::upstream::Upstream;
-
-/// The first sender of a leg holds it until it has been silent for this long.
-const SENDER_HOLD: Duration = Duration::from_secs(2);
 
 /// How long a gap may wait where the missing packet is asked for.
 const REPAIR_PATIENCE: Duration = Duration::from_millis(250);
@@ -22,22 +21,12 @@ const REPAIR_PATIENCE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Leg {
     counters: Arc<LegCounters>,
-    sender: Option<SocketAddr>,
-    identity: Option<Identity>,
-    last_packet: Option<Time>,
-    /// The stream that said goodbye: its stragglers do not bring the leg back to life.
-    departed: Option<u32>,
+    holder: Holder,
+    rhythm: Rhythm,
     order: Reorder,
     media: Media,
     /// A publisher is told how its packets arrive; FFmpeg is not.
     upstream: Option<Upstream>,
-}
-
-/// What tells one RTP stream from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    ssrc: u32,
-    payload_type: u8,
 }
 
 impl Leg {
@@ -45,10 +34,8 @@ impl Leg {
     pub fn new(kind: Kind, counters: Arc<LegCounters>) -> Self {
         Self {
             counters: counters.clone(),
-            sender: None,
-            identity: None,
-            last_packet: None,
-            departed: None,
+            holder: Holder::default(),
+            rhythm: Rhythm::default(),
             order: Reorder::default(),
             media: Media::new(kind, counters),
             upstream: None,
@@ -76,14 +63,28 @@ impl Leg {
         self.media.saw_annex_b()
     }
 
-    /// When the newest packet came.
-    pub fn last_packet(&self) -> Option<Time> {
-        self.last_packet
+    /// H265 comes instead of H264.
+    pub fn saw_hevc(&self) -> bool {
+        self.media.saw_hevc()
+    }
+
+    /// When the leg is silent if nothing comes until then: after `silence`, or longer where frames are rare.
+    pub fn silent_at(&self, silence: Duration) -> Option<Time> {
+        self.holder.last_packet().map(|last| last + self.rhythm.patience(silence))
+    }
+
+    /// Since when a keyframe is due that does not come: of a publisher, since it was asked for one. `began`: when the leg
+    /// did.
+    pub fn keyframe_due_since(&self, began: Option<Time>) -> Option<Time> {
+        match &self.upstream {
+            Some(upstream) => upstream.keyframe_asked_at(),
+            None => self.facts().keyframe.max(began),
+        }
     }
 
     /// The stream that sends now.
     pub fn ssrc(&self) -> Option<u32> {
-        self.identity.map(|identity| identity.ssrc)
+        self.holder.ssrc()
     }
 
     /// The outgoing media time of a time stamp in a sender report.
@@ -105,16 +106,43 @@ impl Leg {
             self.counters.dropped(DropReason::Malformed, 1);
             return false;
         };
-        if let Err(reason) = self.admit(&packet, from, now) {
-            self.counters.dropped(reason, 1);
-            return false;
+        match self.holder.admit(&packet, from, now) {
+            Ok(Admission::Next) => {}
+            Ok(Admission::Resumed) => self.order.resume(),
+            Ok(Admission::First) => self.restart(),
+            Err(reason) => {
+                self.counters.dropped(reason, 1);
+                if reason == DropReason::PayloadType {
+                    self.pass_over(&packet, now);
+                }
+                return false;
+            }
         }
+        self.rhythm.observe(packet.timestamp, now);
+        self.take(&packet, datagram, now, out);
+        !self.holder.has_departed()
+    }
+
+    /// Counts an RTP datagram that is for no leg, by what it says.
+    pub fn refuse(&self, datagram: &[u8]) {
+        self.counters.packets.add(1);
+        self.counters.bytes.add(datagram.len() as u64);
+        self.counters.dropped(DropReason::PayloadType, 1);
+    }
+
+    /// Another payload type among the numbers of the stream, such as of error correction: nothing is missing there.
+    fn pass_over(&mut self, packet: &RtpPacket<'_>, now: Time) {
+        self.order.pass_over(packet.sequence);
         if let Some(upstream) = &mut self.upstream {
             upstream.packet(packet.sequence, packet.timestamp, now);
         }
-        let Self { order, media, counters, .. } = self;
-        let mut keyframe = false;
+    }
+
+    fn take(&mut self, packet: &RtpPacket<'_>, datagram: &[u8], now: Time, out: &mut impl FnMut(Frame, bool)) {
+        let Self { order, media, counters, upstream, .. } = self;
+        let (mut keyframe, mut restarted) = (false, false);
         let result = order.push(packet.sequence, datagram, now, |item| {
+            restarted |= item == Ordered::Restart;
             forward(media, item, now, &mut |frame: Frame, jumped| {
                 keyframe |= frame.keyframe;
                 out(frame, jumped);
@@ -125,29 +153,33 @@ impl Leg {
             Err(Refused::Late) => counters.dropped(DropReason::Late, 1),
             Err(Refused::Stray) => counters.dropped(DropReason::Stray, 1),
         }
-        if let Some(upstream) = &mut self.upstream {
-            if keyframe {
-                upstream.keyframe();
-            }
-            if self.media.needs_keyframe() {
-                upstream.want_keyframe();
-            }
+        let Some(upstream) = upstream else { return };
+        if restarted {
+            upstream.restart();
         }
-        self.departed != Some(packet.ssrc)
+        upstream.packet(packet.sequence, packet.timestamp, now);
+        if keyframe {
+            upstream.keyframe();
+        }
+        if media.needs_keyframe() {
+            upstream.want_keyframe();
+        }
     }
 
     /// The stream that sends now says goodbye (RFC 3550 §6.6): another sender may begin at once.
-    pub fn handle_bye(&mut self) {
-        self.departed = self.ssrc();
-        self.sender = None;
+    pub fn handle_bye(&mut self, now: Time) {
+        self.holder.depart(now);
     }
 
     /// Another publisher is about to send. An SSRC means something within one RTP session alone (RFC 3550 §8): the new
-    /// one may have that of the last, and is not its continuation.
-    pub fn begin(&mut self) {
-        (self.departed, self.sender) = (None, None);
-        if self.identity.take().is_some() {
+    /// one may have that of the last, and is not its continuation. `announced`: what it says of its SSRC. `fir_only`: it
+    /// knows FIR but not PLI.
+    pub fn begin(&mut self, announced: Option<u32>, fir_only: bool) {
+        if self.holder.begin(announced) {
             self.restart();
+        }
+        if let Some(upstream) = &mut self.upstream {
+            upstream.begin(fir_only);
         }
     }
 
@@ -162,7 +194,8 @@ impl Leg {
             out(frame, jumped);
         });
         if delivered {
-            self.last_packet = Some(now);
+            self.rhythm.observe(timestamp, now);
+            self.holder.touch(now);
         }
         delivered
     }
@@ -184,16 +217,17 @@ impl Leg {
     /// When `poll` or `feedback` has something to do.
     pub fn deadline(&self, now: Time) -> Option<Time> {
         let gap = self.order.waiting_since().is_some();
-        let upstream = self.upstream.as_ref().filter(|_| self.departed.is_none());
+        let upstream = self.upstream.as_ref().filter(|_| !self.holder.has_departed());
         [self.order.deadline(), upstream.and_then(|upstream| upstream.deadline(gap, now))].into_iter().flatten().min()
     }
 
     /// Writes what the publisher has to be told now; false when nothing.
     pub fn feedback(&mut self, now: Time, out: &mut Vec<u8>) -> bool {
-        let (Some(upstream), Some(identity), None) = (&mut self.upstream, self.identity, self.departed) else {
+        let (Some(upstream), Some(ssrc), false) = (&mut self.upstream, self.holder.ssrc(), self.holder.has_departed())
+        else {
             return false;
         };
-        upstream.feedback(identity.ssrc, self.order.missing(), self.order.waiting_since(), now, out)
+        upstream.feedback(ssrc, self.order.missing(), self.order.waiting_since(), now, out)
     }
 
     /// Gives up on packets that did not come in time.
@@ -202,34 +236,9 @@ impl Leg {
         order.poll(now, |item| forward(media, item, now, out));
     }
 
-    /// First sender first; a new stream of the same sender, or of another after a silence, is a restart.
-    fn admit(&mut self, packet: &RtpPacket<'_>, from: SocketAddr, now: Time) -> Result<(), DropReason> {
-        let silent = self.last_packet.is_none_or(|last| now.since(last) >= SENDER_HOLD);
-        if self.sender.is_some_and(|sender| sender != from) && !silent {
-            return Err(DropReason::ForeignSender);
-        }
-        let identity = Identity { ssrc: packet.ssrc, payload_type: packet.payload_type };
-        match self.identity {
-            Some(known) if known == identity => {}
-            Some(known) if known.ssrc == identity.ssrc && !silent => return Err(DropReason::PayloadType),
-            Some(_) => {
-                self.departed = None;
-                self.restart();
-            }
-            None => {}
-        }
-        // A straggler of a stream that has said goodbye does not hold the leg.
-        if self.departed != Some(identity.ssrc) {
-            self.sender = Some(from);
-        }
-        self.identity = Some(identity);
-        self.last_packet = Some(now);
-        Ok(())
-    }
-
     fn restart(&mut self) {
         if let Some(upstream) = &mut self.upstream {
-            *upstream = Upstream::new(self.media.rate());
+            upstream.restart();
         }
         self.order.reset();
         self.media.restart();

@@ -6,7 +6,9 @@ use crate::audio::Toc;
 use crate::counters::{DropReason, LegCounters};
 use crate::frame::{ClockPoint, Frame, Kind};
 use crate::h264::Payloads;
-use crate::rtp::{MAX_PAYLOAD, RtpPacket};
+use crate::pace::Pace;
+use crate::rtp::{MAX_SOUND, RtpPacket};
+use crate::sound::{Codec, Sound};
 use crate::sps::Sps;
 use crate::time::Time;
 use crate::timeline::Timeline;
@@ -37,13 +39,15 @@ pub struct Facts {
     pub channels: Option<u8>,
     /// A program pushed what is neither Annex B nor AVCC.
     pub not_h264: bool,
-    /// The sound is AAC: its time stamps go in steps that no Opus packet lasts.
-    pub not_opus: bool,
+    /// The sound is something else than Opus.
+    pub not_opus: Option<Codec>,
+    /// The time stamps do not run as fast as time does.
+    pub wrong_pace: bool,
     /// The parameter set changed while the stream went on.
     pub sps_changes: u32,
     /// Its profile did, which players that have joined cannot follow.
     pub profile_changed: bool,
-    /// Opus packets that did not begin where the one before ended.
+    /// Opus packets that did not begin where the one before ended, but for those that end a silence.
     pub timestamp_breaks: u64,
 }
 
@@ -61,6 +65,11 @@ impl Media {
     /// Payloads with Annex B start codes came.
     pub fn saw_annex_b(&self) -> bool {
         self.assembler.saw_annex_b()
+    }
+
+    /// H265 comes instead of H264.
+    pub fn saw_hevc(&self) -> bool {
+        self.assembler.saw_hevc()
     }
 
     /// Ticks per second.
@@ -81,13 +90,17 @@ impl Media {
     /// The next packet in order.
     pub fn packet(&mut self, packet: &RtpPacket<'_>, now: Time, out: &mut impl FnMut(Frame, bool)) {
         let Self { counters, assembler, output } = self;
+        output.facts.wrong_pace |= output.pace.observe(packet.timestamp, output.kind.rate(), now);
         match output.kind {
             Kind::Video => assembler.push(packet.payload, packet.timestamp, packet.marker, counters, &mut |unit| {
                 output.picture(unit, now, out);
             }),
             // Nothing but padding (RFC 3550 §5.1).
             Kind::Audio if packet.payload.is_empty() => {}
-            Kind::Audio => output.sound(packet.payload, packet.timestamp, counters, now, out),
+            Kind::Audio => {
+                let payload_type = Some(packet.payload_type);
+                output.sound(packet.payload, payload_type, packet.timestamp, counters, now, out);
+            }
         }
     }
 
@@ -101,7 +114,7 @@ impl Media {
                 });
                 output.facts.not_h264 |= !valid;
             }
-            Kind::Audio => output.sound(data, timestamp, counters, now, out),
+            Kind::Audio => output.sound(data, None, timestamp, counters, now, out),
         }
     }
 
@@ -118,6 +131,8 @@ impl Media {
         self.output.last = None;
         self.output.last_keyframe = None;
         self.output.sound = Sound::default();
+        self.output.next_sound = None;
+        self.output.pace = Pace::default();
     }
 }
 
@@ -134,27 +149,10 @@ struct Output {
     /// Number and media time of the newest IDR picture.
     last_keyframe: Option<(u64, u64)>,
     sound: Sound,
+    /// Where the next Opus packet begins if nothing is missing.
+    next_sound: Option<u64>,
+    pace: Pace,
 }
-
-/// What the newest Opus packets say of the next.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sound {
-    /// The source's newest time stamp.
-    timestamp: Option<u32>,
-    /// Where the next packet begins if nothing is missing, on the outgoing line.
-    next: Option<u64>,
-    /// Consecutive steps of an AAC frame.
-    aac_steps: u32,
-}
-
-/// An AAC frame lasts 1024 samples (ISO 14496-3 §4.5.1.1), and a packet may hold several; no Opus packet lasts that.
-const AAC_STEP: u32 = 1_024;
-
-/// Opus packets last multiples of this: 2.5 ms (RFC 6716 §2.1.4).
-const OPUS_STEP: u32 = 120;
-
-/// So many in a row are no accident.
-const AAC_EVIDENCE: u32 = 10;
 
 /// A time stamp that differs by less from what the packets' durations say is jitter. 20 ms.
 const SOUND_JITTER: u64 = 960;
@@ -172,6 +170,8 @@ impl Output {
             last: None,
             last_keyframe: None,
             sound: Sound::default(),
+            next_sound: None,
+            pace: Pace::default(),
         }
     }
 
@@ -199,40 +199,36 @@ impl Output {
     fn sound(
         &mut self,
         packet: &[u8],
+        payload_type: Option<u8>,
         timestamp: u32,
         counters: &LegCounters,
         now: Time,
         out: &mut impl FnMut(Frame, bool),
     ) {
-        if packet.len() > MAX_PAYLOAD {
-            return counters.dropped(DropReason::Oversized, 1);
+        let toc = Toc::parse(packet);
+        let after_silence = self.sound.is_silent();
+        self.facts.not_opus = self.sound.examine(packet, toc, timestamp, payload_type);
+        if self.facts.not_opus.is_some() {
+            return counters.dropped(DropReason::NotOpus, 1);
         }
-        let Some(toc) = Toc::parse(packet) else {
+        let Some(toc) = toc else {
             return counters.dropped(DropReason::Malformed, 1);
         };
-        self.watch_for_aac(timestamp);
-        if self.facts.not_opus {
-            return counters.dropped(DropReason::NotOpus, 1);
+        if packet.len() > MAX_SOUND {
+            return counters.dropped(DropReason::Oversized, 1);
         }
         self.facts.channels = Some(toc.channels);
         let (natural, jumped) = self.timeline.map(timestamp, now);
         // Browsers hear jitter of time stamps; packets that follow each other take theirs from the one before.
-        let expected = self.sound.next.filter(|_| !jumped);
+        let expected = self.next_sound.filter(|_| !jumped);
         let continued = expected.filter(|next| next.abs_diff(natural) <= SOUND_JITTER);
-        self.facts.timestamp_breaks += u64::from(expected.is_some() && continued.is_none());
+        let breaks = expected.is_some_and(|next| !(after_silence && natural > next)) && continued.is_none();
+        self.facts.timestamp_breaks += u64::from(breaks);
         let timestamp = continued.unwrap_or(natural);
-        self.sound.next = Some(timestamp + u64::from(toc.duration));
+        self.next_sound = Some(timestamp + u64::from(toc.duration));
         let mut payloads = Payloads::with_capacity(packet.len());
         payloads.push(packet);
         self.frame(timestamp, jumped, true, payloads, now, out);
-    }
-
-    fn watch_for_aac(&mut self, timestamp: u32) {
-        let before = self.sound.timestamp.replace(timestamp);
-        let step = before.map(|before| timestamp.wrapping_sub(before));
-        let aac = step.is_some_and(|step| step > 0 && step % AAC_STEP == 0 && step % OPUS_STEP != 0);
-        self.sound.aac_steps = if aac { self.sound.aac_steps + 1 } else { 0 };
-        self.facts.not_opus = self.sound.aac_steps >= AAC_EVIDENCE;
     }
 
     /// Gives the frame's number.

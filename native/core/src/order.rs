@@ -1,6 +1,6 @@
 //! Puts a leg's packets back into order: a small window, bounded in packets and time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::time::Time;
@@ -14,6 +14,11 @@ const WINDOW: usize = 256;
 
 /// Sequence numbers further than this from the next one are not late or early but a jump (RFC 3550 §A.1).
 const MAX_JUMP: u64 = 3_000;
+
+/// So many packets behind the next one, in order and over such a time, or nothing else for so long: the sender began anew.
+const LATE_IN_ORDER: u32 = 16;
+const LATE_FOR: Duration = Duration::from_millis(200);
+const LATE_ONLY: Duration = Duration::from_secs(2);
 
 /// What comes out, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +51,18 @@ pub struct Reorder {
     waiting_since: Option<Time>,
     /// What would confirm a jump.
     after_stray: Option<u16>,
+    /// Numbers not yet reached that carry nothing.
+    empty: BTreeSet<u64>,
+    late: Option<LateRun>,
+    resumed: bool,
+}
+
+/// Packets behind the next one, with none between them that was not.
+#[derive(Clone, Copy, Debug)]
+struct LateRun {
+    since: Time,
+    next: u16,
+    in_order: u32,
 }
 
 impl Default for Reorder {
@@ -57,7 +74,16 @@ impl Default for Reorder {
 impl Reorder {
     /// A gap may wait this long for its packet.
     pub fn new(patience: Duration) -> Self {
-        Self { patience, next: None, held: BTreeMap::new(), waiting_since: None, after_stray: None }
+        Self {
+            patience,
+            next: None,
+            held: BTreeMap::new(),
+            waiting_since: None,
+            after_stray: None,
+            empty: BTreeSet::new(),
+            late: None,
+            resumed: false,
+        }
     }
 
     /// Forgets everything: the next packet is the first.
@@ -69,7 +95,22 @@ impl Reorder {
     pub fn missing(&self) -> impl Iterator<Item = u16> {
         let next = self.next.unwrap_or_default();
         let end = self.held.last_key_value().map_or(next, |(last, _)| *last);
-        (next..end).filter(|number| !self.held.contains_key(number)).map(|number| number as u16)
+        let here = |number: &u64| self.held.contains_key(number) || self.empty.contains(number);
+        (next..end).filter(move |number| !here(number)).map(|number| number as u16)
+    }
+
+    /// A long silence ends with the next datagram: if its number is not ahead by little, the numbering starts anew.
+    pub fn resume(&mut self) {
+        self.resumed = true;
+    }
+
+    /// The packet of this number is not for this leg, and not missing either.
+    pub fn pass_over(&mut self, sequence: u16) {
+        let Some(next) = self.next else { return };
+        let distance = sequence.wrapping_sub(next as u16) as i16;
+        if (0..WINDOW as i16).contains(&distance) {
+            self.empty.insert(next + distance as u64);
+        }
     }
 
     /// Since when the oldest of them is waited for.
@@ -92,25 +133,27 @@ impl Reorder {
             return Ok(());
         };
         let distance = sequence.wrapping_sub(next as u16) as i16;
-        if u64::from(distance.unsigned_abs()) > MAX_JUMP {
-            if self.after_stray.replace(sequence.wrapping_add(1)) != Some(sequence) {
-                return Err(Refused::Stray);
+        let resumed = std::mem::take(&mut self.resumed);
+        let jump = u64::from(distance.unsigned_abs()) > MAX_JUMP;
+        if jump || distance < 0 {
+            let anew = if jump { self.is_confirmed(sequence) } else { self.is_beginning(sequence, now) };
+            if !anew && !resumed {
+                return Err(if jump { Refused::Stray } else { Refused::Late });
             }
             self.reset();
             out(Ordered::Restart);
             return self.push(sequence, datagram, now, out);
         }
-        self.after_stray = None;
-        if distance < 0 {
-            return Err(Refused::Late);
-        }
-        if distance == 0 {
+        (self.after_stray, self.late) = (None, None);
+        let number = next + distance as u64;
+        let next = self.pass_empty(next, number);
+        if number == next {
             out(Ordered::Datagram(datagram));
             self.next = Some(next + 1);
             self.release(now, &mut out);
             return Ok(());
         }
-        if self.held.insert(next + distance as u64, datagram.to_vec()).is_some() {
+        if self.held.insert(number, datagram.to_vec()).is_some() {
             return Err(Refused::Late);
         }
         self.waiting_since.get_or_insert(now);
@@ -132,9 +175,34 @@ impl Reorder {
         }
     }
 
+    /// Of two packets far away in a row the second shows that the numbers have jumped.
+    fn is_confirmed(&mut self, sequence: u16) -> bool {
+        self.after_stray.replace(sequence.wrapping_add(1)) == Some(sequence)
+    }
+
+    /// Late packets are overtaken ones or repetitions, and others come between them.
+    fn is_beginning(&mut self, sequence: u16, now: Time) -> bool {
+        self.after_stray = None;
+        let run = self.late.get_or_insert(LateRun { since: now, next: sequence, in_order: 0 });
+        run.in_order = if sequence == run.next { run.in_order + 1 } else { 1 };
+        run.next = sequence.wrapping_add(1);
+        let lasted = now.since(run.since);
+        lasted >= LATE_ONLY || lasted >= LATE_FOR && run.in_order >= LATE_IN_ORDER
+    }
+
+    /// Passes over what carries nothing before `end`; gives the number that comes next.
+    fn pass_empty(&mut self, mut next: u64, end: u64) -> u64 {
+        while next < end && self.empty.remove(&next) {
+            next += 1;
+        }
+        self.next = Some(next);
+        next
+    }
+
     fn skip_gap(&mut self, now: Time, out: &mut impl FnMut(Ordered<'_>)) {
         if let (Some(next), Some((&first, _))) = (self.next, self.held.first_key_value()) {
-            out(Ordered::Lost(first - next));
+            let empty = self.empty.range(next..first).count() as u64;
+            out(Ordered::Lost(first - next - empty));
             self.next = Some(first);
         }
         self.release(now, out);
@@ -142,18 +210,19 @@ impl Reorder {
 
     /// Hands out what directly follows, then restarts the wait for the next gap, if any.
     fn release(&mut self, now: Time, out: &mut impl FnMut(Ordered<'_>)) {
-        if self.held.is_empty() {
-            self.waiting_since = None;
-            return;
-        }
-        while let (Some(next), Some(entry)) = (self.next, self.held.first_entry()) {
-            if *entry.key() != next {
+        while let (Some(next), Some((&first, _))) = (self.next, self.held.first_key_value()) {
+            if self.pass_empty(next, first) != first {
                 break;
             }
-            out(Ordered::Datagram(&entry.remove()));
-            self.next = Some(next + 1);
+            if let Some((_, datagram)) = self.held.pop_first() {
+                out(Ordered::Datagram(&datagram));
+            }
+            self.next = Some(first + 1);
         }
         self.waiting_since = (!self.held.is_empty()).then_some(now);
+        if let Some(next) = self.next.filter(|_| !self.empty.is_empty()) {
+            self.empty = self.empty.split_off(&next);
+        }
     }
 }
 
@@ -214,6 +283,70 @@ mod tests {
     fn a_jump_needs_two_in_a_row() {
         assert_eq!(run([10, 30_000, 11]), [10, 11]);
         assert_eq!(run([10, 30_000, 30_001, 30_002]), [10, i32::MAX, 30_001, 30_002]);
+    }
+
+    #[test]
+    fn numbers_that_carry_nothing_are_not_waited_for() {
+        let mut order = Reorder::default();
+        let mut seen = Vec::new();
+        let mut push = |order: &mut Reorder, sequence: u16| {
+            let _ = order.push(sequence, &sequence.to_be_bytes(), Time::default(), |item| note(&mut seen, item));
+            std::mem::take(&mut seen)
+        };
+        assert_eq!(push(&mut order, 65_533), [65_533]);
+        order.pass_over(65_534);
+        order.pass_over(65_535);
+        assert_eq!(push(&mut order, 0), [0]);
+        order.pass_over(3);
+        assert_eq!(push(&mut order, 4), [0; 0]);
+        assert_eq!(order.missing().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(push(&mut order, 2), [0; 0]);
+        assert_eq!(push(&mut order, 1), [1, 2, 4]);
+        // One of them comes after all, in its turn.
+        order.pass_over(5);
+        assert_eq!(push(&mut order, 5), [5]);
+        assert_eq!(push(&mut order, 6), [6]);
+        order.pass_over(8);
+        assert_eq!(push(&mut order, 10), [0; 0]);
+        let mut late = Vec::new();
+        order.poll(Time::from_millis(40), |item| note(&mut late, item));
+        assert_eq!(late, [-2, 10], "7 and 9");
+    }
+
+    #[test]
+    fn a_run_of_lower_numbers_is_a_beginning_and_repetitions_are_none() {
+        let feed = |order: &mut Reorder, sequences: &[u16], from: u64| {
+            let mut seen = Vec::new();
+            for (index, sequence) in sequences.iter().enumerate() {
+                let now = Time::from_millis(from + index as u64 * 20);
+                let _ = order.push(*sequence, &sequence.to_be_bytes(), now, |item| note(&mut seen, item));
+            }
+            seen
+        };
+        let started = || {
+            let mut order = Reorder::default();
+            feed(&mut order, &[1_000, 1_001], 0);
+            order
+        };
+        let lower: Vec<u16> = (100..200).collect();
+        let seen = feed(&mut started(), &lower, 0);
+        assert_eq!(seen[..2], [i32::MAX, 115], "after sixteen of them");
+        assert_eq!(seen.last(), Some(&199));
+        // Everything twice, in bursts of many, or the second time much later: others come between.
+        let burst: Vec<u16> = (1_002..1_200).collect();
+        let mut order = started();
+        for _ in 0..2 {
+            let mut seen = Vec::new();
+            for sequence in &burst {
+                let _ = order.push(*sequence, &sequence.to_be_bytes(), Time::default(), |item| note(&mut seen, item));
+            }
+            assert!(!seen.contains(&i32::MAX));
+        }
+        let delayed: Vec<u16> = (1_002..1_300).flat_map(|number| [number, number - 500]).collect();
+        assert!(!feed(&mut started(), &delayed, 0).contains(&i32::MAX));
+        // Nothing else for two seconds, in whatever order.
+        let backwards: Vec<u16> = lower.iter().rev().copied().chain(50..60).collect();
+        assert_eq!(feed(&mut started(), &backwards, 0)[0], i32::MAX);
     }
 
     #[test]

@@ -1,9 +1,13 @@
-//! RTCP (RFC 3550 §6, RFC 4585 §6, RFC 5104 §4.3.1): reading compound packets from strangers, writing sender reports.
+//! RTCP (RFC 3550 §6, RFC 4585 §6, RFC 5104 §4.3.1): reading compound packets from strangers; `write` makes our own.
+
+mod write;
 
 use crate::time::Ntp;
 
-/// Sequence numbers and keyframe requests in one compound packet; further ones are left out: nobody honest asks for more
-/// at once.
+pub use write::{Feedback, KeyframeRequest, SenderReport};
+
+/// Sequence numbers, keyframe requests and report blocks in one compound packet; further ones are left out: nobody honest
+/// says more at once.
 const MAX_ENTRIES: usize = 256;
 
 /// One report of a compound packet.
@@ -86,15 +90,16 @@ pub fn parse(bytes: &[u8], mut each: impl FnMut(Rtcp)) {
     let mut entries = MAX_ENTRIES;
     for (count, kind, body) in packets(bytes) {
         match (kind, count) {
-            (200, _) => sender_report(body, count, &mut each),
-            (201, _) => receptions(body.get(4..).unwrap_or_default(), count, &mut each),
+            (200, _) => sender_report(body, count, &mut entries, &mut each),
+            (201, _) => receptions(body.get(4..).unwrap_or_default(), count, &mut entries, &mut each),
             (203, _) => {
                 let ssrcs: Vec<u32> = words(body).take(usize::from(count)).collect();
                 each(Rtcp::Bye { ssrcs });
             }
             (205, 1) => nack(body, &mut entries, &mut each),
             (206, 1) => {
-                if let Some(ssrc) = words(body).nth(1) {
+                if let Some(ssrc) = words(body).nth(1).filter(|_| entries > 0) {
+                    entries -= 1;
                     each(Rtcp::Pli { ssrc });
                 }
             }
@@ -115,13 +120,14 @@ pub fn parse(bytes: &[u8], mut each: impl FnMut(Rtcp)) {
     }
 }
 
-/// Whether a compound packet has this stream as the sender of a report or of feedback, or as what either is about
-/// (RFC 3550 §6.4, RFC 4585 §6.1).
+/// Whether a compound packet has this stream as the sender of a report or of feedback, as what either is about, or as what
+/// is described (RFC 3550 §6.4 and §6.5, RFC 4585 §6.1).
 pub fn names(bytes: &[u8], ssrc: u32) -> bool {
     packets(bytes).any(|(count, kind, body)| {
         let blocks = match kind {
             200 => body.get(24..),
             201 => body.get(4..),
+            202 => return described(body, count).any(|named| named == ssrc),
             205 | 206 => return words(body).take(2).any(|named| named == ssrc),
             _ => return false,
         };
@@ -130,7 +136,21 @@ pub fn names(bytes: &[u8], ssrc: u32) -> bool {
     })
 }
 
-fn sender_report(body: &[u8], count: u8, each: &mut impl FnMut(Rtcp)) {
+/// The streams of a source description, up to where its items do not add up.
+fn described(mut chunks: &[u8], count: u8) -> impl Iterator<Item = u32> {
+    (0..count).map_while(move |_| {
+        let ssrc = words(chunks).next()?;
+        let mut end = 4;
+        // Type, length and text of each item; a zero ends the list, and the chunk at a word's end.
+        while *chunks.get(end)? != 0 {
+            end += 2 + usize::from(*chunks.get(end + 1)?);
+        }
+        chunks = chunks.get((end + 1).next_multiple_of(4)..).unwrap_or_default();
+        Some(ssrc)
+    })
+}
+
+fn sender_report(body: &[u8], count: u8, entries: &mut usize, each: &mut impl FnMut(Rtcp)) {
     if body.len() < 24 {
         return;
     }
@@ -139,11 +159,12 @@ fn sender_report(body: &[u8], count: u8, each: &mut impl FnMut(Rtcp)) {
         ntp: Ntp((u64::from(word(body, 4)) << 32) | u64::from(word(body, 8))),
         timestamp: word(body, 12),
     });
-    receptions(&body[24..], count, each);
+    receptions(&body[24..], count, entries, each);
 }
 
-fn receptions(blocks: &[u8], count: u8, each: &mut impl FnMut(Rtcp)) {
-    for block in blocks.chunks_exact(24).take(usize::from(count)) {
+fn receptions(blocks: &[u8], count: u8, entries: &mut usize, each: &mut impl FnMut(Rtcp)) {
+    for block in blocks.chunks_exact(24).take(usize::from(count).min(*entries)) {
+        *entries -= 1;
         each(Rtcp::Reception(Reception {
             ssrc: word(block, 0),
             fraction_lost: block[4],
@@ -181,114 +202,6 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
     bytes.chunks_exact(4).map(|chunk| word(chunk, 0))
 }
 
-/// What a sender report tells of one outgoing stream.
-#[derive(Clone, Copy, Debug)]
-pub struct SenderReport<'a> {
-    /// The stream.
-    pub ssrc: u32,
-    /// Wall time.
-    pub ntp: Ntp,
-    /// The same moment on the stream's media clock.
-    pub timestamp: u32,
-    /// Packets sent so far; wraps.
-    pub packets: u32,
-    /// Payload bytes sent so far; wraps.
-    pub octets: u32,
-    /// The name that ties audio and video of one viewer together (§6.5.1); at most 255 bytes.
-    pub cname: &'a str,
-}
-
-impl SenderReport<'_> {
-    /// A compound packet: sender report, then the source description that each compound packet must have (§6.1).
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.clear();
-        out.extend_from_slice(&[0x80, 200, 0, 6]);
-        out.extend_from_slice(&self.ssrc.to_be_bytes());
-        out.extend_from_slice(&self.ntp.0.to_be_bytes());
-        for value in [self.timestamp, self.packets, self.octets] {
-            out.extend_from_slice(&value.to_be_bytes());
-        }
-        describe(self.ssrc, self.cname, out);
-    }
-}
-
-/// Appends the source description that each compound packet must have (RFC 3550 §6.5).
-fn describe(ssrc: u32, cname: &str, out: &mut Vec<u8>) {
-    let cname = &cname.as_bytes()[..cname.len().min(255)];
-    // Chunk: SSRC, item type, length, text, then at least one zero up to a word's end.
-    let words = (4 + 2 + cname.len()) / 4 + 1;
-    let end = out.len() + 4 + words * 4;
-    out.extend_from_slice(&[0x81, 202, 0, words as u8]);
-    out.extend_from_slice(&ssrc.to_be_bytes());
-    out.extend_from_slice(&[1, cname.len() as u8]);
-    out.extend_from_slice(cname);
-    out.resize(end, 0);
-}
-
-/// What a receiver tells a sender, as one compound packet.
-#[derive(Clone, Copy, Debug)]
-pub struct Feedback<'a> {
-    /// Who speaks.
-    pub sender: u32,
-    /// How the stream arrives.
-    pub reception: Reception,
-    /// What the receiver can take, in bits per second.
-    pub bitrate: Option<u64>,
-    /// Sequence numbers of missing packets, ascending.
-    pub nacks: &'a [u16],
-    /// A keyframe is needed.
-    pub keyframe: bool,
-}
-
-impl Feedback<'_> {
-    /// Receiver report and source description first, as RFC 3550 §6.1 demands.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        let Reception { ssrc, fraction_lost, lost, highest, jitter, last_report, delay } = self.reception;
-        out.clear();
-        out.extend_from_slice(&[0x81, 201, 0, 7]);
-        out.extend_from_slice(&self.sender.to_be_bytes());
-        let lost = u32::from(fraction_lost) << 24 | lost & 0xff_ffff;
-        for value in [ssrc, lost, highest, jitter, last_report, delay] {
-            out.extend_from_slice(&value.to_be_bytes());
-        }
-        describe(self.sender, "fetch-whep", out);
-        if let Some(bitrate) = self.bitrate {
-            // 18 bits of mantissa, 6 of exponent.
-            let exponent = (64 - bitrate.leading_zeros()).saturating_sub(18);
-            let value = u32::from(1u8) << 24 | exponent << 18 | (bitrate >> exponent) as u32;
-            self.message(15, 206, 0, &[u32::from_be_bytes(*b"REMB"), value, ssrc], out);
-        }
-        if !self.nacks.is_empty() {
-            self.message(1, 205, ssrc, &nack_entries(self.nacks), out);
-        }
-        if self.keyframe {
-            self.message(1, 206, ssrc, &[], out);
-        }
-    }
-
-    /// RFC 4585 §6.1.
-    fn message(&self, format: u8, kind: u8, media: u32, words: &[u32], out: &mut Vec<u8>) {
-        out.extend_from_slice(&[0x80 | format, kind, 0, 2 + words.len() as u8]);
-        for value in [self.sender, media].iter().chain(words) {
-            out.extend_from_slice(&value.to_be_bytes());
-        }
-    }
-}
-
-/// First number and a mask of the 16 that follow (RFC 4585 §6.2.1).
-fn nack_entries(sequences: &[u16]) -> Vec<u32> {
-    let mut entries: Vec<(u16, u16)> = Vec::new();
-    for &sequence in sequences {
-        match entries.last_mut() {
-            Some((first, mask)) if (1..=16).contains(&sequence.wrapping_sub(*first)) => {
-                *mask |= 1 << (sequence.wrapping_sub(*first) - 1);
-            }
-            _ => entries.push((sequence, 0)),
-        }
-    }
-    entries.into_iter().map(|(first, mask)| u32::from(first) << 16 | u32::from(mask)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,49 +210,6 @@ mod tests {
         let mut found = Vec::new();
         parse(bytes, |report| found.push(report));
         found
-    }
-
-    #[test]
-    fn sender_reports_can_be_read_back() {
-        for cname in ["", "a", "abc", "abcdef", "0123456789abcdef"] {
-            let report = SenderReport {
-                ssrc: 7,
-                ntp: Ntp(0x0102_0304_0506_0708),
-                timestamp: 99,
-                packets: 3,
-                octets: 300,
-                cname,
-            };
-            let mut bytes = Vec::new();
-            report.write(&mut bytes);
-            assert_eq!(bytes.len() % 4, 0);
-            let expected = Rtcp::SenderReport { ssrc: 7, ntp: report.ntp, timestamp: 99 };
-            assert_eq!(all(&bytes), [expected]);
-            let description = usize::from(u16::from_be_bytes([bytes[30], bytes[31]]));
-            assert_eq!(28 + (description + 1) * 4, bytes.len(), "the source description fills the rest");
-            assert_eq!(bytes.last(), Some(&0), "the item list ends with a zero");
-        }
-    }
-
-    #[test]
-    fn feedback_can_be_read_back() {
-        let reception =
-            Reception { ssrc: 9, fraction_lost: 3, lost: 70_000, highest: 1, jitter: 2, last_report: 3, delay: 4 };
-        let nacks = [65_530, 65_535, 10, 11, 300];
-        let feedback = Feedback { sender: 1, reception, bitrate: Some(20_000_000), nacks: &nacks, keyframe: true };
-        let mut bytes = Vec::new();
-        feedback.write(&mut bytes);
-        assert_eq!(bytes.len() % 4, 0);
-        let expected = [
-            Rtcp::Reception(reception),
-            Rtcp::Bitrate { bits_per_second: 19_999_744 },
-            Rtcp::Nack { ssrc: 9, sequences: nacks.to_vec() },
-            Rtcp::Pli { ssrc: 9 },
-        ];
-        let read = all(&bytes);
-        assert_eq!((&read[0], &read[2..]), (&expected[0], &expected[2..]));
-        let Rtcp::Bitrate { bits_per_second } = read[1] else { panic!("{:?}", read[1]) };
-        assert!((19_999_000..=20_000_000).contains(&bits_per_second));
     }
 
     #[test]
@@ -396,6 +266,28 @@ mod tests {
         bytes.extend_from_slice(&[0x81, 206, 0, 2, 0, 0, 0, 2, 0, 0, 0, 11]);
         let named: Vec<u32> = (0..20).filter(|ssrc| names(&bytes, *ssrc)).collect();
         assert_eq!(named, [1, 2, 9, 10, 11]);
+    }
+
+    #[test]
+    fn tells_which_streams_are_described() {
+        // Two chunks: a name of three bytes, and none at all.
+        let chunks = [0, 0, 0, 7, 1, 3, b'a', b'b', b'c', 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0];
+        let description =
+            |count: u8, chunks: &[u8]| [&[0x80 | count, 202, 0, (chunks.len() / 4) as u8], chunks].concat();
+        let named = |bytes: &[u8]| (0..20).filter(|ssrc| names(bytes, *ssrc)).collect::<Vec<u32>>();
+        assert_eq!(named(&description(2, &chunks)), [7, 8]);
+        assert_eq!(named(&description(1, &chunks)), [7]);
+        assert_eq!(named(&description(31, &chunks)), [7, 8], "no more than there are");
+        let mut lying = chunks;
+        lying[5] = 200;
+        assert_eq!(named(&description(2, &lying)), []);
+    }
+
+    #[test]
+    fn what_one_packet_says_is_bounded() {
+        let pli = [0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2];
+        let report = [&[0x81, 201, 0, 7, 0, 0, 0, 1][..], &[0; 24]].concat();
+        assert_eq!((all(&pli.repeat(300)).len(), all(&report.repeat(300)).len()), (MAX_ENTRIES, MAX_ENTRIES));
     }
 
     #[test]

@@ -8,6 +8,9 @@ pub const HEADER: usize = 12;
 /// What every IPv6 line takes (RFC 8200 §5).
 const MAX_DATAGRAM: usize = 1280;
 
+/// What Ethernet takes.
+const MAX_ETHERNET: usize = 1500;
+
 /// IPv6, UDP and the longest tag of an SRTP profile (RFC 7714 §13.2).
 const AROUND: usize = 40 + 8 + 16;
 
@@ -16,6 +19,9 @@ const ORIGINAL: usize = 2;
 
 /// The largest payload of an outgoing packet: whatever is written around it, the datagram fits every line.
 pub const MAX_PAYLOAD: usize = MAX_DATAGRAM - AROUND - HEADER - Extension::CAPACITY - ORIGINAL;
+
+/// The largest packet of sound, which cannot be split: most lines take what Ethernet takes.
+pub const MAX_SOUND: usize = MAX_PAYLOAD + MAX_ETHERNET - MAX_DATAGRAM;
 
 /// A parsed packet; `payload` excludes CSRCs, the header extension and padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub struct RtpPacket<'a> {
     pub ssrc: u32,
     /// What is left for the codec.
     pub payload: &'a [u8],
+    /// Header extension elements in the one-byte form (RFC 8285 §4.2).
+    pub elements: &'a [u8],
 }
 
 /// Why a datagram is no RTP packet.
@@ -59,10 +67,15 @@ impl<'a> RtpPacket<'a> {
         }
         let csrcs = usize::from(head[0] & 0x0f) * 4;
         rest = rest.get(csrcs..).ok_or(RtpError::Truncated)?;
+        let mut elements = &[][..];
         if head[0] & 0x10 != 0 {
-            let (extension, _) = rest.split_first_chunk::<4>().ok_or(RtpError::Truncated)?;
+            let (extension, after) = rest.split_first_chunk::<4>().ok_or(RtpError::Truncated)?;
             let words = usize::from(u16::from_be_bytes([extension[2], extension[3]]));
-            rest = rest.get(4 + words * 4..).ok_or(RtpError::Truncated)?;
+            let (inside, after) = after.split_at_checked(words * 4).ok_or(RtpError::Truncated)?;
+            rest = after;
+            if extension[..2] == [0xbe, 0xde] {
+                elements = inside;
+            }
         }
         if head[0] & 0x20 != 0 {
             let padding = usize::from(*rest.last().ok_or(RtpError::Padding)?);
@@ -78,7 +91,28 @@ impl<'a> RtpPacket<'a> {
             timestamp: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
             ssrc: u32::from_be_bytes([head[8], head[9], head[10], head[11]]),
             payload: rest,
+            elements,
         })
+    }
+
+    /// The header extension element with this id.
+    pub fn extension(&self, id: u8) -> Option<&'a [u8]> {
+        let mut rest = self.elements;
+        while let Some((&head, after)) = rest.split_first() {
+            // Padding, and the id that ends the list.
+            match head >> 4 {
+                0 => rest = after,
+                15 => return None,
+                found => {
+                    let (data, after) = after.split_at_checked(usize::from(head & 0xf) + 1)?;
+                    if found == id {
+                        return Some(data);
+                    }
+                    rest = after;
+                }
+            }
+        }
+        None
     }
 }
 
@@ -121,6 +155,25 @@ mod tests {
         bytes.extend_from_slice(&[0xbe, 0xde, 0, 1, 0x10, 0, 0, 0]);
         bytes.extend_from_slice(&[42, 0, 0, 3]);
         assert_eq!(RtpPacket::parse(&bytes).expect("a whole packet").payload, [42]);
+    }
+
+    #[test]
+    fn extension_elements_are_found_by_id() {
+        let with = |profile: [u8; 2], elements: &[u8]| {
+            let mut bytes = write_header(false, 96, 1, 2, 3).to_vec();
+            bytes[0] |= 0x10;
+            bytes.extend_from_slice(&profile);
+            bytes.extend_from_slice(&[0, (elements.len() / 4) as u8]);
+            bytes.extend_from_slice(elements);
+            bytes
+        };
+        let find =
+            |bytes: &[u8], id| RtpPacket::parse(bytes).expect("a whole packet").extension(id).map(<[u8]>::to_vec);
+        let two = with([0xbe, 0xde], &[0x30, 7, 0, 0x52, 1, 2, 3, 0]);
+        assert_eq!((find(&two, 3), find(&two, 5), find(&two, 4)), (Some(vec![7]), Some(vec![1, 2, 3]), None));
+        assert_eq!(find(&with([0xbe, 0xde], &[0xf0, 0, 0x30, 7]), 3), None, "the list has ended");
+        assert_eq!(find(&with([0xbe, 0xde], &[0x3f, 7, 7, 7]), 3), None, "longer than what there is");
+        assert_eq!(find(&with([0x10, 0], &[3, 1, 7, 0]), 3), None, "the two-byte form");
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! A stream as it comes in: its legs, their common clock, and what becomes of them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::StreamClock;
 use crate::counters::{DropReason, LegCounters};
+use crate::demux::{Demux, Line};
 use crate::frame::{Frame, Kind};
 use crate::leg::Leg;
 use crate::media::Facts;
 use crate::rtcp::{self, Rtcp};
-use crate::rtp::is_rtcp;
+use crate::rtp::{RtpPacket, is_rtcp};
 use crate::time::{Ntp, Time, ticks};
 use crate::warning::{self, Warning};
 
@@ -52,6 +53,8 @@ pub struct Source {
     audio: Option<Side>,
     clock: StreamClock,
     silence: Duration,
+    /// Of the newest publisher.
+    demux: Demux,
     /// A sender report that came before its stream's first packet.
     early_reports: Vec<EarlyReport>,
     warned: Vec<Warning>,
@@ -61,7 +64,8 @@ pub struct Source {
 struct Side {
     leg: Leg,
     active: bool,
-    first_packet: Option<Time>,
+    /// When it last became active.
+    began: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +75,15 @@ struct EarlyReport {
     timestamp: u32,
 }
 
+/// Publishers' packets carry no address that matters: their peers are authenticated.
+const PUBLISHER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// One per leg is needed; two more leave room for a stranger's.
 const MAX_EARLY_REPORTS: usize = 4;
 
 impl Source {
-    /// A leg is there when its counters are. It counts as inactive after `silence` without a packet.
+    /// A leg is there when its counters are. It counts as inactive after `silence` without a packet, or longer where its
+    /// frames are rare.
     pub fn new(video: Option<Arc<LegCounters>>, audio: Option<Arc<LegCounters>>, silence: Duration) -> Self {
         Self::with_legs(video, audio, silence, Leg::new)
     }
@@ -92,10 +100,11 @@ impl Source {
         leg: impl Fn(Kind, Arc<LegCounters>) -> Leg,
     ) -> Self {
         Self {
-            video: video.map(|counters| Side { leg: leg(Kind::Video, counters), active: false, first_packet: None }),
-            audio: audio.map(|counters| Side { leg: leg(Kind::Audio, counters), active: false, first_packet: None }),
+            video: video.map(|counters| Side { leg: leg(Kind::Video, counters), active: false, began: None }),
+            audio: audio.map(|counters| Side { leg: leg(Kind::Audio, counters), active: false, began: None }),
             clock: StreamClock::default(),
             silence,
+            demux: Demux::default(),
             early_reports: Vec::new(),
             warned: Vec::new(),
         }
@@ -126,13 +135,27 @@ impl Source {
         });
         if alive && !side.active {
             side.active = true;
-            side.first_packet.get_or_insert(now);
+            side.began = Some(now);
             out.notices.push(Notice::Active(kind));
         }
         if !self.early_reports.is_empty() {
             self.adopt_early_report(kind);
         }
         self.warn(now, out);
+    }
+
+    /// Takes a datagram of the publisher, whichever leg it is for.
+    pub fn handle_published(&mut self, datagram: &[u8], now: Time, out: &mut Output) {
+        let Some(first) = self.sides().next().map(|(kind, _)| kind) else { return };
+        let leg = match RtpPacket::parse(datagram) {
+            Ok(packet) => self.demux.leg(&packet),
+            // RTCP, or refused by any leg.
+            Err(_) => Some(first),
+        };
+        match leg {
+            Some(kind) => self.handle_datagram(kind, datagram, PUBLISHER, now, out),
+            None => self.sides().take(1).for_each(|(_, side)| side.leg.refuse(datagram)),
+        }
     }
 
     /// Takes a whole frame from a program. `capture`: its time on any clock that both legs share.
@@ -153,7 +176,7 @@ impl Source {
         });
         if delivered && !side.active {
             side.active = true;
-            side.first_packet.get_or_insert(now);
+            side.began = Some(now);
             out.notices.push(Notice::Active(kind));
         }
         self.warn(now, out);
@@ -161,7 +184,7 @@ impl Source {
 
     /// When `poll` has something to do.
     pub fn deadline(&self, now: Time) -> Option<Time> {
-        let silence = |side: &Side| side.leg.last_packet().filter(|_| side.active).map(|last| last + self.silence);
+        let silence = |side: &Side| side.leg.silent_at(self.silence).filter(|_| side.active);
         self.sides().flat_map(|(_, side)| [side.leg.deadline(now), silence(side)]).flatten().min()
     }
 
@@ -172,16 +195,21 @@ impl Source {
         }
     }
 
-    /// Another publisher is about to begin.
-    pub fn arrive(&mut self) {
-        [&mut self.video, &mut self.audio].into_iter().flatten().for_each(|side| side.leg.begin());
+    /// Another publisher is about to begin, whose media sections these are.
+    pub fn arrive(&mut self, lines: Vec<Line>) {
+        for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {
+            let Some(side) = side else { continue };
+            let line = lines.iter().find(|line| line.kind == kind);
+            side.leg.begin(line.and_then(|line| line.ssrc), line.is_some_and(|line| line.fir_only));
+        }
+        self.demux = Demux::new(lines);
     }
 
     /// The publisher left: its tracks end, and another may begin at once.
-    pub fn depart(&mut self, out: &mut Output) {
+    pub fn depart(&mut self, now: Time, out: &mut Output) {
         for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {
             let Some(side) = side else { continue };
-            side.leg.handle_bye();
+            side.leg.handle_bye(now);
             if std::mem::take(&mut side.active) {
                 out.notices.push(Notice::Inactive(kind, Ending::Bye));
             }
@@ -198,8 +226,7 @@ impl Source {
             if side.leg.feedback(now, &mut feedback) {
                 out.feedback.push((kind, feedback));
             }
-            let silent = side.leg.last_packet().is_some_and(|last| now.since(last) >= *silence);
-            if side.active && silent {
+            if side.active && side.leg.silent_at(*silence).is_some_and(|at| at <= now) {
                 side.active = false;
                 out.notices.push(Notice::Inactive(kind, Ending::Silent));
             }
@@ -222,7 +249,7 @@ impl Source {
                 for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {
                     let Some(side) = side else { continue };
                     if side.leg.ssrc().is_some_and(|ssrc| ssrcs.contains(&ssrc)) {
-                        side.leg.handle_bye();
+                        side.leg.handle_bye(now);
                         if std::mem::take(&mut side.active) {
                             out.notices.push(Notice::Inactive(kind, Ending::Bye));
                         }
@@ -266,10 +293,8 @@ impl Source {
 
     fn warn(&mut self, now: Time, out: &mut Output) {
         let Self { video, audio, warned, .. } = self;
-        let video = video.iter().flat_map(|Side { leg, first_packet, .. }| {
-            warning::of_video(leg.facts(), leg.saw_annex_b(), leg.counters(), *first_packet, now)
-        });
-        let audio = audio.iter().flat_map(|Side { leg, .. }| warning::of_audio(leg.facts(), leg.counters()));
+        let video = video.iter().flat_map(|side| warning::of_video(&side.leg, side.began, now));
+        let audio = audio.iter().flat_map(|side| warning::of_audio(&side.leg));
         for warning in video.chain(audio) {
             if !warned.contains(&warning) {
                 warned.push(warning);

@@ -11,6 +11,12 @@ pub struct Sps {
     pub width: u32,
     /// Pixels, after cropping.
     pub height: u32,
+    /// Samples of more than 8 bits.
+    pub deep: bool,
+    /// Colour that is not sampled 4:2:0 (chroma_format_idc).
+    pub other_chroma: bool,
+    /// Pictures may be fields or hold some: frame_mbs_only_flag is 0.
+    pub interlaced: bool,
     /// Frames that may be shown later than they are decoded; absent when not said.
     pub reorder_frames: Option<u32>,
     /// num_units_in_tick and time_scale. Absent when not said.
@@ -27,12 +33,13 @@ impl Sps {
         let mut bits = Bits::new(&unit[4..]);
         bits.unsigned()?; // seq_parameter_set_id
         let mut chroma = 1;
-        let mut separate_planes = false;
+        let (mut separate_planes, mut deep) = (false, false);
         if WITH_CHROMA.contains(&profile_level_id[0]) {
             chroma = bits.unsigned()?;
             separate_planes = chroma == 3 && bits.flag()?;
-            bits.unsigned()?; // bit depths
-            bits.unsigned()?;
+            // bit_depth_luma_minus8 and bit_depth_chroma_minus8
+            deep = bits.unsigned()? > 0;
+            deep |= bits.unsigned()? > 0;
             bits.flag()?; // transform bypass
             if bits.flag()? {
                 skip_scaling_matrix(&mut bits, if chroma == 3 { 12 } else { 8 })?;
@@ -83,6 +90,9 @@ impl Sps {
             profile_level_id,
             width: size(width_in_blocks, unit_x, crop[0], crop[1])?,
             height: size(height_in_units.checked_mul(fields)?, unit_y, crop[2], crop[3])?,
+            deep,
+            other_chroma: chroma != 1,
+            interlaced: !frames_only,
             reorder_frames,
             timing,
         })
@@ -196,6 +206,38 @@ mod tests {
         assert_eq!((sps.width, sps.height), (1280, 720));
         assert_eq!((sps.timing, sps.frames_per_second()), (Some((1, 60)), Some(30.0)));
         assert_eq!(sps.reorder_frames, Some(0));
+    }
+
+    #[test]
+    fn tells_what_few_decoders_take() {
+        // x264, 320x180: High 10, High 4:2:2, High 4:4:4 Predictive, High with interlaced macroblocks.
+        let high_10 = &[
+            0x67, 0x6e, 0x00, 0x0c, 0xa6, 0xcd, 0x94, 0x14, 0x19, 0xf9, 0xf0, 0x11, 0x00, 0x00, 0x03, 0x00, 0x01, 0x00,
+            0x00, 0x03, 0x00, 0x32, 0x0f, 0x14, 0x29, 0x96,
+        ];
+        let high_422 = &[
+            0x67, 0x7a, 0x00, 0x0c, 0xbc, 0xd9, 0x41, 0x41, 0x9f, 0x8d, 0xc0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00,
+            0x00, 0x03, 0x00, 0xc8, 0x3c, 0x50, 0xa6, 0x58,
+        ];
+        let high_444 = &[
+            0x67, 0xf4, 0x00, 0x0c, 0x91, 0x9b, 0x28, 0x28, 0x33, 0xf1, 0xb8, 0x08, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80,
+            0x00, 0x00, 0x19, 0x07, 0x8a, 0x14, 0xcb,
+        ];
+        let interlaced = &[
+            0x67, 0x64, 0x00, 0x15, 0xac, 0xd9, 0x41, 0x43, 0x3f, 0x26, 0x02, 0x20, 0x00, 0x00, 0x03, 0x00, 0x20, 0x00,
+            0x00, 0x06, 0x43, 0xe2, 0x85, 0x32, 0xc0,
+        ];
+        let read = |unit: &[u8]| {
+            let sps = Sps::parse(unit).expect("valid");
+            assert_eq!((sps.width, sps.height), (320, 180));
+            (sps.deep, sps.other_chroma, sps.interlaced)
+        };
+        assert_eq!(read(high_10), (true, false, false));
+        assert_eq!(read(high_422), (false, true, false));
+        assert_eq!(read(high_444), (false, true, false));
+        assert_eq!(read(interlaced), (false, false, true));
+        let plain = Sps::parse(BASELINE_720P).expect("valid");
+        assert_eq!((plain.deep, plain.other_chroma, plain.interlaced), (false, false, false));
     }
 
     #[test]

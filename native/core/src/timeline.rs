@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use crate::time::{Time, ticks};
 
-/// A step that differs from the time that passed by more than this is a restart of the source's clock.
-const MAX_ERROR: Duration = Duration::from_secs(3);
+/// A step that falls short of the time that passed by more than this is a restart of the source's clock: the network may
+/// have held packets back.
+const MAX_SHORT: Duration = Duration::from_secs(3);
+
+/// One that is ahead of it by more than this as well: nothing comes before its time. Browsers would wait for so long.
+const MAX_AHEAD: Duration = Duration::from_secs(1);
 
 /// The first outgoing time stamp: far from zero, so that earlier moments have time stamps too.
 const ORIGIN: u64 = 1 << 40;
@@ -50,8 +54,8 @@ impl Timeline {
         };
         let step = i64::from(source.wrapping_sub(anchor.source) as i32);
         let passed = ticks(now.since(anchor.arrival), self.rate) as i64;
-        let limit = ticks(MAX_ERROR, self.rate) as i64;
-        let jumped = self.restarted || (step - passed).abs() > limit;
+        let limit = |limit| ticks(limit, self.rate) as i64;
+        let jumped = self.restarted || step - passed > limit(MAX_AHEAD) || passed - step > limit(MAX_SHORT);
         let out = if jumped { anchor.out + passed.max(1) as u64 } else { anchor.out.saturating_add_signed(step) };
         // Packets of one frame, and B-frames, must not move the anchor back.
         if jumped || step > 0 {
@@ -88,6 +92,19 @@ mod tests {
         assert_eq!((second - first, jumped), (9_000, true));
         let (third, jumped) = line.map(2_000_003_000, Time::from_millis(133));
         assert_eq!((third - second, jumped), (3_000, false));
+    }
+
+    #[test]
+    fn a_jump_ahead_is_closed_up_and_what_was_held_back_is_none() {
+        let mut line = Timeline::new(90_000);
+        let (first, _) = line.map(0, Time::default());
+        let (second, jumped) = line.map(183_000, Time::from_millis(33));
+        assert_eq!((second - first, jumped), (2_970, true), "two seconds ahead");
+        // Two seconds of packets come at once, two seconds late.
+        for number in 1..=60 {
+            let (stamp, jumped) = line.map(183_000 + number * 3_000, Time::from_millis(2_066));
+            assert_eq!((stamp - second, jumped), (u64::from(number) * 3_000, false));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::rtcp::{Feedback, Reception};
+use crate::rtcp::{Feedback, KeyframeRequest, Reception};
 use crate::time::{Ntp, Time, ticks};
 
 /// Our own name in reports; a publisher has no stream of ours to confuse it with.
@@ -36,6 +36,7 @@ const MAX_BITRATE: u64 = 20_000_000;
 #[derive(Debug)]
 pub struct Upstream {
     rate: u32,
+    fir_only: bool,
     /// The first packet's number and arrival.
     first: Option<(u64, Time)>,
     highest: u64,
@@ -50,6 +51,10 @@ pub struct Upstream {
     requests: BTreeMap<u64, (u32, Time)>,
     keyframe_wanted: bool,
     keyframe_requested: Option<Time>,
+    /// The first request since the last keyframe.
+    keyframe_asked: Option<Time>,
+    /// Of the next request by FIR.
+    fir_number: u8,
 }
 
 impl Upstream {
@@ -57,6 +62,7 @@ impl Upstream {
     pub fn new(rate: u32) -> Self {
         Self {
             rate,
+            fir_only: false,
             first: None,
             highest: 0,
             received: 0,
@@ -69,7 +75,19 @@ impl Upstream {
             requests: BTreeMap::new(),
             keyframe_wanted: false,
             keyframe_requested: None,
+            keyframe_asked: None,
+            fir_number: 0,
         }
+    }
+
+    /// The publisher's stream begins anew. `fir_only`: it knows FIR but not PLI.
+    pub fn begin(&mut self, fir_only: bool) {
+        *self = Self { fir_only, fir_number: self.fir_number, ..Self::new(self.rate) };
+    }
+
+    /// The same publisher's stream does.
+    pub fn restart(&mut self) {
+        self.begin(self.fir_only);
     }
 
     /// A packet arrived.
@@ -105,7 +123,12 @@ impl Upstream {
 
     /// A keyframe came.
     pub fn keyframe(&mut self) {
-        self.keyframe_wanted = false;
+        (self.keyframe_wanted, self.keyframe_asked) = (false, None);
+    }
+
+    /// Since when it has been asked for a keyframe that has not come.
+    pub fn keyframe_asked_at(&self) -> Option<Time> {
+        self.keyframe_asked
     }
 
     /// When `feedback` has something to say; `gap` tells whether packets are missing.
@@ -134,9 +157,7 @@ impl Upstream {
         if next > now && nacks.is_empty() && !keyframe {
             return false;
         }
-        if keyframe {
-            self.keyframe_requested = Some(now);
-        }
+        let keyframe = keyframe.then(|| self.ask_for_keyframe(now));
         self.next_report = Some(now + REPORT_INTERVAL);
         let feedback = Feedback {
             sender: SSRC,
@@ -147,6 +168,16 @@ impl Upstream {
         };
         feedback.write(out);
         true
+    }
+
+    fn ask_for_keyframe(&mut self, now: Time) -> KeyframeRequest {
+        self.keyframe_requested = Some(now);
+        self.keyframe_asked.get_or_insert(now);
+        if !self.fir_only {
+            return KeyframeRequest::Pli;
+        }
+        self.fir_number = self.fir_number.wrapping_add(1);
+        KeyframeRequest::Fir(self.fir_number)
     }
 
     /// When a keyframe may be asked for.

@@ -3,14 +3,12 @@
 
 use crate::access_unit::nal_units;
 use crate::counters::{DropReason, LegCounters};
-use crate::h264::{PayloadError, Payloads, Slice, Unit, nal, units};
-use crate::sps::{Sps, picture_parameter_set_id};
+use crate::h264::{PayloadError, Payloads, Place, Slice, Unit, is_hevc, nal, place, units, without_stray_bytes};
+use crate::parameter_sets::ParameterSets;
+use crate::sps::Sps;
 
 /// An access unit larger than this is not a picture but an attack.
 const MAX_ACCESS_UNIT: usize = 4 << 20;
-
-/// Parameter sets remembered, of each kind (ITU-T H.264 allows 32 and 256; encoders use one or two).
-const MAX_PARAMETER_SETS: usize = 8;
 
 /// A decodable picture.
 #[derive(Debug)]
@@ -37,6 +35,11 @@ pub struct Assembler {
     chain: bool,
     sets: ParameterSets,
     annex_b: bool,
+    hevc: bool,
+    /// The time stamp of the picture that a marker has just ended.
+    ended: Option<u32>,
+    /// The sender marks what is no end of a picture, such as each slice.
+    marks_parts: bool,
     size_hint: usize,
 }
 
@@ -49,6 +52,8 @@ struct Assembly {
     oversized_payload: bool,
     damage: Option<DropReason>,
     after_gap: bool,
+    /// Its newest payload has the marker.
+    marked: bool,
 }
 
 impl Assembler {
@@ -64,22 +69,30 @@ impl Assembler {
         // Nothing but padding, to probe for bandwidth (RFC 3550 §5.1): no part of a picture, though it may end one.
         if payload.is_empty() {
             if marker && self.current.as_ref().is_some_and(|current| current.timestamp == timestamp) {
-                self.finish(counters, out);
+                self.mark(counters, out);
             }
             return;
         }
+        let payload = without_stray_bytes(payload);
+        self.hevc |= is_hevc(payload);
         // A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1).
-        if self.current.as_ref().is_some_and(|current| current.timestamp != timestamp) {
+        let ends =
+            |current: &Assembly| current.timestamp != timestamp || current.marked && place(payload) == Place::Beginning;
+        if self.current.as_ref().is_some_and(ends) {
             self.finish(counters, out);
         }
+        let cut = self.ended.take() == Some(timestamp) && !self.gap && place(payload) == Place::Within;
+        self.marks_parts |= cut;
         let gap = std::mem::take(&mut self.gap);
         let hint = self.size_hint;
         let current = self.current.get_or_insert_with(|| Assembly {
             timestamp,
             payloads: Payloads::with_capacity(hint),
             oversized_payload: false,
-            damage: None,
+            // The beginning of the picture is on its way already.
+            damage: cut.then_some(DropReason::Damaged),
             after_gap: gap,
+            marked: false,
         });
         if current.payloads.total() + payload.len() > MAX_ACCESS_UNIT {
             current.damage = Some(DropReason::Oversized);
@@ -87,7 +100,18 @@ impl Assembler {
             current.oversized_payload |= payload.len() > crate::rtp::MAX_PAYLOAD;
             current.payloads.push(payload);
         }
+        current.marked = false;
         if marker {
+            self.mark(counters, out);
+        }
+    }
+
+    /// The marker: the end of a picture, unless the sender is known to mark its parts.
+    fn mark(&mut self, counters: &LegCounters, out: &mut impl FnMut(AccessUnit)) {
+        if self.marks_parts {
+            self.current.iter_mut().for_each(|current| current.marked = true);
+        } else {
+            self.ended = self.current.as_ref().map(|current| current.timestamp);
             self.finish(counters, out);
         }
     }
@@ -106,6 +130,8 @@ impl Assembler {
         self.current = None;
         self.gap = false;
         self.chain = false;
+        self.ended = None;
+        self.marks_parts = false;
     }
 
     /// A whole access unit from a program rather than from packets; false when it is none.
@@ -124,7 +150,8 @@ impl Assembler {
             None => Some(DropReason::Malformed),
             Some(_) => (payloads.total() > MAX_ACCESS_UNIT).then_some(DropReason::Oversized),
         };
-        self.current = Some(Assembly { timestamp, payloads, oversized_payload: false, damage, after_gap: false });
+        self.current =
+            Some(Assembly { timestamp, payloads, oversized_payload: false, damage, after_gap: false, marked: false });
         self.finish(counters, out);
         damage != Some(DropReason::Malformed)
     }
@@ -139,12 +166,18 @@ impl Assembler {
         self.annex_b
     }
 
+    /// Payloads of H265 came (RFC 7798), and no H264 picture since.
+    pub fn saw_hevc(&self) -> bool {
+        self.hevc
+    }
+
     fn finish(&mut self, counters: &LegCounters, out: &mut impl FnMut(AccessUnit)) {
         let Some(current) = self.current.take() else { return };
         self.size_hint = current.payloads.total() + current.payloads.total() / 4;
         match self.examine(current, counters) {
             Ok(Some(unit)) => {
                 self.chain = true;
+                self.hevc = false;
                 out(unit);
             }
             Ok(None) => {}
@@ -195,7 +228,7 @@ impl Assembler {
             timestamp: current.timestamp,
             keyframe: scan.idr,
             bidirectional: scan.bidirectional,
-            sps: self.sets.newest,
+            sps: self.sets.newest(),
             payloads,
         }))
     }
@@ -264,48 +297,4 @@ impl Scan {
         self.idr |= kind == nal::IDR;
         self.bidirectional |= slice.is_some_and(|slice| slice.bidirectional);
     }
-}
-
-/// The newest parameter sets by id, in the order they came.
-#[derive(Debug, Default)]
-struct ParameterSets {
-    sps: Vec<(u32, Vec<u8>)>,
-    pps: Vec<(u32, Vec<u8>)>,
-    newest: Option<Sps>,
-}
-
-impl ParameterSets {
-    /// False for one that makes no sense.
-    fn keep_sps(&mut self, unit: &[u8]) -> bool {
-        let (Some(id), Some(sps)) = (Sps::id(unit), Sps::parse(unit)) else { return false };
-        self.newest = Some(sps);
-        keep(&mut self.sps, id, unit)
-    }
-
-    fn keep_pps(&mut self, unit: &[u8]) -> bool {
-        match picture_parameter_set_id(unit) {
-            Some(id) => keep(&mut self.pps, id, unit),
-            None => false,
-        }
-    }
-
-    fn complete(&self) -> bool {
-        !self.sps.is_empty() && !self.pps.is_empty()
-    }
-
-    fn units(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.sps.iter().chain(&self.pps).map(|(_, unit)| unit.as_slice())
-    }
-}
-
-fn keep(sets: &mut Vec<(u32, Vec<u8>)>, id: u32, unit: &[u8]) -> bool {
-    if sets.last().is_some_and(|(last, kept)| *last == id && kept == unit) {
-        return true;
-    }
-    sets.retain(|(other, _)| *other != id);
-    if sets.len() == MAX_PARAMETER_SETS {
-        sets.remove(0);
-    }
-    sets.push((id, unit.to_vec()));
-    true
 }

@@ -152,3 +152,32 @@ fn reports_to_the_viewer_relate_both_legs_as_the_sources_reports_do_after_restar
         bench.pass(Duration::from_millis(500 * seed));
     }
 }
+
+#[test]
+fn reports_of_a_source_without_a_clock_change_nothing() {
+    for (said, first) in [(vec![0], false), (vec![77], false), (vec![0], true), (vec![1_000, 0], false)] {
+        let (mut encoder, mut bench) = (Encoder::new(3), Bench::new());
+        for number in 0..600 {
+            if number % 30 == u32::from(!first) {
+                let (ssrc, timestamp) = (encoder.ssrc, encoder.timestamp);
+                let mut report = Vec::new();
+                let at = number / 30;
+                let seconds = said[at as usize % said.len()];
+                // One that has a clock.
+                let seconds = if seconds == 1_000 { seconds + u64::from(at) } else { seconds };
+                let ntp = Ntp(seconds << 32);
+                SenderReport { ssrc, ntp, timestamp, packets: 0, octets: 0, cname: "" }.write(&mut report);
+                bench.video(&report);
+            }
+            let unit = encoder.next_unit();
+            encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+            let frame = bench.frames().pop().expect("a frame");
+            let late = frame.clock.timestamp as i64 - frame.timestamp as i64;
+            assert!(
+                late.abs() < 900,
+                "frame {number}, seconds {said:?}: captured when it came, not {late} ticks before"
+            );
+            bench.pass(Duration::from_micros(33_333));
+        }
+    }
+}

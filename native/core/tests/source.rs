@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use core_media::counters::{DropReason, LegCounters};
-use core_media::frame::Kind;
+use core_media::frame::{Frame, Kind};
+use core_media::h264::Payloads;
 use core_media::rtcp::SenderReport;
 use core_media::rtp::write_header;
 use core_media::source::{Ending, Notice, Output, Source};
@@ -118,6 +119,90 @@ fn frames_without_a_marker_end_with_the_next_time_stamp() {
         datagrams
     });
     assert_eq!(decoder.decoded, (0..59).collect::<Vec<_>>());
+}
+
+/// A picture of four slices, each of which tells its frame.
+fn slices(number: u64, idr: bool) -> Vec<Vec<u8>> {
+    // ue(0), ue(1), ue(2) or ue(3) for the first macroblock, then slice type P or I and parameter set 0.
+    let firsts = [0b1001_1010, 0b0100_0111, 0b0110_0111, 0b0010_0001];
+    let slice = |first: u8| {
+        let header = if idr { 0x65 } else { 0x41 };
+        [&[header, first, 0b1111_1111][..], &number.to_be_bytes(), &[first; 2_000]].concat()
+    };
+    firsts.map(slice).to_vec()
+}
+
+#[test]
+fn a_sender_that_marks_each_part_is_found_out_and_no_other_waits() {
+    for parts in [false, true] {
+        let (mut bench, mut sequence, mut frames) = (Bench::new(), 0, Vec::new());
+        for number in 0..90_u64 {
+            let mut unit = slices(number, number % 30 == 0);
+            if number % 30 == 0 {
+                unit.splice(0..0, [SPS.to_vec(), PPS.to_vec()]);
+            }
+            let mut payloads = Payloads::default();
+            let marks: Vec<usize> = unit
+                .iter()
+                .map(|nal| {
+                    payloads.push_nal(nal);
+                    payloads.len() - 1
+                })
+                .collect();
+            for (index, payload) in payloads.iter().enumerate() {
+                let marker = if parts { marks.contains(&index) } else { index + 1 == payloads.len() };
+                let mut datagram = write_header(marker, 96, sequence, number as u32 * 3_000, 6).to_vec();
+                datagram.extend_from_slice(payload);
+                sequence += 1;
+                bench.video(&datagram);
+            }
+            let whole = |frame: &Arc<Frame>| nal_units(frame).iter().filter(|nal| nal[0] & 0x1f < 6).cloned().collect();
+            frames.extend(bench.frames().iter().map(whole).map(|slices: Vec<Vec<u8>>| (number, slices)));
+            bench.pass(FRAME);
+        }
+        if parts {
+            // The first picture showed it, and went out in parts; the next keyframe begins anew, a frame later.
+            let (_, first) = frames.remove(0);
+            assert_eq!(first, slices(0, true)[..1]);
+            let expected: Vec<_> = (30..89).map(|number| (number + 1, slices(number, number % 30 == 0))).collect();
+            assert!(frames == expected, "{} pictures", frames.len());
+        } else {
+            let expected: Vec<_> = (0..90).map(|number| (number, slices(number, number % 30 == 0))).collect();
+            assert!(frames == expected, "{} pictures", frames.len());
+        }
+    }
+}
+
+#[test]
+fn who_follows_a_sender_that_marks_parts_is_trusted_again() {
+    let mut bench = Bench::new();
+    for (sequence, slice) in slices(0, true).iter().enumerate() {
+        let head = write_header(true, 96, sequence as u16, 0, 6);
+        bench.video(&[&head[..], &slice[..100]].concat());
+    }
+    bench.frames();
+    let mut encoder = Encoder::new(39);
+    for _ in 0..3 {
+        let unit = encoder.next_unit();
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+        assert_eq!(bench.frames().len(), 1, "at once");
+    }
+}
+
+#[test]
+fn a_stream_that_begins_in_mid_picture_under_the_last_time_stamp_marks_no_parts() {
+    let (mut first, mut second, mut bench) = (Encoder::new(40), Encoder::new(41), Bench::new());
+    let unit = first.next_unit();
+    first.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+    second.size = 9_000;
+    for number in 0..32 {
+        let unit = second.next_unit();
+        // Parameter sets and the beginning of the first picture are missing.
+        let skip = if number == 0 { 2 } else { 0 };
+        second.packetize(&unit).iter().skip(skip).for_each(|datagram| bench.video(datagram));
+        let frames = bench.frames().len();
+        assert!(number < 30 || frames == 1, "at once");
+    }
 }
 
 #[test]
@@ -315,6 +400,20 @@ fn several_slices_single_units_and_aggregates_make_one_frame() {
     let frames = bench.frames();
     assert_eq!(frames.len(), 1);
     assert_eq!(nal_units(&frames[0]), [SPS.to_vec(), PPS.to_vec(), top, bottom]);
+}
+
+#[test]
+fn bytes_behind_the_units_of_an_aggregate_are_no_part_of_it() {
+    for stray in [&[0][..], &[7], &[0, 0], &[0, 0, 0, 0], &[0, 0, 9, 9, 9]] {
+        let (mut encoder, mut bench) = (Encoder::new(15), Bench::new());
+        let decoder = run(&mut encoder, &mut bench, 60, |mut datagrams| {
+            let aggregates = datagrams.iter_mut().filter(|datagram| datagram[12] & 0x1f == 24);
+            aggregates.for_each(|datagram| datagram.extend_from_slice(stray));
+            datagrams
+        });
+        assert_eq!(decoder.decoded, (0..60).collect::<Vec<_>>(), "{stray:?}");
+        assert_eq!(dropped(&bench.video, DropReason::Malformed), 0, "{stray:?}");
+    }
 }
 
 #[test]

@@ -78,7 +78,6 @@ pub struct Inbox {
 pub struct Published {
     pub key: StreamKey,
     pub publisher: PublisherKey,
-    pub kind: Kind,
     pub packet: Vec<u8>,
 }
 
@@ -133,16 +132,22 @@ impl SourceHandle {
         if waiting > 0 && waiting + data.len() > PUSH_CAPACITY {
             return false;
         }
-        pushed.fetch_add(data.len(), Relaxed);
-        self.command(Command::Push { key, kind, data, capture }).is_ok()
+        let size = data.len();
+        // First: the thread may take it at once.
+        pushed.fetch_add(size, Relaxed);
+        let taken = self.command(Command::Push { key, kind, data, capture }).is_ok();
+        if !taken {
+            pushed.fetch_sub(size, Relaxed);
+        }
+        taken
     }
 
     /// Takes a publisher's packet; dropped when too many wait.
-    pub fn publish(&self, key: StreamKey, publisher: PublisherKey, kind: Kind, packet: &[u8]) {
+    pub fn publish(&self, key: StreamKey, publisher: PublisherKey, packet: &[u8]) {
         let mut published = self.inbox.published.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = published.len();
         if waiting < PUBLISH_CAPACITY {
-            published.push(Published { key, publisher, kind, packet: packet.to_vec() });
+            published.push(Published { key, publisher, packet: packet.to_vec() });
         }
         drop(published);
         // One wake-up for all packets that come before the thread looks.

@@ -1,5 +1,6 @@
 //! Whose packets feed a published stream.
 
+use core_media::demux::Line;
 use core_media::frame::Kind;
 use rtc::TrackId;
 
@@ -22,6 +23,8 @@ pub struct Publishers {
 pub struct Publisher {
     pub key: PublisherKey,
     pub tracks: Tracks,
+    /// How its packets are told apart.
+    pub lines: Vec<Line>,
     /// The legs that it carries, where its answer is known already; one that is pulled is asked first.
     pub carries: Option<Vec<Kind>>,
 }
@@ -87,7 +90,7 @@ mod tests {
     fn publishers(keys: &[PublisherKey]) -> Publishers {
         let mut publishers = Publishers::default();
         for &key in keys {
-            publishers.add(Publisher { key, tracks: Vec::new(), carries: None });
+            publishers.add(Publisher { key, tracks: Vec::new(), lines: Vec::new(), carries: None });
         }
         publishers
     }

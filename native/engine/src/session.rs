@@ -179,8 +179,8 @@ impl SessionEvents {
 pub enum Media {
     /// A viewer's to its shard.
     Viewer(ViewerKey, Arc<Mailbox>),
-    /// A publisher's to its stream; the legs are those of the tracks.
-    Publisher { stream: StreamKey, publisher: PublisherKey, source: SourceHandle, legs: Vec<Kind> },
+    /// A publisher's to its stream, which tells the tracks apart by itself: not all is announced.
+    Publisher { stream: StreamKey, publisher: PublisherKey, source: SourceHandle },
 }
 
 impl PeerEvents for SessionEvents {
@@ -219,17 +219,15 @@ impl PeerEvents for SessionEvents {
         }
     }
 
-    fn message(&self, track: usize, packet: &[u8]) {
+    fn message(&self, _track: usize, packet: &[u8]) {
         match &self.media {
             Media::Viewer(viewer, mailbox) if self.is_affordable() => {
                 mailbox.feedback(Feedback { viewer: *viewer, packet: packet.to_vec() });
             }
             Media::Viewer(..) => {}
-            Media::Publisher { stream, publisher, source, legs } => {
-                if let Some(&leg) = legs.get(track) {
-                    self.state.carried(1, packet.len() as u64);
-                    source.publish(*stream, *publisher, leg, packet);
-                }
+            Media::Publisher { stream, publisher, source } => {
+                self.state.carried(1, packet.len() as u64);
+                source.publish(*stream, *publisher, packet);
             }
         }
     }

@@ -232,6 +232,8 @@ pub struct VideoFacts {
     pub nominal_frames_per_second: Option<f64>,
     /// Pictures that may be shown later than they are decoded, as the SPS says.
     pub reorder_frames: Option<u32>,
+    /// Pictures may be fields, as the SPS says.
+    pub interlaced: bool,
     /// Times that the SPS changed while the stream went on.
     pub sps_changes: u32,
     /// From IDR picture to IDR picture.
@@ -253,9 +255,9 @@ pub struct AudioFacts {
     pub active: bool,
     /// 1 or 2, once a packet has come.
     pub channels: Option<u8>,
-    /// What comes is AAC, and dropped.
+    /// What comes is something else, and dropped.
     pub not_opus: bool,
-    /// Packets that did not begin where the one before ended.
+    /// Packets that did not begin where the one before ended, but for those that end a silence.
     pub timestamp_breaks: u64,
     /// Packets of the source that never came.
     pub lost: u64,
@@ -265,7 +267,7 @@ impl AudioFacts {
     fn new(leg: &LegState) -> Self {
         let Known { active, facts } = leg.known();
         let Facts { channels, not_opus, timestamp_breaks, .. } = facts;
-        Self { active, channels, not_opus, timestamp_breaks, lost: leg.lost() }
+        Self { active, channels, not_opus: not_opus.is_some(), timestamp_breaks, lost: leg.lost() }
     }
 }
 
@@ -285,6 +287,7 @@ impl VideoFacts {
             frames_per_second: facts.frame_ticks.map(|ticks| f64::from(rate) / ticks),
             nominal_frames_per_second: sps.and_then(|sps| sps.frames_per_second()),
             reorder_frames: sps.and_then(|sps| sps.reorder_frames),
+            interlaced: sps.is_some_and(|sps| sps.interlaced),
             sps_changes: facts.sps_changes,
             gop_frames: facts.gop.map(|(frames, _)| frames),
             gop_seconds: facts.gop.map(|(_, ticks)| nanos(ticks, rate) as f64 / 1e9),

@@ -74,7 +74,7 @@ fn call_until_closing(engine: &Engine, offer: &str, begun: &AtomicUsize, mut num
         begun.fetch_add(1, Relaxed);
         let (id, number) = (format!("session-{}", next_number()), next_number());
         let made = match numbers.below(4) {
-            0 => publish(engine, "live", &id, number, offer).map(drop),
+            0 => publish(engine, "live", &id, offer).map(drop),
             1 => offer_pull(engine, "live", &id, number).and_then(|_| engine.accept_answer(&id, offer, &Kind::ALL)),
             _ => watch(engine, "cam", &id, number, offer).map(drop),
         };
@@ -218,7 +218,7 @@ fn ingest_that_fails_ends_its_streams_and_holds_nobody_up() {
     let ports =
         add(&engine, "rtp", Ingress::Rtp { host: LOOPBACK, video: Some(0), audio: None }).expect("a new stream");
     let (_viewer, offer) = Viewer::offer();
-    publish(&engine, "live", "publisher", next_number(), &offer).expect("an answer");
+    publish(&engine, "live", "publisher", &offer).expect("an answer");
     let picture = annex_b(&picture(0, true, 1_000));
     assert!(engine.push("cam", Kind::Video, picture.clone(), Duration::ZERO));
     let active = |engine: &Engine| engine.facts("cam").and_then(|facts| facts.video).is_some_and(|leg| leg.active);
@@ -246,7 +246,7 @@ fn ingest_that_fails_ends_its_streams_and_holds_nobody_up() {
         assert!(!engine.push("cam", Kind::Video, picture, Duration::ZERO));
         let clear = |error: EngineError| assert!(error.to_string().contains("takes in no media"), "{error}");
         clear(add(&engine, "other", PUSHED).expect_err("nothing is taken in"));
-        clear(publish(&engine, "live", "second", next_number(), &offer).expect_err("nobody publishes"));
+        clear(publish(&engine, "live", "second", &offer).expect_err("nobody publishes"));
         clear(offer_pull(&engine, "live", "pull", next_number()).expect_err("nothing is pulled"));
         assert!(engine.remove_session("publisher").is_some());
         engine.remove_stream("rtp");

@@ -138,7 +138,7 @@ mod tests {
     use core_media::rtcp::{Rtcp, parse};
 
     fn packet(sequence: u16) -> RtpPacket<'static> {
-        RtpPacket { marker: false, payload_type: 96, sequence, timestamp: 0, ssrc: 7, payload: &[] }
+        RtpPacket { marker: false, payload_type: 96, sequence, timestamp: 0, ssrc: 7, payload: &[], elements: &[] }
     }
 
     fn follow(sequences: &[u16]) -> Totals {

@@ -1,8 +1,12 @@
 import type { LegKind } from '../port.ts';
 import { milliseconds, type Ntp, TICKS } from './time.ts';
 
-/** A step that differs from the time that passed by more than this is a restart of the source's clock. Milliseconds. */
-const MAX_ERROR = 3_000;
+/**
+ * A step that falls short of the time that passed by more than this is a restart of the source's clock: the network may
+ * have held packets back. One that is ahead of it by less as well: nothing comes before its time. Milliseconds.
+ */
+const MAX_SHORT = 3_000;
+const MAX_AHEAD = 1_000;
 /** The first outgoing time stamp: far from zero, so that earlier moments have time stamps too. */
 const ORIGIN = 2 ** 40;
 
@@ -31,7 +35,8 @@ export class Timeline {
     }
     const step = (source - anchor.source) | 0;
     const passed = Math.round((now - anchor.arrival) * this.#ticks);
-    const jumped = restarted || Math.abs(step - passed) > MAX_ERROR * this.#ticks;
+    const ahead = (step - passed) / this.#ticks;
+    const jumped = restarted || ahead > MAX_AHEAD || -ahead > MAX_SHORT;
     const out = anchor.out + (jumped ? Math.max(1, passed) : step);
     // Packets of one frame, and B-frames, must not move the anchor back.
     if (jumped || step > 0) this.#anchor = { source, out, arrival: now };
@@ -65,7 +70,10 @@ export class StreamClock {
 
   /** A source says when `timestamp`, already on the outgoing line, was captured. */
   report(kind: LegKind, ntp: Ntp, timestamp: number): void {
-    this.capture(kind, milliseconds(ntp), timestamp);
+    const wall = milliseconds(ntp);
+    // Who has no clock says zero (RFC 3550 §6.4.1), or always the same.
+    const { report } = this.#legs[kind];
+    if (wall > 0 && report?.wall !== wall) this.capture(kind, wall, timestamp);
   }
 
   /** The same in milliseconds of any wall clock that both legs share. */

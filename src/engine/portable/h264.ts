@@ -52,6 +52,20 @@ function readAggregate(payload: Buffer): Unit[] | 'malformed' {
   return at === payload.length && units.length > 0 ? units : 'malformed';
 }
 
+/** A payload without what some cameras write behind the units of an aggregate: zeros, or a byte too few for a length. */
+export function withoutStrayBytes(payload: Buffer): Buffer {
+  if (((payload[0] ?? 0) & 0x1f) !== NAL.stapA) return payload;
+  let end = 1;
+  while (end + 2 <= payload.length && payload.readUInt16BE(end) > 0) end += 2 + payload.readUInt16BE(end);
+  return end === 1 ? payload : payload.subarray(0, end);
+}
+
+/** Parameter sets of H265, alone or aggregated (RFC 7798 §4.4): their two bytes of header are of no H264 that travels. */
+export function isHevc(payload: Buffer): boolean {
+  const isSet = (at: number) => [0x40, 0x42, 0x44].includes(payload[at] ?? 0) && payload[at + 1] === 1;
+  return isSet(0) || (payload[0] === 0x60 && payload[1] === 1 && isSet(4));
+}
+
 function startsWithCode(bytes: Buffer): boolean {
   const at = bytes.subarray(0, 4).indexOf(START_CODE);
   return at === 0 || (at === 1 && bytes[0] === 0);

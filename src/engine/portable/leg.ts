@@ -8,6 +8,8 @@ import { parseRtp, type RtpPacket } from './rtp.ts';
 
 /** The first sender of a leg holds it until it has been silent for this long. Milliseconds. */
 const SENDER_HOLD = 2_000;
+/** What comes so long after a goodbye was no straggler. Milliseconds. */
+const STRAGGLING = 500;
 
 export interface Address {
   address: string;
@@ -23,8 +25,8 @@ export class Leg {
   readonly #order: Reorder<RtpPacket>;
   #sender: Address | undefined;
   #identity: { ssrc: number; payloadType: number } | undefined;
-  /** The stream that said goodbye: its stragglers do not bring the leg back to life. */
-  #departed: number | undefined;
+  /** The stream that said goodbye, and when: its stragglers do not bring the leg back to life. */
+  #departed: { ssrc: number | undefined; at: number } | undefined;
   #now = 0;
   #in = { packets: 0, bytes: 0 };
   readonly out = { packets: 0, bytes: 0 };
@@ -63,12 +65,12 @@ export class Leg {
     this.#now = now;
     const result = this.#order.push(packet.sequence, packet, now);
     if (result !== undefined) this.drops.add(result);
-    return this.#departed !== packet.ssrc;
+    return this.#departed === undefined;
   }
 
   /** The stream that sends now says goodbye (RFC 3550 §6.6): another sender may begin at once. */
-  handleBye(): void {
-    this.#departed = this.ssrc;
+  handleBye(now: number): void {
+    this.#departed = { ssrc: this.ssrc, at: now };
     this.#sender = undefined;
   }
 
@@ -102,19 +104,25 @@ export class Leg {
 
   /** First sender first; a new stream of the same sender, or of another after a silence, is a restart. */
   #admit({ ssrc, payloadType }: RtpPacket, from: Address, now: number): DropReason | undefined {
-    const silent = this.lastPacket === undefined || now - this.lastPacket >= SENDER_HOLD;
+    const pause = this.lastPacket === undefined ? Infinity : now - this.lastPacket;
+    const silent = pause >= SENDER_HOLD;
     const sender = this.#sender;
     const foreign = sender !== undefined && (sender.port !== from.port || sender.address !== from.address);
     if (foreign && !silent) return 'foreign-sender';
     const known = this.#identity;
-    if (known !== undefined && (known.ssrc !== ssrc || known.payloadType !== payloadType)) {
-      if (known.ssrc === ssrc && !silent) return 'payload-type';
+    const same = known?.ssrc === ssrc && known.payloadType === payloadType;
+    const gone = this.#departed?.ssrc === ssrc && pause >= STRAGGLING;
+    if (known !== undefined && (!same || gone || foreign)) {
+      if (known.ssrc === ssrc && !silent && !gone) return 'payload-type';
       this.#departed = undefined;
       this.#order.reset();
       this.media.restart();
+    } else if (silent) {
+      this.#order.resume();
     }
+    if (this.#departed !== undefined && now - this.#departed.at >= STRAGGLING) this.#departed = undefined;
     // A straggler of a stream that has said goodbye does not hold the leg.
-    if (this.#departed !== ssrc) this.#sender = { address: from.address, port: from.port };
+    if (this.#departed === undefined) this.#sender = { address: from.address, port: from.port };
     this.#identity = { ssrc, payloadType };
     this.lastPacket = now;
     return undefined;

@@ -5,7 +5,7 @@ import { Timeline } from './clock.ts';
 import type { Drops } from './drops.ts';
 import { type Frame, makePacket } from './frame.ts';
 import { parseOpus } from './opus.ts';
-import { MAX_PAYLOAD, type RtpPacket } from './rtp.ts';
+import { MAX_SOUND, type RtpPacket } from './rtp.ts';
 import { TICKS } from './time.ts';
 import { type AccessUnit, Assembler } from './video.ts';
 
@@ -13,6 +13,8 @@ import { type AccessUnit, Assembler } from './video.ts';
 const AAC_STEP = 1_024;
 /** So many of those steps in a row are no accident. */
 const AAC_EVIDENCE = 10;
+/** Static payload types of sound that is no Opus (RFC 3551 table 4). */
+const LAST_STATIC = 18;
 /** A time stamp that differs by less from what the packets' durations say is jitter. 20 ms. */
 const SOUND_JITTER = 960;
 
@@ -39,7 +41,7 @@ export class Media {
   #sound = newSound();
   /** B slices were seen: WebRTC cannot reorder. */
   bidirectional = false;
-  /** The sound is AAC. */
+  /** The sound is AAC, or what its payload type says. */
   notOpus = false;
   /** A program pushed what is neither Annex B nor AVCC. */
   notH264 = false;
@@ -61,6 +63,10 @@ export class Media {
     return this.#assembler.annexB;
   }
 
+  get hevc(): boolean {
+    return this.#assembler.hevc;
+  }
+
   /** `now` in milliseconds, as everywhere. */
   videoFacts(active: boolean, now: number): VideoFacts {
     const { profileLevelId, width, height, interlaced } = this.#sps ?? {};
@@ -78,7 +84,7 @@ export class Media {
   }
 
   audioFacts(active: boolean): AudioFacts {
-    return { active, ...(this.#channels && { channels: this.#channels }) };
+    return { active, notOpus: this.notOpus, ...(this.#channels && { channels: this.#channels }) };
   }
 
   /** The outgoing media time of one of the source's time stamps. */
@@ -89,7 +95,7 @@ export class Media {
   packet(packet: RtpPacket, now: number): void {
     this.#now = now;
     if (this.#kind === 'video') this.#assembler.push(packet);
-    else this.#hear(packet.payload, packet.timestamp);
+    else if (packet.payload.length > 0) this.#hear(packet.payload, packet.timestamp, packet.payloadType);
   }
 
   /** A whole frame: an access unit, as Annex B or AVCC, or an Opus packet. `timestamp` in ticks, 32 bits. */
@@ -131,11 +137,12 @@ export class Media {
     this.#give(unit.payloads, unit.keyframe, timestamp, jumped);
   }
 
-  #hear(packet: Buffer, timestamp: number): void {
+  #hear(packet: Buffer, timestamp: number, payloadType?: number): void {
     const facts = parseOpus(packet);
     this.#watchForAac(timestamp);
-    if (facts === undefined || packet.length > MAX_PAYLOAD || this.notOpus) {
-      this.#drops.add(facts === undefined ? 'malformed' : this.notOpus ? 'not-opus' : 'oversized');
+    this.notOpus ||= payloadType !== undefined && payloadType <= LAST_STATIC;
+    if (facts === undefined || packet.length > MAX_SOUND || this.notOpus) {
+      this.#drops.add(this.notOpus ? 'not-opus' : facts === undefined ? 'malformed' : 'oversized');
       return;
     }
     this.#channels = facts.channels;

@@ -25,6 +25,7 @@ export class Reorder<T> {
   #waitingSince = 0;
   /** What would confirm a jump. */
   #afterStray: number | undefined;
+  #resumed = false;
 
   constructor(out: OrderOutput<T>) {
     this.#out = out;
@@ -37,6 +38,11 @@ export class Reorder<T> {
     this.#afterStray = undefined;
   }
 
+  /** A long silence ends with the next packet: if its number is not ahead by little, the numbering starts anew. */
+  resume(): void {
+    this.#resumed = true;
+  }
+
   /** Takes a packet; the result says why it went nowhere. */
   push(sequence: number, packet: T, now: number): 'late' | 'stray' | undefined {
     const next = this.#next;
@@ -46,8 +52,10 @@ export class Reorder<T> {
       return undefined;
     }
     const distance = ahead(sequence, next);
-    if (Math.abs(distance) > MAX_JUMP) {
-      const confirmed = this.#afterStray === sequence;
+    const resumed = this.#resumed;
+    this.#resumed = false;
+    if (Math.abs(distance) > MAX_JUMP || (resumed && distance < 0)) {
+      const confirmed = resumed || this.#afterStray === sequence;
       this.#afterStray = (sequence + 1) & 0xffff;
       if (!confirmed) return 'stray';
       this.reset();

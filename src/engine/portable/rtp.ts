@@ -4,6 +4,8 @@ import type { Buffer } from 'node:buffer';
 export const HEADER = 12;
 /** The largest payload of an outgoing packet: leaves room for RTP, SRTP, UDP and IPv6 within 1280 bytes. */
 export const MAX_PAYLOAD = 1188;
+/** The largest packet of sound, which cannot be split: most lines take the 1500 bytes of Ethernet. */
+export const MAX_SOUND = MAX_PAYLOAD + 1500 - 1280;
 
 export interface RtpPacket {
   /** The end of a picture (RFC 6184 §5.1). */

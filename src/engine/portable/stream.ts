@@ -139,7 +139,7 @@ export class Stream {
     } else if (report.type === 'bye') {
       for (const leg of this.#legs.values()) {
         if (leg.ssrc === undefined || !report.ssrcs.includes(leg.ssrc)) continue;
-        leg.handleBye();
+        leg.handleBye(this.#now);
         this.#inactive(leg, 'bye');
       }
     }

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { DropReason, Drops } from './drops.ts';
-import { NAL, readSlice, readUnits, splitPayload, splitUnit, type Unit } from './h264.ts';
+import { isHevc, NAL, readSlice, readUnits, splitPayload, splitUnit, type Unit, withoutStrayBytes } from './h264.ts';
 import type { RtpPacket } from './rtp.ts';
 import { ParameterSets } from './sets.ts';
 import type { Sps } from './sps.ts';
@@ -41,13 +41,22 @@ export class Assembler {
   #chain = false;
   /** Payloads with start codes came: the sender does not speak RFC 6184. */
   annexB = false;
+  /** H265 came, and no H264 picture since. */
+  hevc = false;
 
   constructor(drops: Drops, out: (unit: AccessUnit) => void) {
     this.#drops = drops;
     this.#out = out;
   }
 
-  push({ payload, timestamp, marker }: RtpPacket): void {
+  push({ payload: received, timestamp, marker }: RtpPacket): void {
+    // Nothing but padding, to probe for bandwidth (RFC 3550 §5.1): no part of a picture, though it may end one.
+    if (received.length === 0) {
+      if (marker && this.#current?.timestamp === timestamp) this.#finish();
+      return;
+    }
+    const payload = withoutStrayBytes(received);
+    this.hevc ||= isHevc(payload);
     // A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1).
     if (this.#current !== undefined && this.#current.timestamp !== timestamp) this.#finish();
     this.#current ??= { timestamp, payloads: [], bytes: 0, damage: undefined, afterGap: this.#gap };
@@ -93,6 +102,7 @@ export class Assembler {
       this.#chain = false;
     } else if (result !== undefined) {
       this.#chain = true;
+      this.hevc = false;
       this.#out(result);
     }
   }

@@ -23,6 +23,11 @@ const CAUSES: readonly (Warning & { seen: (leg: Leg, now: number) => boolean })[
     seen: ({ media }) => media.annexB,
   },
   {
+    code: 'h265',
+    text: 'the video is H265, not H264, and is dropped; encode with -c:v libx264, or set the camera to H264',
+    seen: ({ media }) => media.hevc,
+  },
+  {
     code: 'no-parameter-sets',
     text: 'keyframes come without SPS and PPS, so nothing can be decoded; add -bsf:v dump_extra=freq=keyframe',
     seen: ({ drops }) => drops.of('no-parameter-sets') > 0,
@@ -31,8 +36,8 @@ const CAUSES: readonly (Warning & { seen: (leg: Leg, now: number) => boolean })[
     code: 'no-keyframe',
     text: 'no keyframe has come for 10 seconds, so nobody can join quickly; encode with a short GOP, such as -g 60',
     seen: ({ kind, media, drops, firstPacket }, now) => {
-      if (kind !== 'video' || firstPacket === undefined || drops.of('no-parameter-sets') > 0 || media.annexB)
-        return false;
+      if (kind !== 'video' || firstPacket === undefined || drops.of('no-parameter-sets') > 0) return false;
+      if (media.annexB || media.hevc) return false;
       return now - (media.keyframeAt ?? firstPacket) >= KEYFRAME_PATIENCE;
     },
   },
@@ -43,8 +48,13 @@ const CAUSES: readonly (Warning & { seen: (leg: Leg, now: number) => boolean })[
   },
   {
     code: 'not-opus',
-    text: "the audio is AAC, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: FFmpeg's codec options belong to the next output only",
+    text: "the audio is AAC or something else, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: FFmpeg's codec options belong to the next output only",
     seen: ({ media }) => media.notOpus,
+  },
+  {
+    code: 'large-sound',
+    text: 'sound is dropped: its packets exceed 1408 bytes and fit no datagram; send shorter packets or fewer bits, such as -frame_duration 20 -b:a 128k',
+    seen: ({ kind, drops }) => kind === 'audio' && drops.of('oversized') > 0,
   },
   {
     code: 'loss',

@@ -29,6 +29,8 @@ pub struct VideoObject {
     pub nominal_frames_per_second: Option<f64>,
     /// As the SPS says.
     pub reorder_frames: Option<u32>,
+    /// As the SPS says.
+    pub interlaced: bool,
     /// Times that the SPS changed.
     pub sps_changes: u32,
     /// From IDR picture to IDR picture.
@@ -50,7 +52,7 @@ pub struct AudioObject {
     pub active: bool,
     /// 1 or 2.
     pub channels: Option<u8>,
-    /// What comes is AAC.
+    /// What comes is something else.
     pub not_opus: bool,
     /// Packets that did not begin where the one before ended.
     pub timestamp_breaks: f64,
@@ -74,6 +76,7 @@ impl From<VideoFacts> for VideoObject {
             frames_per_second: facts.frames_per_second,
             nominal_frames_per_second: facts.nominal_frames_per_second,
             reorder_frames: facts.reorder_frames,
+            interlaced: facts.interlaced,
             sps_changes: facts.sps_changes,
             gop_frames: facts.gop_frames.map(|frames| frames as f64),
             gop_seconds: facts.gop_seconds,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use core_media::demux::Line;
 use core_media::frame::Kind;
 use rtc::Role;
 
@@ -51,18 +52,14 @@ impl Engine {
             id: &config.id,
             stream: &config.stream,
             server: Server::Ingest(stream.key, key),
-            media: Media::Publisher {
-                stream: stream.key,
-                publisher: key,
-                source: self.ingest.handle(),
-                legs: legs.clone(),
-            },
+            media: Media::Publisher { stream: stream.key, publisher: key, source: self.ingest.handle() },
             carrier: Carrier::Own(opener.open(0)?),
             role: Role::Offer,
             tracks: config.media.iter().map(|(_, section)| section.as_str()).collect(),
             timeout: config.timeout,
         })?;
-        let publisher = Publisher { key, tracks: tracks(&legs, &session.peer), carries: None };
+        let lines = config.media.iter().map(|(kind, section)| Line::new(*kind, section, None)).collect();
+        let publisher = Publisher { key, tracks: tracks(&legs, &session.peer), lines, carries: None };
         self.ingest.publish(stream.key, publisher)?;
         Ok((session, description))
     }

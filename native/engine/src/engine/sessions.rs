@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use core_media::budget::Budget;
+use core_media::demux::Line;
 use core_media::frame::Kind;
 use core_media::time::Time;
 use core_media::track::{Retransmission, Track, TrackConfig};
@@ -132,13 +133,16 @@ impl Engine {
     ) -> Result<(Session, String), EngineError> {
         let legs: Vec<Kind> = config.media.iter().map(|line| line.kind).collect();
         let key = self.keys.fetch_add(1, Relaxed);
-        let source = self.ingest.handle();
-        let media = Media::Publisher { stream: stream.key, publisher: key, source, legs: legs.clone() };
+        let media = Media::Publisher { stream: stream.key, publisher: key, source: self.ingest.handle() };
         let server = Server::Ingest(stream.key, key);
         let carrier = Carrier::Shared(self.publisher_ports.place(&self.next_port)?);
         let (session, description) = self.answer(config, carrier, server, media)?;
-        let publisher = Publisher { key, tracks: tracks(&legs, &session.peer), carries: Some(legs) };
-        self.ingest.publish(stream.key, publisher)?;
+        let lines = config.media.iter().map(|line| {
+            let announced = Some(line.ssrc).filter(|ssrc| *ssrc != 0);
+            Line::new(line.kind, &line.description, announced)
+        });
+        let (tracks, lines) = (tracks(&legs, &session.peer), lines.collect());
+        self.ingest.publish(stream.key, Publisher { key, tracks, lines, carries: Some(legs) })?;
         Ok((session, description))
     }
 

@@ -10,11 +10,12 @@ use super::DEADLINE;
 
 pub const LINES: [(Kind, u8, &str); 2] = [(Kind::Video, 96, "H264/90000"), (Kind::Audio, 111, "opus/48000/2")];
 
-pub fn section(kind: Kind, payload_type: u8, codec: &str, direction: &str, ssrc: u32) -> String {
+pub fn section(kind: Kind, payload_type: u8, codec: &str, direction: &str, ssrc: Option<u32>) -> String {
     let (name, mid) = (kind.name(), kind.name());
+    let announced = ssrc.map(|ssrc| format!("a=ssrc:{ssrc} cname:test\r\n")).unwrap_or_default();
     format!(
         "m={name} 9 UDP/TLS/RTP/SAVPF {payload_type}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na={direction}\r\n\
-         a=rtpmap:{payload_type} {codec}\r\na=ssrc:{ssrc} cname:test\r\na=rtcp-mux\r\n"
+         a=rtpmap:{payload_type} {codec}\r\n{announced}a=rtcp-mux\r\n"
     )
 }
 
@@ -35,23 +36,23 @@ pub fn ssrc(number: u32, kind: Kind) -> u32 {
 
 /// Has the engine answer an offer of `LINES`; `number` makes the SSRCs.
 pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
-    engine.add_viewer(&session(stream, id, number, &as_a_browser(offer), "sendonly"))
+    engine.add_viewer(&session(stream, id, Some(number), &as_a_browser(offer), "sendonly"))
 }
 
 /// The same of a publisher, from the offer of a viewer.
-pub fn publish(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) -> Result<String, EngineError> {
+pub fn publish(engine: &Engine, stream: &str, id: &str, offer: &str) -> Result<String, EngineError> {
     let offer = as_a_browser(offer).replace("a=recvonly", "a=sendonly");
-    engine.add_publisher(&session(stream, id, number, &offer, "recvonly"))
+    engine.add_publisher(&session(stream, id, None, &offer, "recvonly"))
 }
 
-fn session(stream: &str, id: &str, number: u32, offer: &str, direction: &str) -> SessionConfig {
+fn session(stream: &str, id: &str, number: Option<u32>, offer: &str, direction: &str) -> SessionConfig {
     let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
-        let ssrc = ssrc(number, kind);
+        let ssrc = number.map(|number| ssrc(number, kind));
         MediaLine {
             kind,
             description: section(kind, payload_type, codec, direction, ssrc),
             payload_type,
-            ssrc,
+            ssrc: ssrc.unwrap_or_default(),
             cname: "test".into(),
             nack: true,
             retransmission: None,
@@ -64,8 +65,9 @@ fn session(stream: &str, id: &str, number: u32, offer: &str, direction: &str) ->
 
 /// Has the engine make an offer of `LINES` to another server.
 pub fn offer_pull(engine: &Engine, stream: &str, id: &str, number: u32) -> Result<String, EngineError> {
-    let wanted =
-        |(kind, payload_type, codec): (Kind, u8, &str)| (kind, section(kind, payload_type, codec, "recvonly", number));
+    let wanted = |(kind, payload_type, codec): (Kind, u8, &str)| {
+        (kind, section(kind, payload_type, codec, "recvonly", Some(number)))
+    };
     let media = LINES.map(wanted).to_vec();
     engine.offer_pull(&PullConfig { id: id.into(), stream: stream.into(), media, timeout: DEADLINE })
 }

@@ -51,10 +51,19 @@ impl Viewer {
 
     /// One that has not joined yet, and its offer.
     pub fn offer() -> (Self, String) {
+        // The library sends RTP for who may send, and `say_plain` has to.
+        Self::offer_of("sendrecv", Some(1))
+    }
+
+    /// The same of a publisher that announces no SSRC.
+    pub fn offer_media() -> (Self, String) {
+        Self::offer_of("sendonly", None)
+    }
+
+    fn offer_of(direction: &str, ssrc: Option<u32>) -> (Self, String) {
         let port = MuxPort::open(Some(LOOPBACK), 0).expect("a free port");
         let log = Arc::new(Log::default());
-        // The library sends RTP for who may send, and `say_plain` has to.
-        let wanted = LINES.map(|(kind, payload_type, codec)| section(kind, payload_type, codec, "sendrecv", 1));
+        let wanted = LINES.map(|(kind, payload_type, codec)| section(kind, payload_type, codec, direction, ssrc));
         let tracks = wanted.each_ref().map(String::as_str);
         let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: DEADLINE };
         let (peer, offer) = Peer::new(config, log.clone()).expect("an offer");
@@ -64,6 +73,12 @@ impl Viewer {
     /// Sends RTCP. A track's SSRC: `ssrc`.
     pub fn say(&self, packet: &[u8]) {
         rtc::burst(|burst| assert!(burst.send(self.peer.track(0), packet), "the viewer is connected"));
+    }
+
+    /// Sends a packet on the track of a leg.
+    pub fn send(&self, kind: Kind, packet: &[u8]) {
+        // Refused until it is connected.
+        rtc::burst(|burst| burst.send(self.peer.track(kind as usize), packet));
     }
 
     /// Sends bytes as they are, as somebody might who is able to send from this viewer's address.
