@@ -1,3 +1,5 @@
+import { Hono } from 'hono';
+import { Router } from 'itty-router';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createServer, type ServerOptions } from '../../src/index.ts';
@@ -235,11 +237,15 @@ test('what is neither an address nor a network is an option that is refused', as
 });
 
 /** How many of six requests are answered, in the order of `headers`, with two for each client. */
-async function answered(options: ServeOptions, headers: readonly Record<string, string>[]): Promise<number[]> {
+async function answered(
+  options: ServeOptions,
+  headers: readonly Record<string, string>[],
+  around: (server: App) => App = (server) => server,
+): Promise<number[]> {
   const rateLimit: ServerOptions['rateLimit'] = { perSecond: 0.001, burst: 2 };
   const server = await createServer({ engine: new FakeEngine(), rateLimit });
   const counts: number[] = [];
-  await listening(server, options, async (url) => {
+  await listening(around(server), options, async (url) => {
     for (const each of headers) {
       const statuses: number[] = [];
       for (let count = 0; count < 6; count++) {
@@ -264,6 +270,15 @@ test('the rate limit tells clients of a trusted proxy apart, and those of anothe
   // The third is the first with an entry of its own; of IPv6, a host has 64 bits to itself.
   assert.equal(await answered({ trustedProxies: [LOOPBACK] }, headers), [2, 2, 0, 2, 0]);
   assert.equal(await answered({}, headers), [2, 0, 0, 0, 0]);
+});
+
+test('so it does within an app that hands requests on as they came', async () => {
+  const headers = ['198.51.100.7', '198.51.100.8'].map((client) => ({ [FOR]: client }));
+  const hono = ({ fetch }: App) => new Hono().all('*', ({ req }) => fetch(req.raw));
+  const itty = ({ fetch }: App) => Router().all('*', fetch);
+  for (const around of [hono, itty]) {
+    assert.equal(await answered({ trustedProxies: [LOOPBACK] }, headers, around), [2, 2]);
+  }
 });
 
 test.run();
