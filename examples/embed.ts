@@ -1,10 +1,14 @@
 import { createServer } from 'fetch-whep';
 import { serve } from 'fetch-whep/serve';
 
+const isMember = ({ headers }: Request) => headers.get('cookie')?.split('; ').includes('member=yes') === true;
 const server = await createServer({
   streams: { cam1: 'rtp:5004,5006', demo: 'clip' },
-  maxViewersPerStream: 200,
-  authorize: ({ headers }, { stream }) => stream === 'demo' || headers.get('cookie') === 'member=yes',
+  authorize: {
+    watch: (request, { stream }) => stream === 'demo' || isMember(request),
+    publish: () => false,
+    observe: isMember,
+  },
 });
 
 const { url } = await serve(server, { port: 8080 });

@@ -55,7 +55,8 @@ export class TrustedProxies {
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
     const most = family === 'ipv6' ? 128 : 32;
     const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
-    if (isIP(address) === 0 || more.length > 0 || prefix < 0 || prefix > most) {
+    // The list forgets zones (RFC 4007 §11), or throws at them.
+    if (isIP(address) === 0 || address.includes('%') || more.length > 0 || prefix < 0 || prefix > most) {
       const cure = 'give an address or a network such as 10.0.0.0/8';
       throw new Failure('invalid-options', `trustedProxies: ${JSON.stringify(network)}: ${cure}`);
     }

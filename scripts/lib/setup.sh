@@ -48,13 +48,24 @@ install_packages() {
     fail "packages are missing: install ${missing[*]} (Debian: sudo apt-get install ${missing[*]}), then run this again"
   echo "packages: installing ${missing[*]}"
   log=$(mktemp)
-  if ! { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+  if ! { apt-get update && without_services apt-get install -y --no-install-recommends "${missing[@]}"; } \
+    >"$log" 2>&1 </dev/null; then
     tail -n 15 "$log" >&2
     rm -f "$log"
     fail "apt-get could not install ${missing[*]}: see above"
   fi
   rm -f "$log"
 }
+
+# Debian starts the servers that it installs, nginx for all the world; tests start their own. A policy that is there stays.
+without_services() (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+  fi
+  "$@"
+)
 
 # Why the native engine cannot be built here; nothing when it can.
 no_compiler() {
@@ -91,4 +102,6 @@ install_modules() {
 export DEBIAN_FRONTEND=noninteractive
 compiler_packages=(git=git cmake=cmake make=make g++=g++ perl=perl pkg-config=pkg-config libclang=libclang-dev)
 media_packages=(ffmpeg=ffmpeg ffprobe=ffmpeg)
-test_packages=(chromium=chromium turnserver=coturn nft=nftables ip=iproute2 systemd-analyze=systemd)
+test_packages=(
+  chromium=chromium turnserver=coturn nft=nftables ip=iproute2 systemd-analyze=systemd nginx=nginx-light haproxy=haproxy
+)

@@ -85,6 +85,7 @@ function page({ title, style, body, policy }: { title: string; style: string; bo
 ${body}
 </html>
 `;
+  // No frame-ancestors, on purpose: sites show the pages in frames, and a click there changes nothing on the server.
   const own = ["default-src 'none'", `style-src ${hashOf(style)}`, 'img-src data:'];
   return { html, csp: [...own, "base-uri 'none'", "form-action 'none'", ...policy].join('; ') };
 }

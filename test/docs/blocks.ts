@@ -12,7 +12,7 @@ import { FakeEngine } from '../support/fake-engine.ts';
 const test = suite('code in the documents');
 
 /** What is copied word for word from a file that another test runs. */
-const EXAMPLES: Record<string, string> = { ts: '.ts', js: '.js', json: '.json', yaml: '.yml' };
+const EXAMPLES: Record<string, string> = { ts: '.ts', js: '.js', json: '.json', yaml: '.yml', nginx: '.conf' };
 
 test('every block has a language that is checked', () => {
   for (const { place, language } of blocks()) {
@@ -68,10 +68,11 @@ const PROGRAMS: Record<string, (args: string[], place: string) => void | Promise
   // Each is run by test/e2e/documents.ts.
   ffmpeg: () => {},
   curl: async (args, place) => {
-    const server = await createServer({ engine: new FakeEngine(), adminToken: 'SECRET', streams: { cam1: 'clip' } });
     const [, header] = /^(.+)$/.exec(args[args.indexOf('-H') + 1] ?? '') ?? [];
     const [, name, value] = /^([\w-]+): (.+)$/.exec(header ?? '') ?? [];
     const headers = new Headers(name === undefined || value === undefined ? {} : { [name]: value });
+    const adminToken = value === undefined ? undefined : 'SECRET';
+    const server = await createServer({ engine: new FakeEngine(), adminToken, streams: { cam1: 'clip' } });
     const { status } = await server.fetch(new Request(args.at(-1) ?? '', { headers }));
     assert.is(status, 200, place);
     await server.close();

@@ -26,6 +26,8 @@ const tools = [
   'turnserver',
   'nft',
   'ip',
+  'nginx',
+  'haproxy',
 ];
 const all = Object.fromEntries(tools.map((name) => [name, 'exit 0']));
 const node = { node: real(process.execPath), npm: 'exit 0' };

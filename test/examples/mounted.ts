@@ -14,7 +14,6 @@ import { currentRuntime, RUNTIMES, type Runtime } from '../support/runtimes.ts';
 const EXAMPLES: { name: string; prefix: string; runtimes: readonly Runtime[] }[] = [
   { name: 'embed', prefix: '', runtimes: RUNTIMES },
   { name: 'push', prefix: '', runtimes: RUNTIMES },
-  { name: 'push', prefix: '', runtimes: RUNTIMES },
   { name: 'hono', prefix: '/live', runtimes: RUNTIMES },
   { name: 'itty-router', prefix: '/live', runtimes: RUNTIMES },
   { name: 'node', prefix: '/live', runtimes: ['node'] },
@@ -52,36 +51,66 @@ async function watch(origin: string, prefix: string, send: (request: Request) =>
   assert.is((await send(new Request(`${origin}${location}`, { method: 'DELETE' }))).status, 204);
 }
 
+/** Gives `use` the page that an example has printed. */
+async function running(name: string, use: (page: string) => Promise<void>): Promise<void> {
+  const example = new Child(runtime, prepare(name));
+  try {
+    await use(await eventually('the address', () => /^watch at (http\S+\/play\/demo)$/m.exec(example.stdout)?.[1]));
+  } finally {
+    example.kill('SIGKILL');
+    await example.ended;
+  }
+}
+
 for (const { name, prefix, runtimes } of EXAMPLES) {
   if (!runtimes.includes(runtime)) continue;
-  test(`examples/${name}.ts serves WHEP${prefix && ` under ${prefix}`}`, async () => {
-    const example = new Child(runtime, prepare(name));
-    try {
-      const page = await eventually('the address', () => /^watch at (http\S+\/play\/demo)$/m.exec(example.stdout)?.[1]);
+  test(`examples/${name}.ts serves WHEP${prefix && ` under ${prefix}`}`, () =>
+    running(name, async (page) => {
       const { origin, pathname } = new URL(page);
       assert.is(pathname, `${prefix}/play/demo`);
       assert.match(await (await fetch(page)).text(), '<video');
       await watch(origin, prefix, (request) => fetch(request));
       if (prefix !== '') assert.is((await fetch(`${origin}/nowhere`)).status, 404);
-    } finally {
-      example.kill('SIGKILL');
-      await example.ended;
-    }
-  });
+    }));
 }
 
+test('examples/embed.ts lets everybody watch the demo, members all and look at it, and nobody publish', () =>
+  running('embed', async (page) => {
+    const letIn = (cookie: string) =>
+      Promise.all(
+        ['whep/demo', 'whep/cam1', 'webrtc/stats', 'whip/cam1'].map(async (path) => {
+          const method = path.startsWith('wh') ? 'POST' : 'GET';
+          const { status, body } = await fetch(new URL(`/${path}`, page), { method, headers: { Cookie: cookie } });
+          await body?.cancel();
+          return status !== 401;
+        }),
+      );
+    for (const cookie of ['theme=dark', 'member=yesterday', 'nonmember=yes']) {
+      assert.equal(await letIn(cookie), [true, false, false, false], cookie);
+    }
+    for (const cookie of ['member=yes', 'theme=dark; member=yes; lang=en']) {
+      assert.equal(await letIn(cookie), [true, true, true, false], cookie);
+    }
+  }));
+
 test('examples/next-route.ts serves WHEP under /live, by the methods that Next calls', async () => {
-  const route = (await import(join(process.cwd(), prepare('next-route')))) as Record<
-    string,
-    (request: Request) => Promise<Response>
-  >;
-  await watch('http://localhost:3000', '/live', (request) => {
-    const handle = route[request.method];
-    if (handle === undefined) throw new Error(`the route has no ${request.method}`);
-    return handle(request);
-  });
-  const { live } = globalThis as typeof globalThis & { live?: Promise<{ close(): Promise<void> }> };
-  await (await live)?.close();
+  // No listener holds the process, as that of Next would.
+  const held = setInterval(() => {}, 1000);
+  try {
+    const route = (await import(join(process.cwd(), prepare('next-route')))) as Record<
+      string,
+      (request: Request) => Promise<Response>
+    >;
+    await watch('http://localhost:3000', '/live', (request) => {
+      const handle = route[request.method];
+      if (handle === undefined) throw new Error(`the route has no ${request.method}`);
+      return handle(request);
+    });
+    const { live } = globalThis as typeof globalThis & { live?: Promise<{ close(): Promise<void> }> };
+    await (await live)?.close();
+  } finally {
+    clearInterval(held);
+  }
 });
 
 test.run();

@@ -2,12 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { eventually } from './eventually.ts';
-import { freePort } from './ports.ts';
+import { freePort, listens } from './ports.ts';
 
 const CERTIFICATE = 'test/support/tls/cert.pem';
 const USER = { username: 'viewer', credential: 'of-the-relay' };
@@ -77,15 +76,4 @@ export class TurnServer {
     }
     rmSync(this.#folder, { recursive: true });
   }
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }
