@@ -190,8 +190,14 @@ function read({ hub, events }: Services, exchange: Exchange): Response {
   exchange.stream = params.id;
   // RFC 9110 §9.2.1: HEAD is safe, it takes no reader's place.
   const body = request.method === 'HEAD' ? null : events.read(session, params.events);
-  // A reader that was replaced would keep its connection for another request.
-  const headers = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', Connection: 'close' };
+  const headers = {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    // A reader that was replaced would keep its connection for another request.
+    Connection: 'close',
+    // nginx passes events on at once only when it is told.
+    'X-Accel-Buffering': 'no',
+  };
   return new Response(body, { headers });
 }
 
