@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   copyFileSync,
   mkdirSync,
@@ -8,14 +9,15 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, request as plainRequest } from 'node:http';
 import { request } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { WATCH } from '../support/contract/client.ts';
+import { type Load, openLoad } from '../../src/cli/bench/load.ts';
 import { eventually } from '../support/eventually.ts';
 import { currentRuntime } from '../support/runtimes.ts';
 import { type RunningServer, withServer } from '../support/server.ts';
@@ -30,8 +32,15 @@ const PAIRS = {
   renewed: ['test/support/tls/renewed.pem', 'test/support/tls/renewed-key.pem'],
 } as const;
 const ca = [PAIRS.first[0], PAIRS.renewed[0]].map((path) => readFileSync(path));
+let load: Load;
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.before(() => {
+  load = openLoad();
+});
+test.after(async () => {
+  await load.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** Written beside it, then put in its place in one step. */
 function replace(path: string, text: string): void {
@@ -49,7 +58,7 @@ function token(name: string, text: string): string {
 function certificateOf({ url }: RunningServer): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket: TLSSocket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', ca }, () => {
-      resolve(socket.getPeerCertificate().subject.CN);
+      resolve(String(socket.getPeerCertificate().subject.CN));
       socket.destroy();
     });
     socket.on('error', reject);
@@ -73,23 +82,47 @@ function ask(url: string, method = 'GET', headers: Record<string, string> = {}, 
   });
 }
 
-/** A viewer, and its event stream. */
-async function viewer({ url }: RunningServer, headers: Record<string, string> = {}) {
-  const { location } = await eventually('a viewer that was let in', async () => {
-    const sent = { 'Content-Type': 'application/sdp', ...headers };
-    const answer = await ask(`${url}/whep/demo`, 'POST', sent, WATCH);
-    return answer.status === 201 && answer;
-  });
+/** Lets a viewer of the load, which knows neither https nor tokens, play; gives its session. */
+async function joinOne(server: RunningServer, group: number, headers: Record<string, string> = {}): Promise<string> {
+  let location = '';
+  const relay = createServer((asked, answer) => {
+    const { method, url: path = '' } = asked;
+    const options = { method, headers: { ...asked.headers, ...headers }, ca, agent: false };
+    const send = server.url.startsWith('https:') ? request : plainRequest;
+    const asking = send(`${server.url}${path}`, options, (got) => {
+      if (method === 'POST') location = new URL(got.headers.location ?? '', server.url).href;
+      answer.writeHead(got.statusCode ?? 502, got.headers);
+      got.pipe(answer);
+    });
+    asking.on('error', () => answer.destroy());
+    asked.pipe(asking);
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const url = `http://127.0.0.1:${(relay.address() as AddressInfo).port}/whep/demo`;
+  assert.equal((await load.join({ url, viewers: 1, over: 0, group })).failures, []);
+  relay.close();
+  await plays(group);
+  return location;
+}
+
+/** That a viewer gets more packets, and has missed none. */
+async function plays(group: number): Promise<void> {
+  const start = load.sample(group).packets;
+  await eventually('more packets', () => load.sample(group).packets >= start + 30);
+  assert.is(load.sample(group).lost, 0);
+}
+
+/** The event stream of a session. */
+async function eventsOf(location: string) {
   const made = await ask(`${location}/events`, 'POST');
   const { body } = await ask(made.location);
-  const stream = { events: '', over: false };
+  const stream = { text: '', over: false };
   body.setEncoding('utf8').on('data', (text: string) => {
-    stream.events += text;
+    stream.text += text;
   });
   for (const name of ['end', 'error']) body.on(name, () => Object.assign(stream, { over: true }));
-  await eventually('the first event', () => stream.events.includes('event: viewercount'));
-  const counts = () => stream.events.match(/^event: viewercount$/gm)?.length ?? 0;
-  return { location, stream, counts };
+  await eventually('the first event', () => stream.text.includes('event: viewercount'));
+  return { body, stream, counts: () => stream.text.match(/^event: viewercount$/gm)?.length ?? 0 };
 }
 
 test('a renewed certificate is seen by who comes, and nobody leaves for it', async () => {
@@ -98,43 +131,42 @@ test('a renewed certificate is seen by who comes, and nobody leaves for it', asy
   const admin = { Authorization: 'Bearer of-admins' };
   const args = ['--tls-cert', cert, '--tls-key', key, '--admin-token', 'of-admins', '--open', 'watch'];
   await withServer(runtime, args, async (server) => {
-    assert.is(await certificateOf(server), 'localhost');
-    const first = await viewer(server);
+    const sees = (name: string) =>
+      eventually(`the certificate of ${name}`, async () => {
+        // Where a listener is made anew, nobody listens for a moment.
+        const seen = await certificateOf(server).catch(() => undefined);
+        return seen === name;
+      });
+    await sees('localhost');
+    const location = await joinOne(server, 1);
+    const { body, stream, counts } = await eventsOf(location);
 
     // The key follows later: in between the two do not belong together.
     replace(cert, readFileSync(PAIRS.renewed[0], 'utf8'));
     await eventually('the fault in the log', () => /ERR.*not the key of the certificate/.test(server.child.stderr));
     assert.is(await certificateOf(server), 'localhost');
     replace(key, readFileSync(PAIRS.renewed[1], 'utf8'));
-    await eventually('the other certificate', async () => {
-      const name = await certificateOf(server).catch(() => undefined);
-      return name === 'renewed';
-    });
+    await sees('renewed');
     await eventually('the certificate in the log', () => /INF.*renewed: certificate/.test(server.child.stderr));
+    const before = counts();
+    await joinOne(server, 2);
+    await eventually('an event on the old connection', () => counts() > before);
 
-    const seen = first.counts();
-    const second = await viewer(server);
-    await eventually('an event on the old connection', () => first.counts() > seen);
-    assert.not(first.stream.over);
-    const { status } = await ask(`${server.url}/api/sessions`, 'POST', admin);
-    assert.is(status, 405, 'the API is there');
-    const sessions = await sessionsOf(server, admin);
-    for (const { location } of [first, second])
-      assert.ok(sessions.includes(location.split('/').at(-1) ?? ''), location);
-    assert.is(await certificateOf(server), 'renewed');
-
-    // And once more: the listener that was made anew can be made anew.
+    // What was made anew can be made anew.
     writeFileSync(cert, 'no certificate');
     await eventually('the fault in the log', () => /ERR.*certificate chain in PEM/.test(server.child.stderr));
     assert.is(await certificateOf(server), 'renewed');
     replace(key, readFileSync(PAIRS.first[1], 'utf8'));
     replace(cert, readFileSync(PAIRS.first[0], 'utf8'));
-    await eventually('the first certificate again', async () => {
-      const name = await certificateOf(server).catch(() => undefined);
-      return name === 'localhost';
-    });
-    assert.not(first.stream.over || second.stream.over);
-    first.stream.events = second.stream.events = '';
+    await sees('localhost');
+
+    await plays(1);
+    await plays(2);
+    assert.not(stream.over);
+    assert.ok((await sessionsOf(server, admin)).includes(location.split('/').at(-1) ?? ''));
+    body.destroy();
+    await load.leave(1);
+    await load.leave(2);
   });
 });
 
@@ -157,9 +189,7 @@ test('a token file that is replaced counts from then on, and who is there stays'
   await withServer(runtime, ['--token-file', path, '--open', 'observe'], async (server) => {
     await server.live();
     assert.ok(await watches(server, 'of-yesterday'));
-    const sent = { 'Content-Type': 'application/sdp', Authorization: 'Bearer of-yesterday' };
-    const answer = await fetch(`${server.url}/whep/demo`, { method: 'POST', headers: sent, body: WATCH });
-    assert.is(answer.status, 201);
+    await joinOne(server, 3, { Authorization: 'Bearer of-yesterday' });
 
     replace(path, '\n');
     await eventually('the fault in the log', () => /ERR.*its first line is empty/.test(server.child.stderr));
@@ -167,7 +197,9 @@ test('a token file that is replaced counts from then on, and who is there stays'
     token('watch', 'of-today');
     await eventually('the new token', () => watches(server, 'of-today'));
     assert.not(await watches(server, 'of-yesterday'));
+    await plays(3);
     await server.viewers(1);
+    await load.leave(3);
     assert.not.match(server.child.stderr, /of-yesterday|of-today/);
   });
 });
