@@ -173,7 +173,8 @@ const NO_NAME = 'give an IP address: browsers take no names in candidates';
 const ADDRESS = 'give an IP address of this machine';
 const FUNCTION = 'give a function, which only a program can: leave it out of a file';
 const OPEN = 'give a list of watch, publish and observe';
-const HOOKS = 'give a function, or an object with one for each of watch, publish, observe and admin';
+const HOOKS =
+  'give a function, or an object with one for each of watch, publish, observe and admin: leave it out of a file';
 const COUNT = 'give a whole number of at least 1';
 const SECONDS = 'give a number of seconds';
 const hook = z.custom<Authorize>((value) => typeof value === 'function', FUNCTION);

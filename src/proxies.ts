@@ -1,6 +1,9 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { Failure } from './errors.ts';
 
+/** What a proxy has to be called by. */
+export const NETWORK = 'give an address or a network such as 10.0.0.0/8';
+
 /** What one proxy says of a request: where it came from and by which scheme. */
 interface Hop {
   readonly address: string;
@@ -50,18 +53,29 @@ export class TrustedProxies {
     return isIP(address) !== 0 && this.#list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
 
-  #add(network: string): void {
-    const [address = '', bits, ...more] = network.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    const most = family === 'ipv6' ? 128 : 32;
-    const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
-    // The list forgets zones (RFC 4007 §11), or throws at them.
-    if (isIP(address) === 0 || address.includes('%') || more.length > 0 || prefix < 0 || prefix > most) {
-      const cure = 'give an address or a network such as 10.0.0.0/8';
-      throw new Failure('invalid-options', `trustedProxies: ${JSON.stringify(network)}: ${cure}`);
+  #add(text: string): void {
+    const network = networkOf(text);
+    if (network === undefined) {
+      throw new Failure('invalid-options', `trustedProxies: ${JSON.stringify(text)}: ${NETWORK}`);
     }
-    this.#list.addSubnet(address, prefix, family);
+    this.#list.addSubnet(...network);
   }
+}
+
+/** Whether that is an address, or a network as CIDR writes it. */
+export function isNetwork(text: string): boolean {
+  return networkOf(text) !== undefined;
+}
+
+function networkOf(text: string): [address: string, prefix: number, family: 'ipv4' | 'ipv6'] | undefined {
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+  const most = family === 'ipv6' ? 128 : 32;
+  const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
+  // The list forgets zones (RFC 4007 §11), or throws at them.
+  if (isIP(address) === 0 || address.includes('%') || more.length > 0) return undefined;
+  if (prefix < 0 || prefix > most) return undefined;
+  return [address, prefix, family];
 }
 
 /** Oldest first. One scheme may stand for all hops: many proxies set it anew rather than add theirs. */

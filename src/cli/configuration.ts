@@ -1,12 +1,13 @@
-import process from 'node:process';
 import * as z from 'zod';
 import { Failure, OPTION_NAMES, parseOptions, type ServerOptions, type Settings } from '../index.ts';
 import { isLoopback } from '../loopback.ts';
 import { noSuchOption } from '../nearest.ts';
+import { isNetwork, NETWORK } from '../proxies.ts';
 import { type Option, UsageError } from './arguments.ts';
 import { readConfig } from './config-file.ts';
 import { FLAGS, keyOf, parseFlags } from './flags.ts';
-import { checkTls, type TlsFiles } from './tls.ts';
+import { readTlsFiles, type TlsFiles } from './tls.ts';
+import { givenTokens, TOKENS } from './tokens.ts';
 
 /** What `serve` needs for itself; the rest goes to `createServer`, which checks it. */
 const own = z.looseObject({
@@ -14,23 +15,27 @@ const own = z.looseObject({
   port: z.int('give a TCP port from 0 to 65535').min(0).max(65535, 'give a TCP port from 0 to 65535').default(8080),
   tlsCert: z.string('give the path of a PEM file').optional(),
   tlsKey: z.string('give the path of a PEM file').optional(),
+  trustedProxies: z.array(z.string(NETWORK).refine(isNetwork, NETWORK), `${NETWORK}, in a list`).default([]),
   logLevel: z
     .enum(['trace', 'debug', 'info', 'warning', 'error', 'fatal'], 'give trace, debug, info, warning, error or fatal')
     .default('info'),
   logFormat: z.enum(['pretty', 'json'], 'give pretty or json').default('pretty'),
 });
 
-const OWN_NAMES = Object.keys(own.shape);
+const TOKEN_FILES = TOKENS.map(({ file }) => file);
+const KNOWN = [...Object.keys(own.shape), ...TOKEN_FILES, ...OPTION_NAMES];
 
 export interface Configuration
-  extends Required<Pick<z.output<typeof own>, 'host' | 'port' | 'logLevel' | 'logFormat'>> {
+  extends Required<Pick<z.output<typeof own>, 'host' | 'port' | 'trustedProxies' | 'logLevel' | 'logFormat'>> {
   tls: TlsFiles | undefined;
+  /** Paths of the files that hold tokens, by option: `tokenFile` and so on. */
+  tokenFiles: Readonly<Record<string, string>>;
   /** For `createServer`, as they were written. */
   server: ServerOptions;
   /** The same, checked and with every default. */
   settings: Settings;
-  /** The config file, if there is one. */
-  file: string | undefined;
+  /** Paths of everything that was read. */
+  files: readonly string[];
   /** Whether an option without a value was given. */
   has(name: string): boolean;
   /** What the user calls an option: the flag, or the file and the key in it. */
@@ -44,37 +49,43 @@ export function configure(args: readonly string[], command = 'serve', more: read
   const { config, ...flags } = Object.fromEntries(Object.entries(given).filter(([key]) => !bare.has(key)));
   const path = typeof config === 'string' ? config : undefined;
   const file = path === undefined ? {} : readConfig(path);
-  const nameOf = naming(path, file, flags);
-  checkNames(file, nameOf);
-  const token = process.env.FETCH_WHEP_TOKEN;
+  const nameIn = naming(path, flags);
+  checkNames(file, nameIn);
+  const { tokens, files: tokenFiles, names } = givenTokens(flags, file, nameIn);
+  const nameOf = (option: string) => names.get(option) ?? nameIn(option);
   const streams = { ...streamsOf(file, nameOf), ...streamsOf(flags, nameOf) };
-  const parsed = own.safeParse({ ...(token && { token }), ...file, ...flags, streams });
+  const parsed = own.safeParse({ ...withoutTokens({ ...file, ...flags }), ...tokens, streams });
   if (!parsed.success) {
     const lines = parsed.error.issues.map(({ path, message }) => `${nameOf(path.join('.'))}: ${message}`);
     throw new UsageError(lines.join('\n'));
   }
-  const { host, port, tlsCert, tlsKey, logLevel, logFormat, ...rest } = parsed.data;
+  const { host, port, tlsCert, tlsKey, trustedProxies, logLevel, logFormat, ...rest } = parsed.data;
   // Without a word about streams there is something to see.
   const demo = path === undefined && flags.streams === undefined ? { streams: { demo: 'clip' } } : {};
   const server: ServerOptions = { ...media(host), ...rest, ...demo };
   return {
     host,
     port,
+    trustedProxies,
     logLevel,
     logFormat,
-    tls: checkTls(tlsCert, tlsKey, nameOf),
+    tls: readTlsFiles(tlsCert, tlsKey, nameOf),
+    tokenFiles,
     server,
     settings: checked(nameOf, () => parseOptions(server)),
-    file: path,
+    files: [path, tlsCert, tlsKey, ...Object.values(tokenFiles)].filter((each) => each !== undefined),
     has: (name) => Object.hasOwn(given, name),
     nameOf,
   };
 }
 
 /** What it comes to, with every default, by the names of a config file. */
-export function effective({ host, port, tls, logLevel, logFormat, settings }: Configuration): Record<string, unknown> {
-  const files = tls && { tlsCert: tls.cert, tlsKey: tls.key };
-  return { host, port, ...files, logLevel, logFormat, ...settings, basePath: settings.basePath || '/' };
+export function effective(configuration: Configuration): Record<string, unknown> {
+  const { host, port, trustedProxies, tls, tokenFiles, logLevel, logFormat, settings } = configuration;
+  const files = tls && { tlsCert: tls.paths.cert, tlsKey: tls.paths.key };
+  const inFiles = TOKENS.filter(({ file }) => Object.hasOwn(tokenFiles, file)).map(({ option }) => [option, undefined]);
+  const all = { host, port, trustedProxies, ...files, logLevel, logFormat, ...settings, ...tokenFiles };
+  return { ...all, ...Object.fromEntries(inFiles), basePath: settings.basePath || '/' };
 }
 
 /** Options that are wrong, as the user calls them. Throws a `UsageError` instead of the failure. */
@@ -91,7 +102,7 @@ function checked<T>(nameOf: (path: string) => string, parse: () => T): T {
   }
 }
 
-function naming(path: string | undefined, file: Record<string, unknown>, flags: Record<string, unknown>) {
+function naming(path: string | undefined, flags: Record<string, unknown>) {
   return (option: string): string => {
     const [key = '', ...below] = option.split('.');
     const flag = FLAGS.find((each) => keyOf(each) === key);
@@ -100,18 +111,21 @@ function naming(path: string | undefined, file: Record<string, unknown>, flags: 
     if (flag !== undefined && stream !== undefined && Object.hasOwn(streamsIn(flags), stream))
       return `--${flag.name} ${stream}`;
     if (flag !== undefined && stream === undefined && Object.hasOwn(flags, key)) return `--${flag.name}`;
-    if (key === 'token' && !Object.hasOwn(file, key)) return 'FETCH_WHEP_TOKEN';
     return path === undefined ? option : `${path}: ${option}`;
   };
 }
 
 /** Every unknown name at once. */
 function checkNames(file: Record<string, unknown>, nameOf: (path: string) => string): void {
-  const known = [...OWN_NAMES, ...OPTION_NAMES];
   const faults = Object.keys(file)
-    .filter((key) => !known.includes(key))
-    .map((key) => `${nameOf(key)}: ${noSuchOption(key, known)}`);
+    .filter((key) => !KNOWN.includes(key))
+    .map((key) => `${nameOf(key)}: ${noSuchOption(key, KNOWN)}`);
   if (faults.length > 0) throw new UsageError(faults.join('\n'));
+}
+
+function withoutTokens(options: Record<string, unknown>): Record<string, unknown> {
+  const names = TOKENS.flatMap(({ option, file }) => [option as string, file]);
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 
 /** Media stays on this machine when HTTP does. */

@@ -5,6 +5,7 @@ import { type Check, type Verdict, worst } from './doctor/check.ts';
 import { ffmpegChecks } from './doctor/ffmpeg.ts';
 import { fileLimit, kernelChecks } from './doctor/machine.ts';
 import { networkChecks } from './doctor/network.ts';
+import { accessChecks } from './exposure.ts';
 
 /** Looks at what `serve` with the same options would need; resolves with the exit code: 1 for a problem. Throws `UsageError`. */
 export async function doctorCommand(args: readonly string[]): Promise<number> {
@@ -17,7 +18,7 @@ export async function doctorCommand(args: readonly string[]): Promise<number> {
   const [network, ffmpeg] = await Promise.all([networkChecks(configuration), ffmpegChecks(settings)]);
   // A process holds one engine, since both are made of the same library: the portable one was asked for.
   const kernel = settings.engine === 'portable' ? [] : kernelChecks();
-  const checks = [...network, ...kernel, fileLimit(settings.maxViewers), ...ffmpeg];
+  const checks = [...network, ...accessChecks(configuration), ...kernel, fileLimit(settings.maxViewers), ...ffmpeg];
   const verdict = worst(checks);
   process.stdout.write(configuration.has('json') ? `${JSON.stringify({ verdict, checks })}\n` : report(checks));
   return verdict === 'problem' ? 1 : 0;
@@ -45,8 +46,9 @@ const USAGE = `Usage: fetch-whep doctor [--json] [serve options]
 
 Looks at what serve would need with the same options (--host, --port, --media-host, --config and so on) and tells for
 each thing whether it is ok, works but could be better (warning), or is broken (problem), and what to change: the
-engine, its ports, a WHEP round trip on this machine with real media, the addresses that viewers are told, UDP offload
-and buffers of the kernel, the limit of open files, FFmpeg and its encoders. Nothing is changed. Takes a second or two.
+engine, its ports, a WHEP round trip on this machine with real media, the addresses that viewers are told, who may do
+what, UDP offload and buffers of the kernel, the limit of open files, FFmpeg and its encoders. Nothing is changed. Takes
+a second or two.
 
   --json  one line of JSON: {"verdict":"ok","checks":[{"name":"engine","verdict":"ok","found":"...","cure":"..."}]}
 

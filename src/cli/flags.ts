@@ -1,4 +1,6 @@
+import type { Action } from '../access.ts';
 import { type Option, readArguments, UsageError } from './arguments.ts';
+import { TOKENS } from './tokens.ts';
 
 interface Flag extends Option {
   /** What the value is called in the help text. */
@@ -17,11 +19,36 @@ interface Flag extends Option {
 const onOff = (text: string) => ({ on: true, off: false })[text] ?? text;
 const number = (text: string) => (/^\d+$/.test(text) ? Number(text) : text);
 
+const TOKEN_FOR: Record<Action, string> = {
+  watch: 'to watch',
+  publish: 'to publish',
+  observe: 'for index, statistics and metrics',
+  admin: 'of /api, which is not there without',
+};
+
+const TOKEN_FLAGS = TOKENS.flatMap(({ action, flag, variable }): Flag[] => [
+  { name: flag, value: 'SECRET', help: `bearer token ${TOKEN_FOR[action]} (or ${variable})` },
+  { name: `${flag}-file`, value: 'FILE', help: 'the same, from the first line of a file' },
+]);
+
 /** The options of `serve`: command line, config file and help text are made from this table. */
 export const FLAGS: readonly Flag[] = [
   { name: 'host', value: 'ADDR', help: 'address to listen on (default 127.0.0.1)' },
   { name: 'port', value: 'N', help: 'TCP port (default 8080; 0 = any)', read: number },
-  { name: 'base-path', value: 'PATH', help: 'path prefix of every route (default /)' },
+  { name: 'base-path', value: 'PATH', help: 'public path prefix of every route (default /)' },
+  {
+    name: 'base-path-stripped',
+    value: 'on|off',
+    help: 'a proxy in front takes that prefix away (default off)',
+    read: onOff,
+  },
+  {
+    name: 'trusted-proxy',
+    value: 'ADDR|NETWORK',
+    help: 'a proxy that says by (X-)Forwarded headers who asks',
+    repeatable: true,
+    key: 'trustedProxies',
+  },
   { name: 'stream', value: 'ID=SOURCE', help: 'a stream and where it comes from', repeatable: true, key: 'streams' },
   { name: 'tls-cert', value: 'FILE', help: 'certificate chain in PEM; with --tls-key, serves https' },
   { name: 'tls-key', value: 'FILE', help: 'private key in PEM' },
@@ -37,9 +64,14 @@ export const FLAGS: readonly Flag[] = [
     read: (urls) => ({ urls }),
   },
   { name: 'max-viewers', value: 'N', help: 'viewers in all (default 1000)', read: number },
-  { name: 'max-viewers-per-stream', value: 'N|none', help: 'viewers of one stream (default 8)', read: number },
-  { name: 'token', value: 'SECRET', help: 'bearer token to watch and publish (or FETCH_WHEP_TOKEN)' },
-  { name: 'admin-token', value: 'SECRET', help: 'bearer token of /api; without it there is no /api' },
+  {
+    name: 'max-viewers-per-stream',
+    value: 'N|none',
+    help: 'viewers of one stream (default: 8 if classic, none if draft)',
+    read: number,
+  },
+  ...TOKEN_FLAGS,
+  { name: 'open', value: 'watch|publish|observe', help: 'what needs no token although others do', repeatable: true },
   {
     name: 'admin-sources',
     value: 'LIST',
@@ -47,7 +79,11 @@ export const FLAGS: readonly Flag[] = [
     read: (text) => text.split(','),
   },
   { name: 'engine', value: 'auto|native|portable', help: 'what moves the media (default auto)' },
-  { name: 'conformance', value: 'classic|draft', help: 'which contract to follow where they differ (default classic)' },
+  {
+    name: 'conformance',
+    value: 'classic|draft',
+    help: 'which statuses and rules clients get, see below (default classic)',
+  },
   {
     name: 'strict-profiles',
     value: 'on|off',

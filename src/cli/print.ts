@@ -2,7 +2,7 @@ import { masked, maskFor } from '../sources/ffmpeg/mask.ts';
 import { type Configuration, effective } from './configuration.ts';
 
 /** Keys whose values nobody may see. */
-const SECRET = /^(token|adminToken|secret|credential|password)$/;
+const SECRET = /^(token|\w+Token|secret|credential|password)$/;
 
 /** What a configuration comes to, with every default and without secrets, as a config file would hold it. */
 export function printed(configuration: Configuration): string {

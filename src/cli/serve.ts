@@ -2,12 +2,13 @@ import process from 'node:process';
 import { getLogger } from '@logtape/logtape';
 import { createServer, type Server } from '../index.ts';
 import { type Listener, serve } from '../serve.ts';
-import { configure, renamed } from './configuration.ts';
-import { exposure } from './exposure.ts';
+import { type Configuration, configure, renamed } from './configuration.ts';
+import { accessChecks } from './exposure.ts';
 import { flagsHelp } from './flags.ts';
 import { logToStandardError } from './log.ts';
 import { printed } from './print.ts';
 import { Reloader } from './reload.ts';
+import { FileWatch } from './watch.ts';
 
 const log = getLogger(['fetch-whep', 'serve']);
 
@@ -27,15 +28,14 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
   }
   const stop = new Promise<'stop'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('stop'));
-    // A terminal that is closed: only a server with a config file has another use for it.
-    if (configuration.file === undefined) process.once('SIGHUP', () => resolve('stop'));
+    // A terminal that is closed: only a server that reads files has another use for it.
+    if (configuration.files.length === 0) process.once('SIGHUP', () => resolve('stop'));
   });
   let reload = () => {};
   process.on('SIGHUP', () => reload());
-  const { host, port, tls, logLevel, logFormat, server: options, nameOf } = configuration;
+  const { host, port, tls, trustedProxies, logLevel, logFormat, server: options, nameOf } = configuration;
   logToStandardError(logLevel, logFormat);
-  const warning = exposure(configuration);
-  if (warning !== undefined) log.warn('{warning}', { warning });
+  tellAccess(configuration);
 
   const server = await Promise.race([
     stop,
@@ -44,18 +44,33 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
     }),
   ]);
   if (server === 'stop') return 0;
-  const listener = await serve(server, { host, port, tls }).catch(async (error: unknown) => {
+  const listener = await serve(server, { host, port, tls, trustedProxies }).catch(async (error: unknown) => {
     await server.close();
     throw error;
   });
-  if (configuration.file !== undefined) {
-    const reloader = new Reloader(server.streams, configuration, () => configure(args));
+  let watch: FileWatch | undefined;
+  if (configuration.files.length > 0) {
+    const { streams, renewTokens } = server;
+    const running = { streams, renewTokens, renewTls: listener.renewTls };
+    const reloader = new Reloader(running, configuration, () => configure(args));
     reload = () => void reloader.reload();
+    watch = new FileWatch(
+      () => reloader.files,
+      () => reloader.renew(),
+    );
   }
   announce(server, listener, configuration.settings.basePath);
   await stop;
   reload = () => {};
+  watch?.close();
   return close(server, listener);
+}
+
+function tellAccess(configuration: Configuration): void {
+  for (const { verdict, found, cure } of accessChecks(configuration)) {
+    if (verdict === 'ok') log.info('{found}', { found });
+    else log.warn('{found}: {cure}', { found, cure });
+  }
 }
 
 async function close(server: Server, listener: Listener): Promise<number> {
@@ -107,9 +122,16 @@ SOURCE is one of
   push                       frames from the program that embeds the server
   clip                       the built-in clip, looped
 
+A token for one thing closes what has neither a token nor --open. Files of tokens, certificate and key are read again
+when they change, and so are the tokens of the config file.
+
+--conformance classic is for clients that were written for older WHEP servers: an offer without H264 or Opus gets 406,
+PATCH needs no If-Match, DELETE gets 204. draft follows draft-ietf-wish-whep to the letter: 422 or a partial answer, 428
+without If-Match, 200, and 404 for a session that is gone.
+
 On start one line of JSON tells a program where everything is; at a terminal the same is told to a person. SIGHUP reads
-the config file again and changes the streams that it changes; viewers of the others notice nothing. Without a config
-file SIGHUP ends the server.
+all files again and changes the streams that the config file changes; viewers of the others notice nothing. Of a server
+that reads no file SIGHUP is the end.
 Exit code 0: ended by a signal. 1: could not start or end. 2: the command line or the config file is wrong.
 `;
 }

@@ -1,18 +1,15 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { faultOf, readTls, type Tls } from '../tls.ts';
 import { UsageError } from './arguments.ts';
 import { readText } from './config-file.ts';
 
-/** Paths of PEM files. */
-export interface TlsFiles {
-  cert: string;
-  key: string;
+/** Certificate chain and private key, read. */
+export interface TlsFiles extends Tls {
+  /** Where they were read. */
+  paths: Tls;
 }
 
-/**
- * Both files, read and found to belong together: what a runtime says of them, if anything, depends on the runtime. Throws a
- * `UsageError`; `nameOf` gives what the user calls an option.
- */
-export function checkTls(
+/** Both files, read and found to belong together. Throws a `UsageError`; `nameOf` gives what the user calls an option. */
+export function readTlsFiles(
   cert: string | undefined,
   key: string | undefined,
   nameOf: (option: string) => string,
@@ -20,28 +17,9 @@ export function checkTls(
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined) throw new UsageError(`${nameOf('tlsKey')}: give the certificate as well (--tls-cert)`);
   if (key === undefined) throw new UsageError(`${nameOf('tlsCert')}: give the key as well (--tls-key)`);
-  const certificate = readCertificate(cert, nameOf('tlsCert'));
-  if (!certificate.checkPrivateKey(readKey(key, nameOf('tlsKey')))) {
-    throw new UsageError(`${nameOf('tlsKey')} ${key}: is not the key of the certificate in ${cert}`);
-  }
-  return { cert, key };
-}
-
-/** The first certificate of a file, which is the server's own. Throws a `UsageError`. */
-export function readCertificate(path: string, name: string): X509Certificate {
-  const text = readText(path, name);
-  try {
-    return new X509Certificate(text);
-  } catch {
-    throw new UsageError(`${name} ${path}: give a certificate chain in PEM, that of the server first`);
-  }
-}
-
-function readKey(path: string, name: string): KeyObject {
-  const text = readText(path, name);
-  try {
-    return createPrivateKey(text);
-  } catch {
-    throw new UsageError(`${name} ${path}: give a private key in PEM, without a passphrase`);
-  }
+  const texts = { cert: readText(cert, nameOf('tlsCert')), key: readText(key, nameOf('tlsKey')) };
+  const fault = faultOf(texts);
+  if (fault?.of === 'cert') throw new UsageError(`${nameOf('tlsCert')} ${cert}: ${fault.cure}`);
+  if (fault?.of === 'key') throw new UsageError(`${nameOf('tlsKey')} ${key}: ${fault.cure}`);
+  return { ...readTls(texts), paths: { cert, key } };
 }

@@ -7,19 +7,19 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../src/cli/arguments.ts';
 import { configure } from '../../src/cli/configuration.ts';
-import { exposure } from '../../src/cli/exposure.ts';
 import { printed } from '../../src/cli/print.ts';
+import { TOKENS } from '../../src/cli/tokens.ts';
 
 const test = suite('configuration');
 const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-test-'));
 
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 test.after.each(() => {
-  delete process.env.FETCH_WHEP_TOKEN;
+  for (const { variable } of TOKENS) delete process.env[variable];
 });
 
-function file(content: unknown): string {
-  const path = join(folder, 'c.json');
+function file(content: unknown, name = 'c.json'): string {
+  const path = join(folder, name);
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
   return path;
 }
@@ -66,6 +66,16 @@ const wrongArguments: [args: string[], message: string | RegExp][] = [
   [['--base-path', 'live'], '--base-path: give an absolute path such as /live'],
   [['--ice-server', 'example.org'], /^--ice-server: give a URI such as stun:host:3478 /],
   [['--token', 'two words'], '--token: a secret is one or more printable ASCII characters without spaces'],
+  [['--open', 'everything'], '--open: give a list of watch, publish and observe'],
+  [['--open', 'watch', '--token', 'x'], '--open: watch has a token or a hook: leave out either'],
+  [['--token', 'x', '--token-file', 'y'], '--token-file: leave out either this or --token'],
+  [['--admin-token-file', '/nowhere/t'], '--admin-token-file /nowhere/t: cannot be read (ENOENT)'],
+  [['--trusted-proxy', '10.0.0.0/33'], '--trusted-proxy: give an address or a network such as 10.0.0.0/8'],
+  [
+    ['--trusted-proxy', '::1', '--trusted-proxy', 'proxy'],
+    '--trusted-proxy: give an address or a network such as 10.0.0.0/8',
+  ],
+  [['--base-path-stripped', 'maybe'], '--base-path-stripped: give true or false'],
   [['--tls-cert', 'x.pem'], '--tls-cert: give the key as well (--tls-key)'],
   [['--tls-key', 'x.pem'], '--tls-key: give the certificate as well (--tls-cert)'],
   [['--tls-cert', '/nowhere/c.pem', '--tls-key', 'k.pem'], '--tls-cert /nowhere/c.pem: cannot be read (ENOENT)'],
@@ -111,11 +121,19 @@ const wrongFiles: [content: unknown, message: string][] = [
   [{ turn: { url: 'turn:x', urls: 'turn:x', secret: 's' } }, 'c.json: turn.url: no such option; did you mean urls?'],
   [{ tlsCert: '/nowhere/c.pem', tlsKey: 'k.pem' }, 'c.json: tlsCert /nowhere/c.pem: cannot be read (ENOENT)'],
   [{ port: 'x' }, 'c.json: port: give a TCP port from 0 to 65535'],
+  [{ token: 'x', tokenFile: 'y' }, 'c.json: tokenFile: leave out either this or c.json: token'],
+  [{ observeTokenFile: 1 }, 'c.json: observeTokenFile: give the path of a file'],
+  [{ publishTokenFile: '/nowhere/t' }, 'c.json: publishTokenFile /nowhere/t: cannot be read (ENOENT)'],
+  [{ trustedProxies: '::1' }, 'c.json: trustedProxies: give an address or a network such as 10.0.0.0/8, in a list'],
+  [{ trustedProxies: ['x'] }, 'c.json: trustedProxies.0: give an address or a network such as 10.0.0.0/8'],
   [
     { maxViewers: 0, shards: 0 },
     'c.json: shards: give a whole number of at least 1\nc.json: maxViewers: give a whole number of at least 1',
   ],
-  [{ authorize: true }, 'c.json: authorize: give a function, which only a program can: leave it out of a file'],
+  [
+    { authorize: true },
+    'c.json: authorize: give a function, or an object with one for each of watch, publish, observe and admin: leave it out of a file',
+  ],
 ];
 
 for (const [content, message] of wrongFiles) {
@@ -124,10 +142,39 @@ for (const [content, message] of wrongFiles) {
   });
 }
 
-test('a wrong token from the environment is called by its name', () => {
-  process.env.FETCH_WHEP_TOKEN = 'two words';
-  assert.match(complaint([]), /^FETCH_WHEP_TOKEN: a secret is /);
-  assert.is(configure(['--token', 'one']).settings.token, 'one');
+test('each token can be given by a flag, a file, the config file and the environment', () => {
+  const path = file('of-a-file\r\nof another line\n', 'token');
+  for (const { option, file: fileOption, flag, variable } of TOKENS) {
+    const token = (...args: string[]) => configure(args).settings[option];
+    assert.is(token(`--${flag}`, 'of-a-flag'), 'of-a-flag');
+    assert.is(token(`--${flag}-file`, path), 'of-a-file');
+    assert.is(token('--config', file({ [option]: 'of-a-config' })), 'of-a-config');
+    assert.is(token('--config', file({ [fileOption]: path })), 'of-a-file');
+    assert.is(token(), undefined);
+    process.env[variable] = 'of-the-environment';
+    assert.is(token(), 'of-the-environment');
+    assert.is(token('--config', file({ [fileOption]: path })), 'of-a-file');
+    assert.is(token('--config', file({ [fileOption]: '/nowhere' }), `--${flag}`, 'of-a-flag'), 'of-a-flag');
+    assert.is(token('--config', file({ [option]: 'of-a-config' }), `--${flag}-file`, path), 'of-a-file');
+    process.env[variable] = '';
+    assert.is(token(), undefined);
+  }
+});
+
+test('a wrong token is called by the place that it comes from', () => {
+  const cure = 'a secret is one or more printable ASCII characters without spaces';
+  for (const { option, file: fileOption, flag, variable } of TOKENS) {
+    process.env[variable] = 'two words';
+    assert.is(complaint([]), `${variable}: ${cure}`);
+    const path = file('two words\n', 'token');
+    assert.is(complaint([`--${flag}-file`, path]), `--${flag}-file token: ${cure}`);
+    assert.is(complaint(['--config', file({ [fileOption]: path })]), `c.json: ${fileOption} token: ${cure}`);
+    assert.is(complaint(['--config', file({ [option]: 'two words' })]), `c.json: ${option}: ${cure}`);
+    for (const text of ['', '\n', '\nsecret\n']) {
+      assert.match(complaint([`--${flag}-file`, file(text, 'token')]), `--${flag}-file token: its first line is empty`);
+    }
+    delete process.env[variable];
+  }
 });
 
 test('certificate and key have to belong together', () => {
@@ -136,7 +183,7 @@ test('certificate and key have to belong together', () => {
   const key = file(privateKey.export({ type: 'pkcs8', format: 'pem' }));
   assert.is(
     complaint(['--tls-cert', cert, '--tls-key', key]),
-    `--tls-key c.json: is not the key of the certificate in ${cert}`,
+    '--tls-key c.json: it is not the key of the certificate',
   );
   assert.is(
     complaint(['--tls-cert', key, '--tls-key', key]),
@@ -204,17 +251,25 @@ test('media stays on loopback when HTTP does, unless told otherwise', () => {
 });
 
 test('what is printed is a config file that means the same', () => {
-  const args = ['--host', '::1', '--stream', 'a=rtp:5004', '--max-viewers-per-stream', 'none', '--log-level', 'debug'];
+  const args = [
+    ...['--host', '::1', '--stream', 'a=rtp:5004', '--max-viewers-per-stream', 'none', '--log-level', 'debug'],
+    ...['--publish-token-file', file('of-a-file', 'token'), '--open', 'watch', '--open', 'observe'],
+    ...['--trusted-proxy', '10.0.0.0/8', '--base-path', '/live', '--base-path-stripped', 'on'],
+  ];
   const first = configure(args);
   const again = configure(['--config', file(printed(first))]);
   assert.equal(printed(again), printed(first));
   assert.equal(again.settings, first.settings);
+  assert.equal([again.settings.open, again.settings.publishToken], [['watch', 'observe'], 'of-a-file']);
+  assert.equal([again.trustedProxies, again.settings.basePathStripped], [['10.0.0.0/8'], true]);
 });
 
 test('secrets are printed nowhere, wherever they were given', () => {
   process.env.FETCH_WHEP_TOKEN = 'hush-1';
   const config = file({
     adminToken: 'hush-2',
+    publishToken: 'hush-8',
+    observeTokenFile: file('hush-9', 'token'),
     turn: { urls: 'turn:x', secret: 'hush-3' },
     iceServers: [{ urls: 'turn:y', username: 'me', credential: 'hush-4' }],
     streams: {
@@ -224,19 +279,7 @@ test('secrets are printed nowhere, wherever they were given', () => {
   });
   const text = printed(configure(['--config', config]));
   assert.not.match(text, /hush/);
-  assert.is(text.match(/\*\*\*/g)?.length, 7);
-});
-
-test('an operator hears of a server that others reach without a token, or with one in clear text', () => {
-  const cert = ['--tls-cert', 'test/support/tls/cert.pem', '--tls-key', 'test/support/tls/key.pem'];
-  const said = (...args: string[]) => exposure(configure(args));
-  const open = ['--host', '0.0.0.0'];
-  assert.is(said(), undefined);
-  assert.is(said('--host', '::1', '--token', 'x'), undefined);
-  assert.match(said(...open) ?? '', /^whoever reaches 0\.0\.0\.0 may watch: give a token/);
-  assert.match(said(...open, ...cert, '--stream', 'a=whip') ?? '', /may watch, and publish a: give a token/);
-  assert.match(said(...open, '--token', 'x') ?? '', /unencrypted: give --tls-cert/);
-  assert.is(said(...open, '--token', 'x', ...cert), undefined);
+  assert.is(text.match(/\*\*\*/g)?.length, 8);
 });
 
 test.run();

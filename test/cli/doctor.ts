@@ -48,7 +48,7 @@ test('on a healthy machine nothing is broken, and a viewer gets media', async ()
   assert.equal(
     report.checks.map(({ name }) => name),
     [
-      ...['engine', 'media', 'HTTP', 'stream cam1', 'candidates', 'WHEP round trip'],
+      ...['engine', 'media', 'HTTP', 'stream cam1', 'candidates', 'WHEP round trip', 'access'],
       ...['UDP GSO', 'socket buffers', 'open files', 'ffmpeg', 'ffprobe'],
     ],
   );
@@ -159,6 +159,17 @@ test('a media address that others cannot reach is a warning where HTTP can be re
   const told = await doctor(['--port', '0', '--host', '::', '--announce', '192.0.2.7']);
   assert.match(found(told, 'candidates').found, /(^|, )192\.0\.2\.7:\d+/);
   assert.equal([found(told, 'candidates').verdict, found(told, 'WHEP round trip').verdict], ['ok', 'ok']);
+});
+
+test('who may do what is told, and a server that keeps others out is tried all the same', async () => {
+  assert.is(found(await doctor(['--port', '0', '--host', '0.0.0.0']), 'access').verdict, 'warning');
+  const tokens = ['--token', 'a', '--publish-token', 'b', '--observe-token', 'c', '--admin-token', 'd'];
+  const paths = ['--base-path', '/live', '--base-path-stripped', 'on', '--trusted-proxy', '127.0.0.1'];
+  const closed = await doctor(['--port', '0', ...tokens, ...paths]);
+  assert.equal([found(closed, 'access').verdict, found(closed, 'WHEP round trip').verdict], ['ok', 'ok']);
+  const partly = await doctor(['--port', '0', '--open', 'observe', '--stream', 'a=whip']);
+  assert.equal([found(partly, 'watching').verdict, found(partly, 'publishing').verdict], ['warning', 'warning']);
+  assert.is(found(partly, 'WHEP round trip').verdict, 'ok');
 });
 
 test('a person gets a table with the cures below, in colours on a terminal alone', async () => {

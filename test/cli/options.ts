@@ -36,7 +36,7 @@ test('addresses, ports, limits, tokens and the contract are those of the command
     ...['--announce', '192.0.2.7', '--announce', '2001:db8::7'],
     ...['--ice-server', 'stun:one.test', '--ice-server', 'stun:two.test:3479'],
     ...['--max-viewers', '2', '--max-viewers-per-stream', '1', '--engine', 'native', '--conformance', 'draft'],
-    ...['--token', 'of-viewers', '--admin-token', 'of-admins'],
+    ...['--token', 'of-viewers', '--admin-token', 'of-admins', '--open', 'observe'],
     ...['--stream', 'a=clip', '--stream', 'b=clip', '--stream', 'c=clip'],
   ];
   await withServer(runtime, args, async (server) => {
@@ -48,7 +48,7 @@ test('addresses, ports, limits, tokens and the contract are those of the command
       () => {},
     );
     assert.is((await fetch(`${url}/tv/play/a`)).status, 200);
-    await server.live(3);
+    await server.live(3, '/tv');
 
     const whep = (stream: string, token = 'of-viewers') =>
       watch(`${url}/tv/whep/${stream}`, { Authorization: `Bearer ${token}` });
@@ -93,7 +93,7 @@ test('without options: loopback, eight viewers of a stream, no /api, the classic
 
 test('--max-viewers-per-stream none lifts the cap; a public --host brings media to every interface', async () => {
   await withServer(runtime, ['--host', '0.0.0.0', '--max-viewers-per-stream', 'none'], async (server) => {
-    const url = server.url.replace('0.0.0.0', '127.0.0.1');
+    const { url } = server;
     await server.live();
     const answers = await Promise.all(Array.from({ length: 10 }, () => watch(`${url}/whep/demo`)));
     assert.equal(new Set(answers.map(({ status }) => status)), new Set([201]));
@@ -169,11 +169,11 @@ test('what cannot be done ends the command with one line and its exit code', asy
   );
   assert.match(
     await refusal(1, ['--engine', 'native'], { FETCH_WHEP_ADDON: '/nowhere.node' }),
-    /^fetch-whep: the native engine cannot be loaded \(.*\/nowhere\.node.*\n$/,
+    /^fetch-whep: the native engine cannot be loaded \(.*\/nowhere\.node.*\n$/m,
   );
   assert.match(
     await refusal(2, ['--stream', 'cam1=ffmpeg:/nowhere/film.mp4']),
-    /^fetch-whep: FFmpeg cannot read \/nowhere\/film\.mp4: /,
+    /^fetch-whep: FFmpeg cannot read \/nowhere\/film\.mp4: /m,
   );
 });
 

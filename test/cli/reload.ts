@@ -105,11 +105,29 @@ test('streams come, go and change, while a viewer of another keeps playing', asy
 
 test('options that need a restart are named, and those of the command line are not among them', async () => {
   await withServer({ maxViewers: 5, graceSeconds: 1, streams: { a: 'clip' } }, async (server) => {
-    write({ maxViewers: 6, graceSeconds: 2, token: 'hush', streams: { a: 'clip', b: 'push' } });
+    write({
+      maxViewers: 6,
+      graceSeconds: 2,
+      turn: { urls: 'turn:a', secret: 'hush' },
+      streams: { a: 'clip', b: 'push' },
+    });
     const line = await eventually('the warning', async () => (await hangUp(server)) && warning(server));
-    assert.is(line, '[WRN] fetch-whep·config: restart for a new graceSeconds, token');
+    assert.is(line, '[WRN] fetch-whep·config: restart for a new graceSeconds, turn');
     assert.equal(Object.keys(await streams(server)), ['a', 'b']);
     assert.not.match(server.child.stderr, /hush/);
+  });
+});
+
+test('what was applied is not applied again', async () => {
+  await withServer({ streams: { a: 'clip' } }, async (server) => {
+    write({ streams: { a: 'push', b: 'clip' } });
+    assert.match((await hangUp(server)).at(-1) ?? '', ': b added, a changed, none removed, none kept');
+    assert.equal(await hangUp(server), [
+      '[INF] fetch-whep·config: config reloaded: none added, none changed, none removed, a, b kept',
+    ]);
+    write({ streams: { b: 'clip' } });
+    assert.match((await hangUp(server)).at(-1) ?? '', ': none added, none changed, a removed, b kept');
+    assert.match((await hangUp(server)).at(-1) ?? '', ': none added, none changed, none removed, b kept');
   });
 });
 
@@ -137,7 +155,7 @@ test('a stream that cannot start is told, and starts with a later signal', async
   });
 });
 
-test('without a config file it ends the server: its terminal was closed', async () => {
+test('of a server that reads no file it is the end: its terminal was closed', async () => {
   const server = await startServer(currentRuntime(), []);
   server.child.kill('SIGHUP');
   assert.equal(await server.child.ending(), { code: 0, signal: null });

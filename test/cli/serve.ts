@@ -83,15 +83,16 @@ test('the command line wins over the config file, streams add up', async () => {
 });
 
 test('a token from the environment guards the streams, one from the command line wins', async () => {
+  const open = ['--open', 'observe'];
   const post = (url: string, token: string) =>
     fetch(`${url}/whep/demo`, { method: 'POST', headers: { Authorization: `Bearer ${token}` }, body: '' });
-  await withServer([], { FETCH_WHEP_TOKEN: 'inside' }, async (server) => {
+  await withServer(open, { FETCH_WHEP_TOKEN: 'inside' }, async (server) => {
     const { url } = server;
     await server.live();
     assert.is((await post(url, 'other')).status, 401);
     assert.is((await post(url, 'inside')).status, 415);
   });
-  await withServer(['--token', 'outside'], { FETCH_WHEP_TOKEN: 'inside' }, async (server) => {
+  await withServer([...open, '--token', 'outside'], { FETCH_WHEP_TOKEN: 'inside' }, async (server) => {
     const { url } = server;
     await server.live();
     assert.is((await post(url, 'inside')).status, 401);

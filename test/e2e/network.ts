@@ -67,7 +67,7 @@ for (const engine of ENGINES) {
   test(`${engine}: media is on every interface when HTTP is, and on announced addresses`, async () => {
     const args = ['--engine', engine, '--host', '0.0.0.0', '--announce', '198.51.100.7'];
     const server = await startServer('node', args);
-    const tab = await browser.watch(`${server.url.replace('0.0.0.0', '127.0.0.1')}/play/demo`);
+    const tab = await browser.watch(`${server.url}/play/demo`);
     await tab.frames(10);
     const offered = await candidates(tab);
     const own = Object.values(networkInterfaces()).flatMap((each) => each ?? []);

@@ -26,12 +26,13 @@ export class RunningServer {
     this.child = child;
   }
 
+  /** By which this machine reaches it. */
   get url(): string {
-    return this.announcement.listening;
+    return this.announcement.listening.replace('//0.0.0.0', '//127.0.0.1');
   }
 
-  async stats(): Promise<Stats> {
-    const response = await fetch(`${this.url}/webrtc/stats`);
+  async stats(basePath = ''): Promise<Stats> {
+    const response = await fetch(`${this.url}${basePath}/webrtc/stats`);
     return (await response.json()) as Stats;
   }
 
@@ -39,8 +40,8 @@ export class RunningServer {
     return eventually(`${count} viewers`, async () => (await this.stats()).active_peers === count || undefined, limit);
   }
 
-  async live(streams = 1): Promise<void> {
-    await eventually(`${streams} live streams`, async () => (await this.stats()).active_streams === streams);
+  async live(streams = 1, basePath?: string): Promise<void> {
+    await eventually(`${streams} live streams`, async () => (await this.stats(basePath)).active_streams === streams);
   }
 
   /** Ends it as an operator would and gives how it ended. */

@@ -1,8 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import process from 'node:process';
 import { createServer, Failure, type Server, type ServerOptions } from '../../index.ts';
 import { serve } from '../../serve.ts';
 import type { Configuration } from '../configuration.ts';
-import { readCertificate } from '../tls.ts';
+import { TOKENS } from '../tokens.ts';
 import { candidateCheck } from './candidates.ts';
 import { type Check, ok, problem, reason, warning } from './check.ts';
 import { roundTrip, STREAM } from './trip.ts';
@@ -41,18 +42,27 @@ async function listeningCheck({ host, port, tls }: Configuration): Promise<Check
 function certificateCheck({ tls }: Configuration): Check[] {
   if (tls === undefined) return [];
   const name = 'certificate';
-  const end = new Date(readCertificate(tls.cert, '--tls-cert').validTo);
-  const found = `${tls.cert} is valid until ${end.toISOString().slice(0, 10)}`;
+  const end = new Date(new X509Certificate(tls.cert).validTo);
+  const found = `${tls.paths.cert} is valid until ${end.toISOString().slice(0, 10)}`;
   const left = end.getTime() - Date.now();
   if (left < 0) return [problem(name, found, 'renew it: browsers refuse it')];
-  if (left < RENEWAL) return [warning(name, found, 'renew it, then restart the server')];
+  if (left < RENEWAL) return [warning(name, found, 'renew it: a server that runs takes the new one')];
   return [ok(name, found)];
 }
 
+/** Anybody may watch at `/`, by whatever name. */
+const OPEN: ServerOptions = {
+  basePath: undefined,
+  basePathStripped: undefined,
+  ...Object.fromEntries(TOKENS.map(({ option }) => [option, undefined])),
+  authorize: undefined,
+  open: ['watch'],
+  rateLimit: undefined,
+};
+
 /** A server as configured, but for its streams and who may watch. With busy media ports, on others. */
 async function openServer({ settings, server: options }: Configuration): Promise<{ server?: Server; checks: Check[] }> {
-  const open = { basePath: undefined, token: undefined, adminToken: undefined, rateLimit: undefined };
-  const terms: ServerOptions = { ...options, ...open, streams: { [STREAM]: 'clip' } };
+  const terms: ServerOptions = { ...options, ...OPEN, streams: { [STREAM]: 'clip' } };
   const media = settings.mediaPort === 0 ? 'any UDP ports' : `UDP ports from ${settings.mediaPort}`;
   const where = `${media} on ${settings.mediaHost ?? 'every interface'}`;
   try {
