@@ -83,6 +83,30 @@ test('Chromium publishes at full quality within seconds, and is asked for keyfra
   }
 });
 
+for (const shape of ['unannounced', 'simulcast'] as const) {
+  test(`Chromium whose offer is ${shape} is seen and heard, and without a complaint`, async () => {
+    const server = await startServer('node', ['--stream', 'cam1=whip']);
+    try {
+      const publisher = await Publisher.start(browser, server.url, 'cam1', { shape });
+      await eventually('both legs', async () => {
+        const { video, audio } = (await server.stats()).streams.cam1 ?? {};
+        return video?.active && audio?.active;
+      });
+      const tab = await browser.watch(`${server.url}/play/cam1`);
+      await tab.frames(30);
+      await tab.unmute();
+      await eventually('sound', async () => (await tab.media()).audioEnergy > 0);
+      await movesOn(tab);
+      assert.equal((await server.stats()).streams.cam1?.warnings, []);
+      await publisher.leave();
+      await tab.page.close();
+      assert.equal(await server.stop(), { code: 0, signal: null });
+    } finally {
+      server.child.kill('SIGKILL');
+    }
+  });
+}
+
 test('a second publisher is refused, or takes over where the stream allows it', async () => {
   const server = await startConfigured('node', { streams: { one: 'whip', over: { whip: { takeover: true } } } });
   try {

@@ -16,6 +16,9 @@ export interface PublisherStats {
   state: string;
 }
 
+/** `unannounced`: the offer names no SSRC. `simulcast`: it has three layers by RID, and names none either. */
+export type Shape = 'plain' | 'unannounced' | 'simulcast';
+
 /**
  * A browser that publishes by WHIP: a moving picture, and a tone. In the lowest ninth of the picture stands the time at
  * which it was painted, in milliseconds, where `Tab.frameNumber` finds the number of a frame.
@@ -34,11 +37,11 @@ export class Publisher {
     browser: Pick<Chromium, 'watch'>,
     origin: string,
     stream: string,
-    size: { width: number; height: number } = { width: 640, height: 360 },
+    { width = 640, height = 360, shape = 'plain' }: { width?: number; height?: number; shape?: Shape } = {},
   ): Promise<Publisher> {
     // The page that lists the streams may connect to nothing.
     const { page } = await browser.watch(`${origin}/`, { bypassCSP: true });
-    return new Publisher(page, await page.evaluate(publish, { path: `/whip/${stream}`, ...size }));
+    return new Publisher(page, await page.evaluate(publish, { path: `/whip/${stream}`, width, height, shape }));
   }
 
   stats(): Promise<PublisherStats> {
@@ -79,8 +82,8 @@ export class Publisher {
 declare const connections: RTCPeerConnection[];
 
 /** Runs in the page. */
-async function publish(options: { path: string; width: number; height: number }): Promise<string> {
-  const { path, width, height } = options;
+async function publish(options: { path: string; width: number; height: number; shape: Shape }): Promise<string> {
+  const { path, width, height, shape } = options;
   const canvas = Object.assign(document.createElement('canvas'), { width, height });
   document.body.append(canvas);
   const context = canvas.getContext('2d', { alpha: false });
@@ -111,12 +114,17 @@ async function publish(options: { path: string; width: number; height: number })
   for (const track of speaker.stream.getTracks()) media.addTrack(track);
 
   const peer = new RTCPeerConnection();
-  for (const track of media.getTracks()) peer.addTransceiver(track, { direction: 'sendonly', streams: [media] });
+  const layers = [{ rid: 'h' }, { rid: 'm', scaleResolutionDownBy: 2 }, { rid: 'l', scaleResolutionDownBy: 4 }];
+  for (const track of media.getTracks()) {
+    const sendEncodings = shape === 'simulcast' && track.kind === 'video' ? layers : [];
+    peer.addTransceiver(track, { direction: 'sendonly', streams: [media], sendEncodings });
+  }
   await peer.setLocalDescription();
+  const offer = peer.localDescription?.sdp ?? '';
   const response = await fetch(path, {
     method: 'POST',
     headers: { 'content-type': 'application/sdp' },
-    body: peer.localDescription?.sdp ?? '',
+    body: shape === 'unannounced' ? offer.replace(/^a=ssrc.*\r\n/gm, '') : offer,
   });
   const sdp = await response.text();
   if (response.status !== 201) throw new Error(`${response.status} ${sdp}`);
