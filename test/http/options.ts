@@ -111,6 +111,8 @@ test('parsed options are frozen and full of defaults', () => {
   assert.ok([settings, settings.streams, settings.announce, settings.iceServers].every(Object.isFrozen));
   assert.equal([settings.maxViewers, settings.maxViewersPerStream, settings.basePath], [1000, 8, '']);
   assert.is(parseOptions({ maxViewersPerStream: 'none' }).maxViewersPerStream, Number.POSITIVE_INFINITY);
+  assert.is(parseOptions({ conformance: 'draft' }).maxViewersPerStream, Number.POSITIVE_INFINITY);
+  assert.is(parseOptions({ conformance: 'draft', maxViewersPerStream: 3 }).maxViewersPerStream, 3);
   assert.not(Object.isFrozen(given), 'the options of the caller are left alone');
 });
 
