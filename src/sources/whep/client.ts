@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { getLogger } from '@logtape/logtape';
 import { collect } from '../../collect.ts';
+import { unlessAborted } from '../../patience.ts';
 import { leadsInside } from '../addresses.ts';
 import { entityTag, type FollowOrigins, follow } from './follow.ts';
-import { unlessAborted, within } from './limits.ts';
+import { within } from './limits.ts';
 import { PATH_HEADER, readPath } from './path.ts';
 import { failureInWords, Refusal, statusInWords } from './refusal.ts';
 import type { WhepSpec } from './spec.ts';

@@ -19,13 +19,3 @@ export async function within<T>(
     signal.removeEventListener('abort', abort);
   }
 }
-
-/** What becomes of `work`, or the reason of the signal, whichever comes first. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort);
-    if (signal.aborted) abort();
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}

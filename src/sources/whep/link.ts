@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { getLogger } from '@logtape/logtape';
 import { Failure } from '../../errors.ts';
+import { unlessAborted } from '../../patience.ts';
 import { Backoff, jittered } from '../backoff.ts';
 import type { Pull, Puller, PullReport } from '../source.ts';
 import { type Answered, WhepClient } from './client.ts';
-import { unlessAborted } from './limits.ts';
 import { checkPath } from './path.ts';
 import { Refusal } from './refusal.ts';
 import type { WhepSpec } from './spec.ts';
