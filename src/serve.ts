@@ -64,7 +64,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Liste
   const { host = '127.0.0.1', port = 8080 } = options;
   const proxies = new TrustedProxies(options.trustedProxies ?? []);
   const fetch: Handler = (request) => app.fetch(proxies.resolve(request));
-  let tls = options.tls && checked(options.tls);
+  const tls = options.tls && checked(options.tls);
   const first = await open(fetch, host, port, tls);
   const url = publicUrl(first.http.url, host, port, tls !== undefined);
   /** The newest listens; others go on for who is connected. */
@@ -74,7 +74,6 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Liste
   async function renew(next: Tls): Promise<void> {
     if (tls === undefined) throw new Failure('invalid-options', 'tls: the listener was made without it');
     if (!renewInPlace(first, next)) await listenAnew(next);
-    tls = next;
   }
 
   async function listenAnew(next: Tls): Promise<void> {

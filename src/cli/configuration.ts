@@ -62,7 +62,7 @@ export function configure(args: readonly string[], command = 'serve', more: read
   const { host, port, tlsCert, tlsKey, trustedProxies, logLevel, logFormat, ...rest } = parsed.data;
   // Without a word about streams there is something to see.
   const demo = path === undefined && flags.streams === undefined ? { streams: { demo: 'clip' } } : {};
-  const server: ServerOptions = { ...media(host), ...rest, ...demo };
+  const server: ServerOptions = { ...media(host, trustedProxies), ...rest, ...demo };
   return {
     host,
     port,
@@ -128,9 +128,14 @@ function withoutTokens(options: Record<string, unknown>): Record<string, unknown
   return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 
+/** Whether who asks may be elsewhere: what a proxy passes on comes from wherever that is reached. */
+export function isReached({ host, trustedProxies }: Pick<Configuration, 'host' | 'trustedProxies'>): boolean {
+  return !isLoopback(host) || trustedProxies.length > 0;
+}
+
 /** Media stays on this machine when HTTP does. */
-function media(host: string): Pick<ServerOptions, 'mediaHost'> {
-  if (!isLoopback(host)) return {};
+function media(host: string, trustedProxies: string[]): Pick<ServerOptions, 'mediaHost'> {
+  if (isReached({ host, trustedProxies })) return {};
   return { mediaHost: host === 'localhost' ? '127.0.0.1' : host };
 }
 

@@ -1,6 +1,6 @@
 import { ACTIONS, type Action, isClosed, isUntouched, type Rule, rulesOf } from '../access.ts';
 import { isLoopback } from '../loopback.ts';
-import type { Configuration } from './configuration.ts';
+import { type Configuration, isReached } from './configuration.ts';
 import { type Check, ok, warning } from './doctor/check.ts';
 import { TOKENS } from './tokens.ts';
 
@@ -8,9 +8,8 @@ import { TOKENS } from './tokens.ts';
 export function accessChecks(configuration: Configuration): Check[] {
   const { host, trustedProxies, settings } = configuration;
   const rules = rulesOf(settings);
-  // What a proxy passes on comes from wherever that is reached.
   const behind = isLoopback(host) ? 'the proxy' : host;
-  const reached = !isLoopback(host) || trustedProxies.length > 0;
+  const reached = isReached(configuration);
   const checks = [access(configuration, rules, reached ? behind : undefined), ...closedChecks(settings, rules)];
   if (!isLoopback(host) && trustedProxies.length === 0 && configuration.tls === undefined && hasTokens(rules)) {
     checks.push(

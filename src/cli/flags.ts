@@ -52,7 +52,11 @@ export const FLAGS: readonly Flag[] = [
   { name: 'stream', value: 'ID=SOURCE', help: 'a stream and where it comes from', repeatable: true, key: 'streams' },
   { name: 'tls-cert', value: 'FILE', help: 'certificate chain in PEM; with --tls-key, serves https' },
   { name: 'tls-key', value: 'FILE', help: 'private key in PEM' },
-  { name: 'media-host', value: 'ADDR', help: 'address for media (default: loopback if --host is, else all)' },
+  {
+    name: 'media-host',
+    value: 'ADDR',
+    help: 'address for media (default: loopback if --host is and no proxy is trusted, else all)',
+  },
   { name: 'media-port', value: 'N', help: 'first UDP port for media to viewers (default 0 = any)', read: number },
   { name: 'announce', value: 'ADDR', help: 'a further address under which media is reached', repeatable: true },
   {

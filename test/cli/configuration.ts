@@ -248,6 +248,8 @@ test('media stays on loopback when HTTP does, unless told otherwise', () => {
   assert.equal([mediaHost('--host', '127.0.0.2'), mediaHost('--host', '::1')], ['127.0.0.2', '::1']);
   assert.equal([mediaHost('--host', '0.0.0.0'), mediaHost('--host', '::')], [undefined, undefined]);
   assert.is(mediaHost('--media-host', '192.0.2.1'), '192.0.2.1');
+  // Viewers of a proxy are elsewhere, and media does not go through it.
+  assert.is(mediaHost('--trusted-proxy', '127.0.0.1'), undefined);
 });
 
 test('what is printed is a config file that means the same', () => {

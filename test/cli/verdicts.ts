@@ -49,6 +49,7 @@ function verdict(addresses: string[], ...args: string[]): [verdict: string, foun
 }
 
 test('candidates are judged by who is to reach them', () => {
+  assert.is(verdict(['127.0.0.1'], '--trusted-proxy', '127.0.0.1')[0], 'warning');
   const open = ['--host', '0.0.0.0'];
   assert.equal(verdict(['127.0.0.1']), ['ok', '127.0.0.1:5000 (this machine alone, as --host says)']);
   assert.equal(verdict(['127.0.0.1', '::1'], ...open), [

@@ -1,10 +1,11 @@
 import { isIPv6 } from 'node:net';
 import { isLoopback } from '../../loopback.ts';
-import type { Configuration } from '../configuration.ts';
+import { type Configuration, isReached } from '../configuration.ts';
 import { type Check, ok, warning } from './check.ts';
 
 /** The addresses in an answer, by which viewers are to reach the media. */
-export function candidateCheck(answer: string, { host, settings }: Configuration): Check {
+export function candidateCheck(answer: string, configuration: Configuration): Check {
+  const { settings } = configuration;
   const name = 'candidates';
   // RFC 8839 §5.1: foundation, component, transport, priority, address, port.
   const found = [...answer.matchAll(/^a=candidate:\S+ \d+ \S+ \d+ (\S+) (\d+) /gm)].map(
@@ -14,7 +15,7 @@ export function candidateCheck(answer: string, { host, settings }: Configuration
   );
   const list = found.map(({ address, port }) => (isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`));
   const text = list.join(', ') || 'none';
-  if (isLoopback(host)) return ok(name, `${text} (this machine alone, as --host says)`);
+  if (!isReached(configuration)) return ok(name, `${text} (this machine alone, as --host says)`);
   if (found.every(({ address }) => isLoopback(address))) {
     return warning(
       name,
