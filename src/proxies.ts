@@ -89,9 +89,11 @@ function xForwarded(headers: Headers): Hop[] {
   }));
 }
 
-/** RFC 7239 §4. */
+/** RFC 7239 §4. Where quotes are left open, what a proxy wrote is no longer told from what its client did. */
 function forwarded(headers: Headers): Hop[] {
-  const elements = headers.get('forwarded')?.match(/(?:[^,"]|"(?:\\.|[^"\\])*")+/g) ?? [];
+  const text = headers.get('forwarded') ?? '';
+  if (!/^(?:[^"]|"(?:\\.|[^"\\])*")*$/.test(text)) return [{ address: '', scheme: '' }];
+  const elements = text.match(/(?:[^,"]|"(?:\\.|[^"\\])*")+/g) ?? [];
   return elements.map((element) => {
     const pairs = [...element.matchAll(/(\w+)=(?:"((?:\\.|[^"\\])*)"|([^;\s"]*))/g)].map(
       ([, name = '', quoted, plain]) => [name.toLowerCase(), quoted?.replace(/\\(.)/g, '$1') ?? plain ?? ''] as const,

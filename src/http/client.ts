@@ -2,6 +2,8 @@ import { isIPv6 } from 'node:net';
 
 /** Characters. Clients with longer keys, which may come from their own headers, count as one. */
 const MAX_KEY = 256;
+/** The client of those that the program gives no name that counts. */
+const NAMELESS = '?';
 
 /**
  * What tells the client of a request from others: `key(request)`, else the address that srvx and our own `serve` put on the
@@ -19,7 +21,7 @@ export function addressOf(request: Request): string {
 /** A promise, say, would be a new client each time. */
 function keyOf(key: unknown): string {
   if (typeof key !== 'string') throw new TypeError(`rateLimit.key gives a string, not ${typeof key}`);
-  return key.length > MAX_KEY ? '' : key;
+  return key === '' || key.length > MAX_KEY ? NAMELESS : key;
 }
 
 /** RFC 4291 §2.5.4: an IPv6 host has the last 64 bits to itself, and as many addresses. */

@@ -183,9 +183,12 @@ function readNames(body: string): EventName[] {
   }
 }
 
-function read({ hub, events }: Services, exchange: Exchange): Response {
+async function read({ hub, access, events }: Services, exchange: Exchange): Promise<Response> {
   const { request, params } = exchange;
-  const session = hub.require('viewer', params.id, params.resource);
+  const find = () => hub.require('viewer', params.id, params.resource);
+  const refusal = find() && (await access.checkIfSent(request, 'watch', params.id));
+  if (refusal) return refusal;
+  const session = find();
   if (!events.has(session, params.events)) throw new Failure('not-found', 'not found');
   exchange.stream = params.id;
   // RFC 9110 §9.2.1: HEAD is safe, it takes no reader's place.
@@ -201,11 +204,12 @@ function read({ hub, events }: Services, exchange: Exchange): Response {
   return new Response(body, { headers });
 }
 
-function unsubscribe({ hub, events }: Services, exchange: Exchange): Response {
-  const { params } = exchange;
-  if (!events.remove(hub.require('viewer', params.id, params.resource), params.events)) {
-    throw new Failure('not-found', 'not found');
-  }
+async function unsubscribe({ hub, access, events }: Services, exchange: Exchange): Promise<Response> {
+  const { request, params } = exchange;
+  const find = () => hub.require('viewer', params.id, params.resource);
+  const refusal = find() && (await access.checkIfSent(request, 'watch', params.id));
+  if (refusal) return refusal;
+  if (!events.remove(find(), params.events)) throw new Failure('not-found', 'not found');
   exchange.stream = params.id;
   return new Response(null, { status: 200 });
 }

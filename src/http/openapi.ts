@@ -72,8 +72,13 @@ const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method, Operat
     OPTIONS: { summary: 'Preflight', gives: { 204: undefined } },
   },
   '/whep/:id/:resource/events/:events': {
-    GET: { summary: 'The events as they happen', gives: { 200: { type: 'text/event-stream' } }, fails: [404] },
-    DELETE: { summary: 'End the events', gives: { 200: undefined }, fails: [404] },
+    GET: {
+      summary: 'The events as they happen',
+      action: 'watch',
+      gives: { 200: { type: 'text/event-stream' } },
+      fails: [401, 403, 404],
+    },
+    DELETE: { summary: 'End the events', action: 'watch', gives: { 200: undefined }, fails: [401, 403, 404] },
     OPTIONS: { summary: 'Preflight', gives: { 204: undefined } },
   },
   '/whip/:id': {

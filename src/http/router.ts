@@ -136,7 +136,7 @@ function exists({ action }: Route, { access }: Services): boolean {
 
 /** A proxy of this machine that nobody has named as trusted speaks for everybody. */
 function isApart(request: Request, { settings }: Services): boolean {
-  return settings.rateLimit?.key !== undefined || !isLoopback(addressOf(request));
+  return settings.rateLimit?.key !== undefined || 'proxied' in request || !isLoopback(addressOf(request));
 }
 
 async function enter(route: Route, { params, mounted, visit, services }: Matched): Promise<Response> {

@@ -141,8 +141,9 @@ function ask(server: Server, method: string, path: string, credential: Credentia
   const headers = new Headers(authorization === undefined ? {} : { Authorization: authorization });
   let body: string | null = null;
   if (method === 'POST') {
-    headers.set('Content-Type', SDP['Content-Type']);
-    body = path.startsWith('/whip') ? PUBLISH : WATCH;
+    const named = path.endsWith('/events');
+    headers.set('Content-Type', named ? 'application/json' : SDP['Content-Type']);
+    body = named ? '["active"]' : path.startsWith('/whip') ? PUBLISH : WATCH;
   } else if (method === 'PUT') {
     headers.set('Content-Type', 'application/json');
     body = '"clip"';
@@ -195,6 +196,13 @@ test('a session is its own capability, but credentials that come with it must be
   for (const path of [location, `${location}/events`]) {
     const method = path === location ? 'DELETE' : 'POST';
     assert.is((await ask(server, method, path, 'publish')).status, 401, path);
+  }
+  const events = (await ask(server, 'POST', `${location}/events`, 'none')).headers.get('location') ?? '';
+  for (const method of ['GET', 'DELETE']) {
+    assert.is((await ask(server, method, events, 'publish')).status, 401, method);
+    const allowed = await ask(server, method, events, 'watch');
+    assert.is(allowed.status, 200, method);
+    await allowed.body?.cancel();
   }
   assert.is([...server.sessions].length, 1);
   assert.is((await ask(server, 'DELETE', location, 'none')).status, 200);

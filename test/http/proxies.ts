@@ -109,6 +109,11 @@ const CASES: { name: string; headers: Record<string, string>; ip: string; scheme
   { name: 'Forwarded, unknown', headers: { Forwarded: 'for=198.51.100.7, for=unknown' }, ip: LOOPBACK },
   { name: 'Forwarded, obfuscated', headers: { Forwarded: 'for="_gazonk", for=10.1.1.1' }, ip: '10.1.1.1' },
   { name: 'Forwarded, a hop that names nobody', headers: { Forwarded: 'for=198.51.100.7, by=10.1.1.1' }, ip: LOOPBACK },
+  {
+    name: 'Forwarded, a quote that the client leaves to the proxy to end',
+    headers: { Forwarded: 'for=203.0.113.1;x=", proto=http;for="[2001:db8:2::7]"' },
+    ip: LOOPBACK,
+  },
   { name: 'Forwarded, a quote that does not end', headers: { Forwarded: 'for="198.51.100.7' }, ip: LOOPBACK },
 
   {

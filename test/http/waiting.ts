@@ -15,16 +15,16 @@ async function start(options: ServerOptions) {
   const engine = new FakeEngine();
   const server = await createServer({ engine, streams: { live: 'clip', other: 'clip' }, ...options });
   /** POSTs an offer from an address; the status. */
-  async function join(ip: string, path = '/whep/live'): Promise<number> {
+  async function join(ip: string, path = '/whep/live', facts = {}): Promise<number> {
     const request = new Request(`http://server.test${path}`, { method: 'POST', headers: SDP, body: OFFER });
-    const response = await server.fetch(Object.assign(request, { ip }));
+    const response = await server.fetch(Object.assign(request, { ip, ...facts }));
     await response.text();
     return response.status;
   }
-  const joinAll = async (count: number, ip: string | ((index: number) => string), path?: string) => {
+  const joinAll = async (count: number, ip: string | ((index: number) => string), path?: string, facts?: object) => {
     const statuses: number[] = [];
     for (let index = 0; index < count; index++) {
-      statuses.push(await join(typeof ip === 'string' ? ip : ip(index), path));
+      statuses.push(await join(typeof ip === 'string' ? ip : ip(index), path, facts));
     }
     return statuses;
   };
@@ -95,6 +95,17 @@ test('clients that nobody tells apart, and those of this machine, have no share 
   for (const ip of ['', '127.0.0.1', '::1']) {
     const { joinAll, close } = await start({ maxViewersPerStream: 8, open: ['watch'] });
     assert.is(count(await joinAll(9, ip), 201), 8, ip);
+    await close();
+  }
+});
+
+test('whom a trusted proxy does not name, and whom a key does not, has one share', async () => {
+  const proxied = await start({ maxViewersPerStream: 8, open: ['watch'] });
+  assert.is(count(await proxied.joinAll(9, '127.0.0.1', '/whep/live', { proxied: true }), 201), 4);
+  await proxied.close();
+  for (const key of ['', 'x'.repeat(257)]) {
+    const { joinAll, close } = await start({ maxViewersPerStream: 8, rateLimit: { perSecond: 1, key: () => key } });
+    assert.is(count(await joinAll(9, several), 201), 4);
     await close();
   }
 });

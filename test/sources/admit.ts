@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../src/errors.ts';
@@ -78,7 +79,10 @@ test('a kind that was not named is refused, whatever it is', async () => {
 
 test('FFmpeg is told which protocols it may use, and no camera leads it to a port', () => {
   const args = (input: string, anywhere = false, given: string[] = []) => fenced({ input, args: given }, anywhere).args;
-  assert.equal(args('http://cam/'), ['-protocol_whitelist', 'http,https,httpproxy,tcp,tls,crypto']);
+  assert.equal(args('http://cam/', true), ['-protocol_whitelist', 'http,https,httpproxy,tcp,tls,crypto']);
+  const [option, formats = 'hls'] = args('http://cam/')?.slice(2) ?? [];
+  assert.is(option, '-format_whitelist');
+  assert.not.match(formats, /hls|dash|concat|applehttp|sdp|rtsp/);
   assert.equal(args('rtsp://cam/'), ['-protocol_whitelist', 'tcp', '-rtsp_transport', 'tcp']);
   assert.equal(args('RTSP://cam/', true), ['-protocol_whitelist', 'tcp,rtp,udp']);
   assert.equal(args('srt://cam:9?mode=caller&latency=1'), ['-protocol_whitelist', 'srt']);
@@ -88,6 +92,35 @@ test('FFmpeg is told which protocols it may use, and no camera leads it to a por
   ]);
   for (const input of ['http', 'https', 'rtsp', 'rtsps', 'rtmp', 'rtmps', 'srt', 'udp', 'rtp']) {
     assert.not.match(args(`${input}://cam:9/`, true)?.[1] ?? 'file', /file|data|concat|pipe|subfile|unix|fd/);
+  }
+});
+
+test("exceptions from the operator's proxy are none from ours", async () => {
+  const before = process.env.no_proxy;
+  process.env.no_proxy = 'localhost,127.0.0.1';
+  try {
+    await withPrograms(
+      {
+        ffprobe: 'env >"$(dirname "$0")/new"; mv "$(dirname "$0")/new" "$(dirname "$0")/env"; exit 1',
+        ffmpeg: 'exit 1',
+      },
+      async (folder) => {
+        for (const [may, passed] of [
+          [['ffmpeg'], false],
+          [['ffmpeg', 'private'], true],
+        ] as const) {
+          const source = await admit({ ffmpeg: { input: 'http://203.0.113.7/' } }, may);
+          await startOn(source, { video: 9 });
+          await eventually('a look at the input', () => existsSync(join(folder, 'env')));
+          assert.is(/^no_proxy=/m.test(readFileSync(join(folder, 'env'), 'utf8')), passed, may.join());
+          await source.stop();
+          rmSync(join(folder, 'env'));
+        }
+      },
+    );
+  } finally {
+    if (before === undefined) delete process.env.no_proxy;
+    else process.env.no_proxy = before;
   }
 });
 
@@ -106,7 +139,7 @@ async function probedWith(input: string, may: readonly AdminSource[]): Promise<s
 }
 
 test('what comes over HTTP from outside is read through the proxy that leads nowhere else', async () => {
-  const proxied = /-protocol_whitelist http,\S+ -http_proxy http:\/\/127\.0\.0\.1:\d+ -i /;
+  const proxied = /-protocol_whitelist http,\S+ -format_whitelist \S+ -http_proxy http:\/\/127\.0\.0\.1:\d+ -i /;
   assert.match(await probedWith('https://203.0.113.7/', ['ffmpeg']), proxied);
   assert.match(await probedWith('HTTP://203.0.113.7/', ['ffmpeg']), proxied);
   assert.not.match(await probedWith('http://203.0.113.7/', ['ffmpeg', 'private']), '-http_proxy');

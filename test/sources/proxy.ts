@@ -107,9 +107,11 @@ for (const scheme of ['http', 'https'] as const) {
     await withPort(async (port, visits) => {
       await withOutside(scheme, answer, async (origin) => {
         assert.match(await probe(`${origin}/film.ts`, proxy), 'stream,h264');
+        assert.match(await probe(`${origin}/redirect`, proxy), 'stream,h264');
+        assert.is(await probe(`${origin}/list.m3u8`, proxy), 'failed', 'a playlist, whatever it holds');
         for (const path of ['/redirect', '/list.m3u8']) {
-          assert.match(await probe(`${origin}${path}`, proxy), 'stream,h264', path);
-          const to = ['http://127.0.0.1', 'http://localhost', 'http://0x7f.1', 'https://127.0.0.1'];
+          const schemes = ['http://127.0.0.1', 'http://localhost', 'http://0x7f.1', 'https://127.0.0.1'];
+          const to = [...schemes, 'httpproxy://127.0.0.1'];
           const inputs = to.map((host) => `${origin}${path}?to=${encodeURIComponent(`${host}:${port}/film.ts`)}`);
           for (const input of inputs) await probe(input, proxy);
           assert.is(visits(), 0, path);

@@ -21,6 +21,9 @@ const PRIVATE_PROTOCOLS: ReadonlyMap<string, string> = new Map([
   ['rtp', 'rtp,udp'],
 ]);
 
+/** What is one stream and leads to no other: a playlist could name `httpproxy:` URLs, which FFmpeg opens past any proxy. */
+const FORMATS = 'aac,ac3,avi,flac,flv,h264,hevc,matroska,mov,mp3,mpegts,ogg,wav,webm';
+
 /** As strict as can be: what our URL and FFmpeg's parser would read differently must not get through. */
 const FORM =
   /^([a-z]+):\/\/(?:[^\s/?#\\]*@)?((?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)(?:[/?][\x21\x22\x24-\x5b\x5d-\x7e]*)?$/i;
@@ -61,7 +64,8 @@ export function fenced(spec: FfmpegSpec, anywhere: boolean): FfmpegSpec {
   // A camera names the ports to which UDP goes; over TCP there are none.
   const leftOpen = /^rtsp/i.test(scheme) && !anywhere && !args.includes('-rtsp_transport');
   const transport = leftOpen ? ['-rtsp_transport', 'tcp'] : [];
-  return { ...spec, args: ['-protocol_whitelist', whitelist, ...transport, ...args] };
+  const formats = /^http/i.test(scheme) && !anywhere ? ['-format_whitelist', FORMATS] : [];
+  return { ...spec, args: ['-protocol_whitelist', whitelist, ...formats, ...transport, ...args] };
 }
 
 /** Host and port of an input that `fenced` let through. */

@@ -29,8 +29,11 @@ const keptLines = 40;
 /** What FFmpeg needs of our environment: the rest, secrets among it, is none of its business. */
 const passedOn = /^(PATH|HOME|LANG|(https?|all|no)_proxy)$/i;
 
-function environment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => passedOn.test(name)));
+/** With a proxy of ours no exceptions count that somebody made for another. */
+function environment(args: readonly string[]): NodeJS.ProcessEnv {
+  const fenced = args.includes('-http_proxy');
+  const names = ([name]: [string, unknown]) => passedOn.test(name) && !(fenced && /^no_proxy$/i.test(name));
+  return Object.fromEntries(Object.entries(process.env).filter(names));
 }
 
 export interface Ending {
@@ -51,7 +54,7 @@ export class GuardedProcess {
   constructor(program: string, args: readonly string[], output: (text: string) => void) {
     this.#guard = spawn('/bin/sh', ['-c', guard, `${program}-guard`, program, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: environment(),
+      env: environment(args),
     });
     // The guard may be gone before we close its pipe.
     this.#guard.stdin?.on('error', () => {});

@@ -111,7 +111,7 @@ export class WhepClient {
     }
   }
 
-  /** Throws a `Refusal` where a way from outside leads inside, whatever the names say now. */
+  /** Throws a `Refusal` where a way from outside leads inside, by what the name says now; `fetch` asks again by itself. */
   async #enter({ host }: URL): Promise<void> {
     const inside = await leadsInside(host).catch((error: unknown) => {
       if (this.#isOutside) throw error;

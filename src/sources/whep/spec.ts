@@ -10,11 +10,23 @@ const origin = z
   .refine((text) => URL.canParse(text), ORIGINS)
   .transform((text) => new URL(text).origin);
 
+/** Whose user name and password can be read as well. */
+function isEndpoint(text: string): boolean {
+  if (!/^https?:\/\/[^/\s]+/i.test(text) || !URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Where to pull a stream from. */
 export const whepSchema = z
   .strictObject({
     /** A user name and password in it are sent as Basic credentials (RFC 7617). */
-    url: z.string(URL_FORM).refine((text) => /^https?:\/\/[^/\s]+/i.test(text) && URL.canParse(text), URL_FORM),
+    url: z.string(URL_FORM).refine(isEndpoint, URL_FORM),
     /** Bearer token (RFC 6750). */
     token: z
       .string(TOKEN)

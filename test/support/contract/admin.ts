@@ -3,8 +3,8 @@ import { sessionEntry, sessionList, streamEntry, streamList } from '../../../src
 import { eventually } from '../eventually.ts';
 import type { Row } from './row.ts';
 
-const ADMIN = { adminToken: 'admin-token' };
-const bearer = { Authorization: 'Bearer admin-token' };
+const ADMIN = { adminToken: 'token-of-admins' };
+const bearer = { Authorization: 'Bearer token-of-admins' };
 const asJson = { ...bearer, 'Content-Type': 'application/json' };
 
 /** `/api`. */
