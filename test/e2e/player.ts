@@ -192,9 +192,9 @@ test('plays under a base path, and behind a proxy that strips one', async () => 
     await tab.frames(10);
     assert.match(tab.sessions[0] ?? '', `${server.url}/live/whep/demo/`);
     await tab.page.close();
-    await server.viewers(0, 3000);
+    await server.viewers(0, 3000, '/live');
   });
-  await withServer('node', ['--base-path', '/tv'], async (server) => {
+  await withServer('node', ['--base-path', '/tv', '--base-path-stripped', 'on'], async (server) => {
     const proxy = createProxy((incoming, outgoing) => {
       const { method, headers, url = '' } = incoming;
       const onward = forward(`${server.url}${url.replace(/^\/tv/, '')}`, { method, headers }, (answer) => {

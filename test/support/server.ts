@@ -36,8 +36,9 @@ export class RunningServer {
     return (await response.json()) as Stats;
   }
 
-  viewers(count: number, limit?: number): Promise<true> {
-    return eventually(`${count} viewers`, async () => (await this.stats()).active_peers === count || undefined, limit);
+  viewers(count: number, limit?: number, basePath?: string): Promise<true> {
+    const there = async () => (await this.stats(basePath)).active_peers === count || undefined;
+    return eventually(`${count} viewers`, there, limit);
   }
 
   async live(streams = 1, basePath?: string): Promise<void> {
