@@ -210,8 +210,11 @@ test(
     entry.facts = { video: { active: true, bFrames: false } };
     engine.emit({ type: 'leg-active', stream: 'cam', leg: 'video' });
     assert.is(state('cam'), 'starting');
-    const early = client.send('POST', '/whep/cam');
-    await clock.advance(2_000);
+    let answered = false;
+    const early = client.send('POST', '/whep/cam').finally(() => {
+      answered = true;
+    });
+    for (let step = 0; !answered && step < 500; step++) await clock.advance(20);
     assert.is((await early).status, 409);
     await clock.advance(8_100);
     assert.is(state('cam'), 'stalled');
