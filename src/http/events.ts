@@ -157,17 +157,26 @@ function options(methods: Methods, headers: Record<string, string> = {}): Respon
   return new Response(null, { status: 204, headers: { Allow: allowed(methods), ...headers } });
 }
 
+/** Throws `resource-not-found`; asked again after each wait, in which the session may have ended. */
+function sessionOf({ hub }: Services, { params }: Exchange): Session {
+  return hub.require('viewer', params.id, params.resource);
+}
+
+/** First the session: nothing is said about credentials that come with a guessed one. */
+async function refusalOf(services: Services, exchange: Exchange): Promise<Response | undefined> {
+  sessionOf(services, exchange);
+  return services.access.checkIfSent(exchange.request, 'watch', exchange.params.id);
+}
+
 async function subscribe(services: Services, exchange: Exchange): Promise<Response> {
-  const { hub, access, bodies, events } = services;
+  const { bodies, events } = services;
   const { request, params, prefix } = exchange;
-  const session = () => hub.require('viewer', params.id, params.resource);
-  session();
-  const refusal = await access.checkIfSent(request, 'watch', params.id);
+  const refusal = await refusalOf(services, exchange);
   if (refusal) return refusal;
   exchange.stream = params.id;
   const body = await bodies.read(request, MAX_NAMES);
   if (body !== '') requireType(request, 'application/json');
-  const id = events.add(session(), body === '' ? events.names : readNames(body));
+  const id = events.add(sessionOf(services, exchange), body === '' ? events.names : readNames(body));
   return new Response(null, {
     status: 201,
     headers: { Location: `${prefix}/whep/${params.id}/${params.resource}/events/${id}` },
@@ -183,12 +192,12 @@ function readNames(body: string): EventName[] {
   }
 }
 
-async function read({ hub, access, events }: Services, exchange: Exchange): Promise<Response> {
+async function read(services: Services, exchange: Exchange): Promise<Response> {
+  const { events } = services;
   const { request, params } = exchange;
-  const find = () => hub.require('viewer', params.id, params.resource);
-  const refusal = find() && (await access.checkIfSent(request, 'watch', params.id));
+  const refusal = await refusalOf(services, exchange);
   if (refusal) return refusal;
-  const session = find();
+  const session = sessionOf(services, exchange);
   if (!events.has(session, params.events)) throw new Failure('not-found', 'not found');
   exchange.stream = params.id;
   // RFC 9110 §9.2.1: HEAD is safe, it takes no reader's place.
@@ -204,12 +213,12 @@ async function read({ hub, access, events }: Services, exchange: Exchange): Prom
   return new Response(body, { headers });
 }
 
-async function unsubscribe({ hub, access, events }: Services, exchange: Exchange): Promise<Response> {
-  const { request, params } = exchange;
-  const find = () => hub.require('viewer', params.id, params.resource);
-  const refusal = find() && (await access.checkIfSent(request, 'watch', params.id));
+async function unsubscribe(services: Services, exchange: Exchange): Promise<Response> {
+  const { events } = services;
+  const { params } = exchange;
+  const refusal = await refusalOf(services, exchange);
   if (refusal) return refusal;
-  if (!events.remove(find(), params.events)) throw new Failure('not-found', 'not found');
+  if (!events.remove(sessionOf(services, exchange), params.events)) throw new Failure('not-found', 'not found');
   exchange.stream = params.id;
   return new Response(null, { status: 200 });
 }
