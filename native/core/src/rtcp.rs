@@ -206,7 +206,7 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
 mod tests {
     use super::*;
 
-    fn all(bytes: &[u8]) -> Vec<Rtcp> {
+    pub(super) fn all(bytes: &[u8]) -> Vec<Rtcp> {
         let mut found = Vec::new();
         parse(bytes, |report| found.push(report));
         found

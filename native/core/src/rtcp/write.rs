@@ -125,13 +125,8 @@ fn nack_entries(sequences: &[u16]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rtcp::{Rtcp, parse};
-
-    fn all(bytes: &[u8]) -> Vec<Rtcp> {
-        let mut found = Vec::new();
-        parse(bytes, |report| found.push(report));
-        found
-    }
+    use crate::rtcp::Rtcp;
+    use crate::rtcp::tests::all;
 
     #[test]
     fn sender_reports_can_be_read_back() {
