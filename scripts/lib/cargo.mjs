@@ -11,9 +11,12 @@ function cache(name) {
   return join(process.env.FETCH_WHEP_CACHE || join(homedir(), '.cache', 'fetch-whep'), name);
 }
 
-/** Where cargo builds: outside the checkout, so that only the first clone on a machine pays for libdatachannel. */
+/**
+ * Where cargo builds: outside the checkout, so that only the first clone on a machine pays for libdatachannel, and where
+ * somebody who works in several at once says.
+ */
 export function cargoTarget() {
-  return cache('target');
+  return process.env.CARGO_TARGET_DIR || cache('target');
 }
 
 /**
