@@ -216,6 +216,7 @@ impl Engine {
             first_keyframe: histograms.first_keyframe.snapshot(),
             fanout: histograms.fanout.snapshot(),
             send_batch: histograms.send_batch.snapshot(),
+            frame_messages: histograms.frame_messages.snapshot(),
             rtt: histograms.rtt.snapshot(),
             loss: histograms.loss.snapshot(),
         }

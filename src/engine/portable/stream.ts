@@ -115,8 +115,9 @@ export class Stream {
     this.#clock.observe(kind, timestamp, this.#now);
     if (this.viewers.size === 0) return;
     for (const viewer of this.viewers) viewer.deliver(frame, this.#now);
-    const { sendBatchPackets, fanoutLatencySeconds } = this.#terms.histograms;
+    const { sendBatchPackets, frameMessages, fanoutLatencySeconds } = this.#terms.histograms;
     sendBatchPackets.observe(frame.packets.length * this.viewers.size);
+    if (kind === 'video') frameMessages.observe(frame.packets.length);
     fanoutLatencySeconds.observe((performance.now() - this.#now) / 1000);
   }
 
