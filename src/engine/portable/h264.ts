@@ -109,7 +109,7 @@ function fragments(unit: Buffer): Buffer[] {
   });
 }
 
-/** One aggregation packet (RFC 6184 §5.7.1): as faulty and as important as any of its units is (§5.3, §5.7). */
+/** One aggregation packet (RFC 6184 §5.7.1): its first byte is the worst and the most important of theirs (§5.3, §5.7). */
 function aggregate(units: readonly Buffer[]): Buffer {
   const headers = units.map((unit) => unit.readUInt8(0));
   const faulty = headers.some((header) => header >= 0x80) ? 0x80 : 0;
