@@ -121,7 +121,9 @@ const NAMES = [
   ...['in', 'out'].flatMap((way) => ['packets', 'bytes'].map((unit) => `whep_${way}_${unit}_total{stream,kind}`)),
   'whep_packets_dropped_total{stream,reason}',
   ...['nacks', 'retransmissions', 'keyframe_requests'].map((what) => `whep_${what}_total{stream}`),
-  ...['rtt_seconds', 'loss_ratio', 'fanout_latency_seconds', 'send_batch_packets', 'frame_messages'].map((what) => `whep_${what}{}`),
+  ...['rtt_seconds', 'loss_ratio', 'fanout_latency_seconds', 'send_batch_packets', 'frame_messages'].map(
+    (what) => `whep_${what}{}`,
+  ),
   ...['datagrams', 'direct_datagrams', 'calls', 'dropped_datagrams'].map((what) => `whep_send_${what}_total{}`),
   'whep_engine_queue_depth{shard}',
   'whep_refused_packets_total{reason}',
