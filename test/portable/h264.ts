@@ -62,7 +62,7 @@ test('aggregates that are too large come apart, small ones are made', () => {
 });
 
 test('malformed payloads have names', () => {
-  const broken = ['', '7c', '780005 01', '780000', '7800', '78', '1d0102', '1e01', '00'];
+  const broken = ['', '7c', '780005 01', '780000', '7800', '78', '1d0102', '1e01', '00', '780002 7c85', '7c9801'];
   for (const hex of broken) assert.is(readUnits(Buffer.from(hex.replaceAll(' ', ''), 'hex')), 'malformed', hex);
   assert.is(readUnits(Buffer.from('0000000165', 'hex')), 'annex-b');
   assert.is(readUnits(Buffer.from('00000165', 'hex')), 'annex-b');
