@@ -13,7 +13,7 @@ import { garbage, PPS, rtp, SPS, slice } from './support/packets.ts';
 const test = suite('H264 and Opus of the portable engine');
 
 test('malformed payloads have names', () => {
-  const broken = ['', '7c', '780005 01', '780000', '7800', '78', '1d0102', '1e01', '00'];
+  const broken = ['', '7c', '780005 01', '780000', '7800', '78', '1d0102', '1e01', '00', '780002 7c85', '7c9801'];
   for (const hex of broken) assert.is(readUnits(Buffer.from(hex.replaceAll(' ', ''), 'hex')), 'malformed', hex);
   assert.is(readUnits(Buffer.from('0000000165', 'hex')), 'annex-b');
   assert.is(readUnits(Buffer.from('00000165', 'hex')), 'annex-b');

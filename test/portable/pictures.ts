@@ -86,6 +86,20 @@ test('all parts of a picture have its time stamp, and its end alone the marker',
   }
 });
 
+test('where parts are marked, the beginning of a picture ends the last one even under its time stamp', () => {
+  const scene = new Scene(['video']);
+  const from = encoder();
+  const send = (number: number) => {
+    const units = slices(number, true).map((unit) => unit.subarray(0, 50));
+    scene.picture(number, [SPS, PPS, ...units], from, HERE, 'each');
+    return scene.pictures();
+  };
+  send(0);
+  send(1);
+  from.step = 0;
+  assert.equal([send(2), send(3)], [1, 1]);
+});
+
 test('who follows a sender that marks parts is trusted again', () => {
   const scene = new Scene(['video']);
   const units = slices(0, true).map((unit) => unit.subarray(0, 50));
