@@ -45,6 +45,7 @@ mod receive;
 mod registry;
 #[cfg(target_os = "linux")]
 mod rtcp;
+mod security;
 #[cfg(target_os = "linux")]
 mod senders;
 mod udp;
@@ -63,4 +64,5 @@ pub use port::MuxPort;
 pub use precedence::take_precedence;
 #[cfg(target_os = "linux")]
 pub use receive::tap;
+pub use security::{DtlsVersion, Security, SrtpProfile};
 pub use udp::{RecvBatch, UdpSocket};
