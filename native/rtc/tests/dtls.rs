@@ -2,11 +2,14 @@
 
 mod support;
 
-use rtc::{DtlsVersion, MuxPort, Peer, PeerConfig, Role, Security, SrtpProfile, burst};
+use rtc::{DtlsVersion, MuxPort, Peer, PeerConfig, PeerState, Role, Security, SrtpProfile, burst};
 use std::net::{SocketAddr, UdpSocket};
 use support::relay::{Fate, Relay};
-use support::stun::{self, Kind, socket};
-use support::*;
+use support::stun::{HANDSHAKE_TYPE, Kind, SERVER_HELLO, client_hello, join, kind, receive, socket};
+use support::{
+    DEADLINE, Event, LOOPBACK, Pair, Recorder, VIDEO_SSRC, answer, port, receiver_report, rtp, section,
+    without_candidates,
+};
 
 /// What the viewer offers to be, as the server sees it: the server is the other one.
 const ROLES: [&str; 2] = ["active", "passive"];
@@ -103,36 +106,11 @@ fn datagrams_of_the_handshake_may_overtake_each_other() {
     ROLES.into_iter().for_each(|setup| survives(setup, Fate::Swapped));
 }
 
-/// A ClientHello (RFC 6347 §4.2.2) that an implementation of WebRTC could send, whole in one record.
-fn client_hello() -> Vec<u8> {
-    let groups = [0x00, 0x0a, 0, 4, 0, 2, 0x00, 0x17]; // secp256r1
-    let points = [0x00, 0x0b, 0, 2, 1, 0]; // uncompressed
-    let signatures = [0x00, 0x0d, 0, 4, 0, 2, 0x04, 0x03]; // ecdsa_secp256r1_sha256
-    let profiles = [0x00, 0x0e, 0, 5, 0, 2, 0x00, 0x07, 0]; // SRTP_AEAD_AES_128_GCM
-    let extensions = [&groups[..], &points, &signatures, &profiles].concat();
-    let mut body = vec![0xfe, 0xfd];
-    body.extend([7; 32]); // its random
-    body.extend([0, 0]); // neither session nor cookie
-    body.extend([0, 2, 0xc0, 0x2b]); // ECDHE-ECDSA-AES128-GCM-SHA256
-    body.extend([1, 0]); // no compression
-    body.extend((extensions.len() as u16).to_be_bytes());
-    body.extend(extensions);
-    let length = (body.len() as u32).to_be_bytes();
-    let handshake = [&[1][..], &length[1..], &[0, 0], &[0; 3], &length[1..], &body].concat();
-    let record = [&[22, 0xfe, 0xff][..], &[0; 8], &(handshake.len() as u16).to_be_bytes(), &handshake];
-    record.concat()
-}
-
-/// Whether a datagram begins with a ServerHello.
-fn is_server_hello(datagram: &[u8]) -> bool {
-    datagram.first() == Some(&22) && datagram.get(13) == Some(&2)
-}
-
 /// Of the server's, which is left without an answer: until it has one, nobody listens for DTLS.
 fn first_check(client: &UdpSocket) -> Vec<u8> {
     loop {
-        let datagram = stun::receive(client);
-        if stun::kind(&datagram) == Kind::Check {
+        let datagram = receive(client);
+        if kind(&datagram) == Kind::Check {
             return datagram;
         }
     }
@@ -141,25 +119,25 @@ fn first_check(client: &UdpSocket) -> Vec<u8> {
 #[test]
 fn a_first_flight_that_comes_before_the_library_listens_is_kept() {
     let port = port();
-    let (joined, client) = (stun::join(&port, "active", ""), socket());
+    let (hello, joined, client) = (client_hello(&port), join(&port, "active", ""), socket());
     joined.nominate(&client);
     let check = first_check(&client);
-    client.send_to(&client_hello(), joined.server).expect("loopback takes it");
+    client.send_to(&hello, joined.server).expect("loopback takes it");
     client.send_to(&joined.success(&check), joined.server).expect("loopback takes it");
-    assert!(is_server_hello(&joined.wait(&client, Kind::Dtls)), "nothing is sent twice");
+    assert_eq!(joined.wait(&client, Kind::Dtls)[HANDSHAKE_TYPE], SERVER_HELLO);
 }
 
 #[test]
 fn what_is_kept_is_bounded_and_needs_no_sense() {
     let port = port();
-    let (joined, client) = (stun::join(&port, "active", ""), socket());
+    let (hello, joined, client) = (client_hello(&port), join(&port, "active", ""), socket());
     joined.nominate(&client);
     let check = first_check(&client);
     for length in 1..100 {
         client.send_to(&vec![22; length], joined.server).expect("loopback takes it");
     }
     client.send_to(&joined.success(&check), joined.server).expect("loopback takes it");
-    joined.events.wait_for_state(rtc::PeerState::IceConnected);
-    client.send_to(&client_hello(), joined.server).expect("loopback takes it");
-    assert!(is_server_hello(&joined.wait(&client, Kind::Dtls)));
+    joined.events.wait_for_state(PeerState::IceConnected);
+    client.send_to(&hello, joined.server).expect("loopback takes it");
+    assert_eq!(joined.wait(&client, Kind::Dtls)[HANDSHAKE_TYPE], SERVER_HELLO);
 }
