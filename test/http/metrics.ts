@@ -117,6 +117,7 @@ const NAMES = [
   'whep_session_setup_seconds{phase}',
   'whep_session_setup_failures_total{reason}',
   'whep_first_keyframe_seconds{}',
+  'whep_sessions_secured_total{profile,dtls}',
   'whep_sessions_ended_total{reason}',
   ...['in', 'out'].flatMap((way) => ['packets', 'bytes'].map((unit) => `whep_${way}_${unit}_total{stream,kind}`)),
   'whep_packets_dropped_total{stream,reason}',

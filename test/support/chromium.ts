@@ -28,6 +28,7 @@ export interface ReceivedMedia {
   audioEnergy: number;
   audioChannels: number;
   state: string;
+  srtpCipher: string;
 }
 
 /** A Chromium of its own, with a fresh profile. */
@@ -145,6 +146,7 @@ export class Tab {
         audioEnergy: audio?.totalAudioEnergy ?? 0,
         audioChannels: /stereo=1/.test(codec?.sdpFmtpLine ?? '') ? 2 : (codec?.channels ?? 0),
         state: connection?.connectionState ?? 'none',
+        srtpCipher: reports.find((each) => each.type === 'transport')?.srtpCipher ?? 'none',
       };
     });
   }

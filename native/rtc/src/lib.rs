@@ -46,6 +46,7 @@ mod receive;
 mod registry;
 #[cfg(target_os = "linux")]
 mod rtcp;
+mod security;
 #[cfg(target_os = "linux")]
 mod senders;
 mod udp;
@@ -65,4 +66,5 @@ pub use port::MuxPort;
 pub use precedence::take_precedence;
 #[cfg(target_os = "linux")]
 pub use receive::tap;
+pub use security::{DtlsVersion, Security, SrtpProfile};
 pub use udp::{RecvBatch, UdpSocket};
