@@ -62,7 +62,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: 'ice-checks',
     value: 'client|both',
-    help: 'who begins ICE checks; both for a server that clients cannot reach first (default client)',
+    help: 'who begins ICE checks; both for a server behind NAT (default client)',
   },
   {
     name: 'ice-server',

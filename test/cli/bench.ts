@@ -26,6 +26,7 @@ const wrong: [args: string[], line: RegExp][] = [
     /--shards, --direct-send, --runtime and --compare are for a server of our own/,
   ],
   [['fanout', '--compare', 'steam'], /--compare: give portable/],
+  [['join', '--profile', 'null'], /--profile: give one of aead-aes-128-gcm, aead-aes-256-gcm, aes-cm-sha1/],
 ];
 
 for (const [args, line] of wrong) {
@@ -62,6 +63,7 @@ interface FanoutRow {
   engine: string;
   connected: number;
   failures: number;
+  profiles: string[];
   packetsPerSecond: { delivered: number; expected: number };
   sendCallsPerSecond: number;
   directRatio: number;
@@ -83,6 +85,7 @@ test('20 viewers get the whole stream of either engine, in order, with its times
     rows.map(({ engine }) => engine),
     ['native', 'portable'],
   );
+  assert.equal(rows[0]?.profiles, ['SRTP_AEAD_AES_128_GCM']);
   for (const row of rows) {
     assert.is(row.connected, 20);
     assert.is(row.failures, 0);
@@ -116,8 +119,20 @@ test('packets are gathered, and --direct-send sends them past libdatachannel', a
 test('the stream may come from a publisher', async () => {
   const child = bench('fanout', '--viewers', '3', '--secs', '1', '--ingest', 'whip', '--json');
   assert.is((await child.ending(60_000)).code, 0, child.stderr);
-  const row = JSON.parse(child.stdout) as { connected: number; lossRatio: number };
+  const row = JSON.parse(child.stdout) as FanoutRow;
   assert.equal([row.connected, row.lossRatio], [3, 0]);
+});
+
+test('each SRTP profile can be measured by itself, and is printed', async () => {
+  for (const [name, profile] of [
+    ['aead-aes-128-gcm', 'AEAD_AES_128_GCM'],
+    ['aead-aes-256-gcm', 'AEAD_AES_256_GCM'],
+    ['aes-cm-sha1', 'AES128_CM_HMAC_SHA1_80'],
+  ] as const) {
+    const child = bench('churn', '--viewers', '2', '--secs', '1', '--profile', name);
+    assert.is((await child.ending(60_000)).code, 0, child.stderr);
+    assert.match(child.stdout, new RegExp(`\\b${profile}\\b`));
+  }
 });
 
 test('a few viewers join at once, and come and go', async () => {

@@ -136,7 +136,11 @@ test('every metric of the contract is there, with its labels', async () => {
   await client.send('POST', '/whep/live', { headers: SDP, body: WATCH.replaceAll('opus/48000', 'OPUX/48000') });
   await client.send('DELETE', location);
   for (let index = 0; index < 9; index++) await client.send('POST', '/whep/live', { headers: SDP, body: WATCH });
-  engine.emit({ type: 'session-ended', session: [...server.sessions][0]?.id ?? '', reason: 'ice-failed' });
+  const session = [...server.sessions][0]?.id ?? '';
+  engine.emit(
+    { type: 'session-connected', session },
+    { type: 'session-ended', session: [...server.sessions][1]?.id ?? '', reason: 'ice-failed' },
+  );
   engine.leg('live', 'video', false);
   const text = await server.metrics();
   const found = new Map<string, string>();

@@ -320,7 +320,8 @@ test('every line has the transport of the tag, which alone has candidates', () =
 
 test('where the client begins all checks the engine gets no candidate, and the client must be one that does', () => {
   for (const role of ['watch', 'publish'] as const) {
-    const offer = role === 'watch' ? firefox : publish;
+    const offer =
+      role === 'watch' ? firefox : edit(publish, 'a=mid:0', 'a=mid:0', 'a=candidate:1 1 UDP 9 192.0.2.7 9 typ host');
     assert.match(exchange(offer, { role }).plan.offer, 'a=candidate:');
     const { plan } = exchange(offer, { role, iceChecks: 'client' });
     assert.not.match(plan.offer, /candidate/);
