@@ -2,7 +2,7 @@ import { Failure } from '../../index.ts';
 import { latencyOf } from './fanout.ts';
 import { openLoad } from './load.ts';
 import { arrive, pause, publish, type Quantiles, quantiles, round, settle } from './measure.ts';
-import type { BenchOptions } from './options.ts';
+import { type BenchOptions, programmeOf } from './options.ts';
 import { usage } from './process.ts';
 import type { Column } from './report.ts';
 import { openTarget } from './target.ts';
@@ -10,7 +10,7 @@ import { openTarget } from './target.ts';
 /** One storm. Times are in milliseconds; absent: could not be measured. */
 export interface JoinRow {
   bench: 'join';
-  /** That join within a second. */
+  /** That join, within a second unless told otherwise. */
   viewers: number;
   /** That played already. */
   playing: number;
@@ -19,6 +19,8 @@ export interface JoinRow {
   withPicture: number;
   failures: number;
   post: Quantiles | undefined;
+  /** From the POST to the connection: ICE and DTLS. */
+  connection: Quantiles | undefined;
   firstKeyframe: Quantiles | undefined;
   /** What one join costs the server, ICE and DTLS included, sending not. */
   cpuPerJoin: number | undefined;
@@ -30,8 +32,6 @@ export interface JoinRow {
 
 type Latency = ReturnType<typeof latencyOf>;
 
-/** The time in which all ask to join. Milliseconds. */
-const STORM = 1_000;
 const PLAYING = 0;
 const JOINING = 1;
 
@@ -40,6 +40,8 @@ export const COLUMNS: Column<JoinRow>[] = [
   ['with picture', (row) => row.withPicture],
   ['POST p50', (row) => row.post?.p50],
   ['p95', (row) => row.post?.p95],
+  ['connected p50', (row) => row.connection?.p50],
+  ['p95', (row) => row.connection?.p95],
   ['keyframe p50', (row) => row.firstKeyframe?.p50],
   ['p95', (row) => row.firstKeyframe?.p95],
   ['CPU ms/join', (row) => row.cpuPerJoin],
@@ -50,14 +52,14 @@ export const COLUMNS: Column<JoinRow>[] = [
   ['their loss', (row) => row.lost],
 ];
 
-/** Viewers play; then `viewers` more come within a second. */
+/** Viewers play; then `viewers` more come. */
 export async function join(viewers: number, options: BenchOptions, say: (text: string) => void): Promise<JoinRow> {
   const target = await openTarget(options);
-  const load = openLoad();
+  const load = openLoad({ programme: programmeOf(options) });
   const { url, pid } = target;
   const calmTime = (options.secs ?? 5) * 1000;
   try {
-    await publish(load, target, options.fps);
+    await publish(load, target);
     say(`${options.playing} viewers begin to play`);
     const first = await arrive(load, { url, viewers: options.playing, over: options.playing * 20, group: PLAYING });
     if (first.connected === 0)
@@ -67,8 +69,9 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
     await pause(calmTime);
     const calm = { cpu: usage(pid)?.cpu, sample: load.sample(PLAYING) };
 
-    say(`${viewers} viewers join within a second`);
-    const arrived = await arrive(load, { url, viewers, over: STORM, group: JOINING });
+    const over = (viewers / (options.rate ?? viewers)) * 1000;
+    say(`${viewers} viewers join within ${over / 1000} s`);
+    const arrived = await arrive(load, { url, viewers, over, group: JOINING });
     const storm = { cpu: usage(pid)?.cpu, sample: load.sample(PLAYING), joined: load.sample(JOINING) };
     const packets = storm.sample.packets - calm.sample.packets + storm.joined.packets;
     const perPacket = difference(calm.cpu, start.cpu) / (calm.sample.packets - start.packets);
@@ -86,6 +89,7 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
       withPicture: arrived.firstKeyframes.length,
       failures: arrived.failures.length,
       post: quantiles(arrived.posts),
+      connection: quantiles(arrived.connections),
       firstKeyframe: quantiles(arrived.firstKeyframes),
       cpuPerJoin: Number.isFinite(joining) ? round(joining / 1000 / viewers) : undefined,
       latency: { before: latencyOf(calm.sample), during: latencyOf(storm.sample), after: latencyOf(after) },

@@ -1,0 +1,41 @@
+import type { Cable } from './cable.ts';
+import { type LoadConfig, measureFloor } from './load.ts';
+
+/** Encrypting and sending without WebRTC, to as many sockets, by the way that the server's packets take. */
+export interface Floor {
+  /** Microseconds a packet. */
+  gso: number;
+  sendto: number;
+  /** Of a packet that the cable brought, with its IP header. Absent: there is no cable. */
+  bytesPerPacket: number | undefined;
+}
+
+const floors = new Map<number, Promise<Floor>>();
+
+/**
+ * Measured once for each number of viewers: what is compared stands on one floor. Undefined for a profile that it cannot
+ * protect by: those without AES-GCM.
+ */
+export function floorFor(
+  viewers: number,
+  load: LoadConfig,
+  profile: string,
+  cable: Cable | undefined,
+): Promise<Floor> | undefined {
+  if (!profile.endsWith('_GCM')) return undefined;
+  const floor = floors.get(viewers) ?? floorOf(viewers, load, profile, cable);
+  floors.set(viewers, floor);
+  return floor;
+}
+
+async function floorOf(viewers: number, load: LoadConfig, profile: string, cable: Cable | undefined): Promise<Floor> {
+  const before = cable?.arrived().media;
+  const gathered = await measureFloor(viewers, load, profile, true);
+  const after = cable?.arrived().media;
+  const single = await measureFloor(viewers, load, profile, false);
+  return {
+    gso: gathered.cpu / gathered.sent,
+    sendto: single.cpu / single.sent,
+    bytesPerPacket: before && after && (after.bytes - before.bytes) / (after.packets - before.packets),
+  };
+}
