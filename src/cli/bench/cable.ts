@@ -51,10 +51,11 @@ export function apart(): boolean {
   return process.env[INSIDE] !== undefined;
 }
 
-/** Runs a command in a network of its own and gives its exit code. Throws `engine-unavailable` without the right to. */
+/** Runs a command in a network of its own, which has a loopback alone, and gives its exit code. Throws `engine-unavailable` without the right to. */
 export async function runApart(command: readonly string[]): Promise<number> {
   run('unshare', '--net', 'true');
-  const child = spawn('unshare', ['--net', '--', ...command], { env: { ...ENV, [INSIDE]: 'own' }, stdio: 'inherit' });
+  const inside = ['sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...command];
+  const child = spawn('unshare', ['--net', '--', ...inside], { env: { ...ENV, [INSIDE]: 'own' }, stdio: 'inherit' });
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
   process.on('SIGTERM', forward).on('SIGINT', forward);
   const [code] = (await once(child, 'close')) as [number | null];
@@ -71,7 +72,6 @@ export async function openCable(): Promise<Cable> {
   const pid = await network(holder);
   const enter = ['nsenter', `--net=/proc/${pid}/ns/net`, '--'];
   try {
-    run('ip', 'link', 'set', 'lo', 'up');
     // Segments are cut before the cable, as for a card that cannot cut them: so every datagram is counted.
     const end = (name: string) => ['name', name, 'gso_max_segs', '1'];
     run('ip', 'link', 'add', ...end('viewers'), 'type', 'veth', 'peer', ...end('server'), 'netns', `${pid}`);

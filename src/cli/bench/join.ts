@@ -1,6 +1,6 @@
 import { Failure } from '../../index.ts';
 import { latencyOf } from './fanout.ts';
-import { openLoad } from './load.ts';
+import { type Load, openLoad } from './load.ts';
 import { arrive, pause, publish, type Quantiles, quantiles, round, settle } from './measure.ts';
 import { type BenchOptions, programmeOf } from './options.ts';
 import { usage } from './process.ts';
@@ -58,6 +58,7 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
   const load = openLoad({ programme: programmeOf(options) });
   const { url, pid } = target;
   const calmTime = (options.secs ?? 5) * 1000;
+  const over = (viewers / (options.rate ?? viewers)) * 1000;
   try {
     await publish(load, target);
     say(`${options.playing} viewers begin to play`);
@@ -65,22 +66,18 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
     if (first.connected === 0)
       throw new Failure('engine-failed', `no viewer got in: ${first.failures[0] ?? 'none was connected'}`);
     await settle();
-    const start = { cpu: usage(pid)?.cpu, packets: load.sample(PLAYING).packets };
+    const start = look(load, pid);
     await pause(calmTime);
-    const calm = { cpu: usage(pid)?.cpu, sample: load.sample(PLAYING) };
-
-    const over = (viewers / (options.rate ?? viewers)) * 1000;
+    const calm = look(load, pid);
     say(`${viewers} viewers join within ${over / 1000} s`);
     const arrived = await arrive(load, { url, viewers, over, group: JOINING });
-    const storm = { cpu: usage(pid)?.cpu, sample: load.sample(PLAYING), joined: load.sample(JOINING) };
-    const packets = storm.sample.packets - calm.sample.packets + storm.joined.packets;
-    const perPacket = difference(calm.cpu, start.cpu) / (calm.sample.packets - start.packets);
-    const joining = difference(storm.cpu, calm.cpu) - packets * perPacket;
+    const storm = look(load, pid);
     say('all play');
     await settle();
-    load.sample(PLAYING);
+    const settled = look(load, pid);
     await pause(calmTime);
-    const after = load.sample(PLAYING);
+    const end = look(load, pid);
+    const joining = beyondSending(span(start, calm), span(calm, storm), span(settled, end));
     return {
       bench: 'join',
       viewers,
@@ -92,8 +89,8 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
       connection: quantiles(arrived.connections),
       firstKeyframe: quantiles(arrived.firstKeyframes),
       cpuPerJoin: Number.isFinite(joining) ? round(joining / 1000 / viewers) : undefined,
-      latency: { before: latencyOf(calm.sample), during: latencyOf(storm.sample), after: latencyOf(after) },
-      lost: Math.max(0, storm.sample.lost - calm.sample.lost),
+      latency: { before: latencyOf(calm.playing), during: latencyOf(storm.playing), after: latencyOf(end.playing) },
+      lost: Math.max(0, storm.playing.lost - calm.playing.lost),
     };
   } finally {
     await load.close();
@@ -101,7 +98,33 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
   }
 }
 
-/** Not a number when one of them is not known. */
-function difference(after: number | undefined, before: number | undefined): number {
-  return (after ?? Number.NaN) - (before ?? Number.NaN);
+/** The server's CPU and packets so far; latencies since the last look. */
+function look(load: Load, pid: number | undefined) {
+  const [playing, joining] = [load.sample(PLAYING), load.sample(JOINING)];
+  const cpu = usage(pid)?.cpu ?? Number.NaN;
+  return { at: performance.now(), cpu, packets: playing.packets + joining.packets, playing };
+}
+
+/** What passed between two looks. */
+interface Span {
+  milliseconds: number;
+  /** Microseconds; not a number when it is not known. */
+  cpu: number;
+  packets: number;
+}
+
+function span(from: ReturnType<typeof look>, to: ReturnType<typeof look>): Span {
+  return { milliseconds: to.at - from.at, cpu: to.cpu - from.cpu, packets: to.packets - from.packets };
+}
+
+/**
+ * Microseconds that `during` cost beyond its packets. What those cost, a part for the time and a part for each packet, is told
+ * by the two times in which nobody joined.
+ */
+function beyondSending(before: Span, during: Span, after: Span): number {
+  const load = ({ cpu, milliseconds }: Span) => cpu / milliseconds;
+  const rate = ({ packets, milliseconds }: Span) => packets / milliseconds;
+  const perPacket = (load(after) - load(before)) / (rate(after) - rate(before));
+  const sending = load(before) + perPacket * (rate(during) - rate(before));
+  return during.cpu - sending * during.milliseconds;
 }
