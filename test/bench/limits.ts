@@ -23,8 +23,9 @@ import { compareViewers } from '../support/viewer-cost.ts';
 interface Row {
   what: string;
   measured: number | undefined;
-  limit: string;
-  met: boolean;
+  target: string;
+  /** Undefined: this machine is not fast enough to ask for it. */
+  met: boolean | undefined;
 }
 
 const PARTS = { many, loopback, sender, joins, chromium };
@@ -47,10 +48,10 @@ const KB = 1024;
 const [OURS, FLOOR] = [400_000, 520_000];
 
 const COLUMNS: Column<Row>[] = [
-  ['limit', (row) => row.what],
+  ['what', (row) => row.what],
   ['measured', (row) => row.measured],
-  ['at most', (row) => row.limit],
-  ['', (row) => (row.met ? 'met' : 'MISSED')],
+  ['target', (row) => row.target],
+  ['', (row) => (row.met === undefined ? 'not asked' : row.met ? 'met' : 'MISSED')],
 ];
 
 const rows: Row[] = [];
@@ -60,7 +61,7 @@ for (const name of values.only.length > 0 ? values.only.filter(isPart) : (Object
   rows.push(...found);
 }
 process.stdout.write(table(COLUMNS, rows));
-process.exitCode = rows.every(({ met }) => met) ? 0 : 1;
+process.exitCode = rows.every(({ met }) => met !== false) ? 0 : 1;
 
 async function many(): Promise<Row[]> {
   const [row] = await bench<FanoutRow>('fanout', '--viewers', '1000', '--packets', '2', '--video-only');
@@ -73,7 +74,7 @@ async function many(): Promise<Row[]> {
 async function loopback(): Promise<Row[]> {
   const measured = await bench<FanoutRow>('fanout', '--viewers', '200,300');
   return measured.flatMap((row) => [
-    atMost(`${row.viewers} viewers, loopback: x GSO floor (${row.profile})`, row.cpuRatio?.gso, 1.35),
+    atMost(`${row.viewers} viewers, loopback: x GSO floor (${row.profiles})`, row.cpuRatio?.gso, 1.35),
     ...(row.viewers === 200 ? [atMost('200 viewers: RSS, KB a viewer', kilobytes(row), 110)] : []),
   ]);
 }
@@ -83,13 +84,11 @@ async function sender(): Promise<Row[]> {
   return measured.flatMap((row) => {
     const allowed = row.floorMicrosPerPacket && Math.round(1e6 / row.floorMicrosPerPacket.gso);
     const sent = row.packetsPerSecondAndCore;
-    const asked = allowed === undefined || allowed >= FLOOR;
-    const what = `${row.viewers} viewers, sender alone: packets/s and core`;
+    const met = allowed !== undefined && allowed < FLOOR ? undefined : (sent ?? 0) >= OURS;
+    const target = `at least ${OURS} where the floor has ${FLOOR} (${allowed})`;
     return [
-      atMost(`${row.viewers} viewers, sender alone: x GSO floor (${row.profile})`, row.cpuRatio?.gso, 1.3),
-      asked
-        ? { what, measured: sent, limit: `at least ${OURS} (floor ${allowed})`, met: (sent ?? 0) >= OURS }
-        : { what, measured: sent, limit: `none: the floor is ${allowed}, under ${FLOOR}`, met: true },
+      atMost(`${row.viewers} viewers, sender alone: x GSO floor (${row.profiles})`, row.cpuRatio?.gso, 1.3),
+      { what: `${row.viewers} viewers, sender alone: packets/s and core`, measured: sent, target, met },
     ];
   });
 }
@@ -109,7 +108,7 @@ async function joins(): Promise<Row[]> {
 async function chromium(): Promise<Row[]> {
   const { ratio, profiles } = await compareViewers(Number(values.secs));
   const what = `a packet to Chromium: x one to the benchmark's viewers (${profiles.join(', ')})`;
-  return [{ what, measured: ratio, limit: '0.9 to 1.1', met: ratio >= 0.9 && ratio <= 1.1 }];
+  return [{ what, measured: ratio, target: '0.9 to 1.1', met: ratio >= 0.9 && ratio <= 1.1 }];
 }
 
 function kilobytes(row: FanoutRow): number | undefined {
@@ -117,7 +116,7 @@ function kilobytes(row: FanoutRow): number | undefined {
 }
 
 function atMost(what: string, measured: number | undefined, limit: number): Row {
-  return { what, measured, limit: `${limit}`, met: measured !== undefined && measured <= limit };
+  return { what, measured, target: `at most ${limit}`, met: measured !== undefined && measured <= limit };
 }
 
 /** Rows of `fetch-whep bench`, in a process of its own. */

@@ -26,7 +26,7 @@ const wrong: [args: string[], line: RegExp][] = [
     /--shards, --direct-send, --runtime and --compare are for a server of our own/,
   ],
   [['fanout', '--compare', 'steam'], /--compare: give portable/],
-  [['fanout', '--packets', '41'], /--packets: give a number of packets/],
+  [['fanout', '--packets', '9'], /--packets: give a number of packets/],
   [['join', '--rate', '0'], /--rate: give a number of joins/],
   [['fanout', '--video-only', '--audio-only'], /--video-only and --audio-only/],
   [['fanout', '--video-only=yes'], /--video-only: takes no value/],

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { type Cable, openCable } from '../../src/cli/bench/cable.ts';
 import { type Load, openLoad } from '../../src/cli/bench/load.ts';
-import { pause, publish, round, settle, waitFor } from '../../src/cli/bench/measure.ts';
-import { parseOptions, profileOf, programmeOf } from '../../src/cli/bench/options.ts';
+import { PROFILE, pause, publish, round, settle, waitFor } from '../../src/cli/bench/measure.ts';
+import { parseOptions, programmeOf } from '../../src/cli/bench/options.ts';
 import { usage } from '../../src/cli/bench/process.ts';
 import { openTarget, type Target } from '../../src/cli/bench/target.ts';
 import { Chromium } from './chromium.ts';
@@ -33,7 +33,7 @@ export async function compareViewers(secs: number): Promise<{ ratio: number; pro
   try {
     await publish(load, target);
     cable.dropMedia();
-    const profiles: string[] = [profileOf(options)];
+    const profiles: string[] = [PROFILE];
     const before = await measured(() => benchmarks(load, target));
     const browsers = await measured(() => chromiums(target, profiles));
     const after = await measured(() => benchmarks(load, target));

@@ -111,8 +111,8 @@ pub fn measure_floor(config: FloorObject) -> Result<AsyncTask<MeasureFloor>> {
         viewers: viewers as usize,
         programme: programme.into(),
         profile: match profile.as_str() {
-            "AEAD_AES_128_GCM" => Profile::Aes128Gcm,
-            "AEAD_AES_256_GCM" => Profile::Aes256Gcm,
+            "SRTP_AEAD_AES_128_GCM" => Profile::Aes128Gcm,
+            "SRTP_AEAD_AES_256_GCM" => Profile::Aes256Gcm,
             _ => return Err(Error::from_reason("there is no floor for this profile")),
         },
         host: address(host.as_deref())?,
@@ -138,7 +138,7 @@ pub struct LoadObject {
 pub struct ProgrammeObject {
     /// Pictures; must divide 90000.
     pub frames_per_second: u32,
-    /// In how many packets each picture leaves.
+    /// In how many packets each picture leaves, up to 8.
     pub packets_per_frame: u32,
     /// Whether there are pictures.
     pub video: bool,
@@ -237,7 +237,7 @@ pub struct FloorObject {
     pub viewers: u32,
     /// The same as the server's.
     pub load: LoadObject,
-    /// Its SRTP profile, by its name of RFC 7714.
+    /// Its SRTP profile, as IANA registers it.
     pub profile: String,
     /// For how long.
     pub milliseconds: f64,

@@ -3,8 +3,8 @@ import { Failure } from '../../index.ts';
 import { type Cable, type Count, openCable } from './cable.ts';
 import { type Floor, floorFor } from './floor.ts';
 import { type Load, type LoadConfig, openLoad } from './load.ts';
-import { arrive, pause, probe, publish, type Quantiles, quantiles, rest, round, settle } from './measure.ts';
-import { type BenchOptions, profileOf, programmeOf } from './options.ts';
+import { arrive, PROFILE, pause, probe, publish, type Quantiles, quantiles, rest, round, settle } from './measure.ts';
+import { type BenchOptions, programmeOf } from './options.ts';
 import { usage } from './process.ts';
 import type { Column } from './report.ts';
 import { ledger, type Sends, sendsOf } from './sends.ts';
@@ -35,8 +35,8 @@ export interface FanoutRow {
   directRatio: number | undefined;
   /** Of one core. */
   cpuShare: number | undefined;
-  /** The SRTP profile of viewers and floor. */
-  profile: string;
+  /** SRTP profiles of the viewers, as IANA registers them; the floor has the same one. */
+  profiles: string[];
   /** Without WebRTC, microseconds a packet, and how much more the server needs. Absent: no floor has the profile. */
   floorMicrosPerPacket: { gso: number; sendto: number } | undefined;
   floorBytesPerPacket: number | undefined;
@@ -80,18 +80,17 @@ export const COLUMNS: Column<FanoutRow>[] = [
 /** A server with this many viewers, and the floor for as many. */
 export async function fanout(viewers: number, options: BenchOptions, say: (text: string) => void): Promise<FanoutRow> {
   const cable = options['sender-only'] ? await openCable() : undefined;
-  const profile = profileOf(options);
   try {
     const row = await served(viewers, options, cable, say);
     say('the floor');
-    const floor = await floorFor(viewers, configOf(options, cable), profile, cable);
-    return { ...row, profile, ...compared(row.cpuMicrosPerPacket, floor) };
+    const floor = await floorFor(viewers, configOf(options, cable), row.profiles, cable);
+    return { ...row, ...compared(row.cpuMicrosPerPacket, floor) };
   } finally {
     cable?.close();
   }
 }
 
-type Measured = Omit<FanoutRow, 'profile' | 'floorMicrosPerPacket' | 'floorBytesPerPacket' | 'cpuRatio'>;
+type Measured = Omit<FanoutRow, 'floorMicrosPerPacket' | 'floorBytesPerPacket' | 'cpuRatio'>;
 
 function configOf(options: BenchOptions, cable: Cable | undefined): LoadConfig {
   return { programme: programmeOf(options), ...(cable && { host: cable.viewers, server: cable.pid }) };
@@ -155,6 +154,7 @@ async function measure(
     bench: 'fanout',
     viewers,
     connected,
+    profiles: [PROFILE],
     failures: arrived.failures.length,
     packetsPerSecond: {
       delivered: round(delivered / seconds),
@@ -204,7 +204,7 @@ export function latencyOf(sample: { latencyP50: number; latencyP99: number; late
   return { p50: round(sample.latencyP50), p99: round(sample.latencyP99), max: round(sample.latencyMax) };
 }
 
-function compared(micros: number | undefined, floor: Floor | undefined): Omit<FanoutRow, keyof Measured | 'profile'> {
+function compared(micros: number | undefined, floor: Floor | undefined): Omit<FanoutRow, keyof Measured> {
   const { gso, sendto, bytesPerPacket } = floor ?? {};
   return {
     floorMicrosPerPacket: floor && { gso: round(floor.gso), sendto: round(floor.sendto) },

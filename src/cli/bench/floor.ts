@@ -13,16 +13,17 @@ export interface Floor {
 const floors = new Map<number, Promise<Floor>>();
 
 /**
- * Measured once for each number of viewers: what is compared stands on one floor. Undefined for a profile that it cannot
- * protect by: those without AES-GCM.
+ * Measured once for each number of viewers: what is compared stands on one floor. Undefined where viewers have several
+ * profiles, or one that the floor cannot protect by: those without AES-GCM.
  */
 export function floorFor(
   viewers: number,
   load: LoadConfig,
-  profile: string,
+  profiles: readonly string[],
   cable: Cable | undefined,
 ): Promise<Floor> | undefined {
-  if (!profile.endsWith('_GCM')) return undefined;
+  const [profile, other] = profiles;
+  if (profile === undefined || other !== undefined || !profile.endsWith('_GCM')) return undefined;
   const floor = floors.get(viewers) ?? floorOf(viewers, load, profile, cable);
   floors.set(viewers, floor);
   return floor;

@@ -37,6 +37,7 @@ export interface Sample {
 /** What is sent, and what viewers ask for. */
 export interface Programme {
   framesPerSecond: number;
+  /** Up to 8. */
   packetsPerFrame: number;
   video: boolean;
   audio: boolean;

@@ -2,6 +2,9 @@ import { Failure } from '../../index.ts';
 import type { Joined, Load } from './load.ts';
 import type { Target } from './target.ts';
 
+/** What viewers and server agree on. */
+export const PROFILE = 'SRTP_AEAD_AES_256_GCM';
+
 /** A viewer that has no picture by then gets none. Milliseconds. */
 const ARRIVAL = 8_000;
 /** After the last arrival: what joining set in motion has come to rest. Milliseconds. */

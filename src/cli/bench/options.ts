@@ -19,7 +19,7 @@ const schema = z.object({
     .enum(['5', '10', '15', '25', '30', '50', '60'], 'give 5, 10, 15, 25, 30, 50 or 60')
     .transform(Number)
     .default(30),
-  packets: whole('give a number of packets from 1 to 40', 1, 40).default(8),
+  packets: whole('give a number of packets from 1 to 8', 1, 8).default(8),
   'video-only': z.boolean().default(false),
   'audio-only': z.boolean().default(false),
   'sender-only': z.boolean().default(false),
@@ -59,7 +59,7 @@ const FLAGS: readonly Flag[] = [
   { name: 'viewers', value: 'N,N', help: 'viewers, one measurement each (fanout 10,50,100,200,300; join, churn 100)' },
   { name: 'secs', value: 'N', help: 'how long to measure (fanout 15, join 5, churn 60)' },
   { name: 'fps', value: 'N', help: 'pictures a second (default 30)' },
-  { name: 'packets', value: 'N', help: 'packets of each picture, of about a kilobyte (default 8)' },
+  { name: 'packets', value: 'N', help: 'packets of each picture, of about a kilobyte, up to 8 (default 8)' },
   { name: 'video-only', help: 'pictures without sound, in the stream and in what viewers ask for' },
   { name: 'audio-only', help: 'sound without pictures' },
   { name: 'sender-only', help: 'fanout: the server alone, see below (Linux, as root)' },
@@ -108,11 +108,6 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     throw new UsageError('--video-only and --audio-only leave nothing: leave one of them out');
   }
   return { ...parsed.data, engine: 'native' };
-}
-
-/** The SRTP profile of the run: what viewers and server agree on, and what the floor protects by. */
-export function profileOf(_options: BenchOptions): string {
-  return 'AEAD_AES_256_GCM';
 }
 
 export function programmeOf(options: BenchOptions): Programme {
