@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { apart, runApart } from '../../src/cli/bench/cable.ts';
 import type { FanoutRow } from '../../src/cli/bench/fanout.ts';
 import type { JoinRow } from '../../src/cli/bench/join.ts';
+import { profileOf } from '../../src/cli/bench/measure.ts';
 import { type Column, table } from '../../src/cli/bench/report.ts';
 import { Child } from '../support/child.ts';
 import { compareViewers } from '../support/viewer-cost.ts';
@@ -74,7 +75,7 @@ async function many(): Promise<Row[]> {
 async function loopback(): Promise<Row[]> {
   const measured = await bench<FanoutRow>('fanout', '--viewers', '200,300');
   return measured.flatMap((row) => [
-    atMost(`${row.viewers} viewers, loopback: x GSO floor (${row.profiles})`, row.cpuRatio?.gso, 1.35),
+    atMost(`${row.viewers} viewers, loopback: x GSO floor (${profileOf(row)})`, row.cpuRatio?.gso, 1.35),
     ...(row.viewers === 200 ? [atMost('200 viewers: RSS, KB a viewer', kilobytes(row), 110)] : []),
   ]);
 }
@@ -87,7 +88,7 @@ async function sender(): Promise<Row[]> {
     const met = allowed !== undefined && allowed < FLOOR ? undefined : (sent ?? 0) >= OURS;
     const target = `at least ${OURS} where the floor has ${FLOOR} (${allowed})`;
     return [
-      atMost(`${row.viewers} viewers, sender alone: x GSO floor (${row.profiles})`, row.cpuRatio?.gso, 1.3),
+      atMost(`${row.viewers} viewers, sender alone: x GSO floor (${profileOf(row)})`, row.cpuRatio?.gso, 1.3),
       { what: `${row.viewers} viewers, sender alone: packets/s and core`, measured: sent, target, met },
     ];
   });

@@ -68,6 +68,7 @@ interface Quantiles {
 
 interface FanoutRow {
   engine: string;
+  profiles: string[];
   connected: number;
   failures: number;
   packetsPerSecond: { delivered: number; expected: number };
@@ -130,21 +131,22 @@ test('packets are gathered, and --direct-send sends them past libdatachannel', a
   }
 });
 
-const halves: [flag: string, ingest: string, packets: number][] = [
-  ['--video-only', 'rtp', 30 * 2 + 0.5],
-  ['--audio-only', 'whip', 50],
+const halves: [args: string[], packets: number, profile: string][] = [
+  [['--video-only', '--packets', '2', '--profile', 'aes-cm-sha1'], 30 * 2 + 0.5, 'SRTP_AES128_CM_HMAC_SHA1_80'],
+  [['--audio-only', '--ingest', 'whip'], 50, 'SRTP_AEAD_AES_128_GCM'],
 ];
 
-for (const [flag, ingest, packets] of halves) {
-  test(`${flag} leaves the other leg out, with ${ingest}`, async () => {
-    const args = [flag, '--packets', '2', '--ingest', ingest, '--viewers', '3', '--secs', '2', '--json'];
-    const child = bench('fanout', ...args);
+for (const [args, packets, profile] of halves) {
+  test(`${args.join(' ')} is what viewers get`, async () => {
+    const child = bench('fanout', ...args, '--viewers', '3', '--secs', '2', '--json');
     assert.is((await child.ending(60_000)).code, 0, child.stderr);
     const row = JSON.parse(child.stdout) as FanoutRow;
     assert.equal([row.connected, row.lossRatio, row.duplicates], [3, 0, 0]);
     const { delivered, expected } = row.packetsPerSecond;
     assert.ok(Math.abs(delivered - expected) < expected * 0.1, `${delivered} of ${expected}`);
     assert.ok(Math.abs(expected - 3 * packets) < 3 * packets * 0.1, `${expected}`);
+    assert.equal(row.profiles, [profile]);
+    assert.is(row.floorMicrosPerPacket !== undefined, profile.endsWith('GCM'), 'there is no floor without AES-GCM');
   });
 }
 

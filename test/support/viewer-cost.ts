@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { type Cable, openCable } from '../../src/cli/bench/cable.ts';
 import { type Load, openLoad } from '../../src/cli/bench/load.ts';
-import { PROFILE, pause, publish, round, settle, waitFor } from '../../src/cli/bench/measure.ts';
-import { parseOptions, programmeOf } from '../../src/cli/bench/options.ts';
+import { pause, publish, round, settle, waitFor } from '../../src/cli/bench/measure.ts';
+import { loadConfig, parseOptions } from '../../src/cli/bench/options.ts';
 import { usage } from '../../src/cli/bench/process.ts';
 import { openTarget, type Target } from '../../src/cli/bench/target.ts';
 import { Chromium } from './chromium.ts';
@@ -21,7 +21,7 @@ export async function compareViewers(secs: number): Promise<{ ratio: number; pro
   const options = parseOptions(['--sender-only']);
   const cable = await openCable();
   const target = await openTarget(options, cable, resolve('dist/cli.js'));
-  const load = openLoad({ programme: programmeOf(options), host: cable.viewers, server: cable.pid });
+  const load = openLoad({ ...loadConfig(options), host: cable.viewers, server: cable.pid });
   const measured = async (join: () => Promise<() => Promise<void>>) => {
     const leave = await join();
     await settle();
@@ -33,11 +33,11 @@ export async function compareViewers(secs: number): Promise<{ ratio: number; pro
   try {
     await publish(load, target);
     cable.dropMedia();
-    const profiles: string[] = [PROFILE];
-    const before = await measured(() => benchmarks(load, target));
+    const profiles = new Set<string>();
+    const before = await measured(() => benchmarks(load, target, profiles));
     const browsers = await measured(() => chromiums(target, profiles));
-    const after = await measured(() => benchmarks(load, target));
-    return { ratio: round((2 * browsers) / (before + after)), profiles };
+    const after = await measured(() => benchmarks(load, target, profiles));
+    return { ratio: round((2 * browsers) / (before + after)), profiles: [...profiles] };
   } finally {
     await load.close();
     await target.stop();
@@ -54,20 +54,21 @@ async function perPacket({ pid }: Target, cable: Cable, secs: number): Promise<n
   return (after.cpu - before.cpu) / (after.packets - before.packets);
 }
 
-async function benchmarks(load: Load, { url }: Target): Promise<() => Promise<void>> {
+async function benchmarks(load: Load, { url }: Target, profiles: Set<string>): Promise<() => Promise<void>> {
   const { failures } = await load.join({ url, viewers: VIEWERS, over: 2_000, group: GROUP });
   if (failures.length > 0) throw new Error(failures[0]);
   await waitFor('viewers to connect', JOINING, () => load.arrivals(GROUP).connected === VIEWERS);
+  for (const profile of load.arrivals(GROUP).profiles) profiles.add(profile);
   return () => load.leave(GROUP);
 }
 
 /** Connections of one page, which get no media to decode. */
-async function chromiums({ url, origin }: Target, profiles: string[]): Promise<() => Promise<void>> {
+async function chromiums({ url, origin }: Target, profiles: Set<string>): Promise<() => Promise<void>> {
   const browser = await Chromium.launch();
   const { page } = await browser.watch(`${origin}/healthz`);
   page.setDefaultTimeout(JOINING);
   const found = await page.evaluate(joinMany, { url, viewers: VIEWERS });
-  profiles.push(...found);
+  for (const profile of found) profiles.add(profile);
   return async () => {
     await page.evaluate(leaveAll);
     await browser.close();

@@ -4,15 +4,22 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::load::{Audience, Floor, FloorConfig, Joined, Joining, Ports, Profile, Programme, Road, Sample, Sender, Video};
+use ::load::{Audience, Floor, FloorConfig, Joined, Joining, Ports, Programme, Road, Sample, Sender, Video};
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Error, Result, Task};
 use napi_derive::napi;
+use rtc::SrtpProfile;
 
 /// Loopback when there is none. The load stays on this machine: both sides of a latency need one clock.
 fn address(host: Option<&str>) -> Result<IpAddr> {
     let parsed = host.map_or(Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)), str::parse);
     parsed.map_err(|_| Error::from_reason("host is no IP address"))
+}
+
+/// A profile by the name that IANA registers.
+fn known(name: &str) -> Result<SrtpProfile> {
+    let profile = SrtpProfile::PREFERENCE.into_iter().find(|profile| profile.name() == name);
+    profile.ok_or_else(|| Error::from_reason("no such SRTP profile"))
 }
 
 fn millis(duration: Duration) -> f64 {
@@ -34,9 +41,11 @@ impl NativeLoad {
     /// Nothing is sent, and nobody watches.
     #[napi(constructor)]
     pub fn new(config: LoadObject) -> Result<Self> {
-        let LoadObject { programme, host, server } = config;
+        let LoadObject { programme, host, server, profile } = config;
         let (programme, host) = (programme.into(), address(host.as_deref())?);
-        let audience = Audience::new(programme, host).map_err(|error| Error::from_reason(error.to_string()))?;
+        let profiles = profile.map_or(Ok(SrtpProfile::PREFERENCE.to_vec()), |name| known(&name).map(|it| vec![it]))?;
+        let audience =
+            Audience::new(programme, host, profiles).map_err(|error| Error::from_reason(error.to_string()))?;
         let audience = Arc::new(Mutex::new(Some(Arc::new(audience))));
         Ok(Self { programme, host, server, audience, sender: Arc::default() })
     }
@@ -76,6 +85,7 @@ impl NativeLoad {
             connected: arrivals.connected as u32,
             connections: arrivals.connections.into_iter().map(millis).collect(),
             first_keyframes: arrivals.first_keyframes.into_iter().map(millis).collect(),
+            profiles: arrivals.profiles.into_iter().map(|profile| profile.name().into()).collect(),
         })
     }
 
@@ -106,15 +116,12 @@ impl NativeLoad {
 /// Measures what encrypting and sending cost without WebRTC.
 #[napi]
 pub fn measure_floor(config: FloorObject) -> Result<AsyncTask<MeasureFloor>> {
-    let FloorObject { viewers, milliseconds, profile, load: LoadObject { programme, host, server }, gathered } = config;
+    let FloorObject { viewers, milliseconds, load, gathered } = config;
+    let LoadObject { programme, host, server, profile } = load;
     Ok(AsyncTask::new(MeasureFloor(FloorConfig {
         viewers: viewers as usize,
         programme: programme.into(),
-        profile: match profile.as_str() {
-            "SRTP_AEAD_AES_128_GCM" => Profile::Aes128Gcm,
-            "SRTP_AEAD_AES_256_GCM" => Profile::Aes256Gcm,
-            _ => return Err(Error::from_reason("there is no floor for this profile")),
-        },
+        profile: profile.as_deref().map_or(Ok(SrtpProfile::PREFERENCE[0]), known)?,
         host: address(host.as_deref())?,
         sender: server,
         lasts: Duration::from_secs_f64(milliseconds.max(0.0) / 1e3),
@@ -131,6 +138,8 @@ pub struct LoadObject {
     pub host: Option<String>,
     /// The process in whose network the server is; absent: in this one's.
     pub server: Option<u32>,
+    /// The one SRTP profile that viewers offer and the floor has, as IANA registers it; by default viewers offer all.
+    pub profile: Option<String>,
 }
 
 /// The stream.
@@ -192,6 +201,8 @@ pub struct ArrivalsObject {
     pub connections: Vec<f64>,
     /// Milliseconds from each POST to its first keyframe, or its first sound when the stream has no pictures.
     pub first_keyframes: Vec<f64>,
+    /// SRTP profiles of those that are connected.
+    pub profiles: Vec<String>,
 }
 
 /// What a group got; latencies in milliseconds.
@@ -237,8 +248,6 @@ pub struct FloorObject {
     pub viewers: u32,
     /// The same as the server's.
     pub load: LoadObject,
-    /// Its SRTP profile, as IANA registers it.
-    pub profile: String,
     /// For how long.
     pub milliseconds: f64,
     /// GSO and `sendmmsg`; else one `sendto` for each packet.

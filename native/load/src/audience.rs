@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rtc::burst;
+use rtc::{SrtpProfile, burst};
 
 use crate::programme::Programme;
 use crate::reception::Totals;
@@ -32,6 +32,7 @@ pub struct Audience {
     crowd: Arc<Crowd>,
     programme: Programme,
     host: IpAddr,
+    profiles: Vec<SrtpProfile>,
     client: Client,
     groups: Mutex<HashMap<u32, Latencies>>,
     reporter: Option<JoinHandle<()>>,
@@ -74,6 +75,8 @@ pub struct Arrivals {
     pub connections: Vec<Duration>,
     /// Of each that got one: from the POST to its first keyframe, or its first sound where it asks for no video.
     pub first_keyframes: Vec<Duration>,
+    /// What those that are connected negotiated, each once.
+    pub profiles: Vec<SrtpProfile>,
 }
 
 /// What a group got.
@@ -98,8 +101,8 @@ pub struct Sample {
 }
 
 impl Audience {
-    /// Nobody yet; viewers ask for the legs of `programme` and bind to `host`.
-    pub fn new(programme: Programme, host: IpAddr) -> Result<Self, rtc::Error> {
+    /// Nobody yet; viewers ask for the legs of `programme`, bind to `host` and offer just these SRTP profiles.
+    pub fn new(programme: Programme, host: IpAddr, profiles: Vec<SrtpProfile>) -> Result<Self, rtc::Error> {
         let crowd = Arc::new(Crowd::default());
         let its = crowd.clone();
         let reporter = std::thread::Builder::new().name("load-reports".into()).spawn(move || report(&its));
@@ -107,6 +110,7 @@ impl Audience {
             crowd,
             programme,
             host,
+            profiles,
             client: Client::new(AT_ONCE),
             groups: Mutex::default(),
             reporter: Some(reporter.map_err(rtc::Error::Bind)?),
@@ -162,6 +166,8 @@ impl Audience {
             arrivals.connected += usize::from(viewer.eyes.connected());
             arrivals.connections.extend(viewer.eyes.connection());
             arrivals.first_keyframes.extend(viewer.eyes.first_keyframe());
+            let profile = viewer.eyes.security().map(|security| security.profile);
+            arrivals.profiles.extend(profile.filter(|profile| !arrivals.profiles.contains(profile)));
         }
         arrivals
     }
@@ -194,7 +200,7 @@ impl Audience {
         let left = AtomicUsize::new(count);
         let made = each_of(HANDS, || {
             left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).ok()?;
-            Some(Viewer::new(self.programme, self.host, group, latencies.clone()))
+            Some(Viewer::new(self.programme, self.host, group, &self.profiles, latencies.clone()))
         });
         let (mut viewers, mut failures) = (Vec::new(), Vec::new());
         for viewer in made {

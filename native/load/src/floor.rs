@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
-use rtc::{RecvBatch, UdpSocket, burst, in_network_of};
+use rtc::{RecvBatch, SrtpProfile, UdpSocket, burst, in_network_of};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::programme::Programme;
@@ -33,21 +33,12 @@ pub enum Road {
     Single,
 }
 
-/// What protects the packets (RFC 7714).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// AEAD_AES_128_GCM.
-    Aes128Gcm,
-    /// AEAD_AES_256_GCM.
-    Aes256Gcm,
-}
-
-impl Profile {
-    fn algorithm(self) -> &'static Algorithm {
-        match self {
-            Self::Aes128Gcm => &AES_128_GCM,
-            Self::Aes256Gcm => &AES_256_GCM,
-        }
+/// What protects the packets (RFC 7714). There is no floor without AES-GCM.
+fn algorithm(profile: SrtpProfile) -> io::Result<&'static Algorithm> {
+    match profile {
+        SrtpProfile::AeadAes128Gcm => Ok(&AES_128_GCM),
+        SrtpProfile::AeadAes256Gcm => Ok(&AES_256_GCM),
+        SrtpProfile::AesCmSha1 => Err(io::Error::new(io::ErrorKind::Unsupported, "there is no floor for this profile")),
     }
 }
 
@@ -59,7 +50,7 @@ pub struct FloorConfig {
     /// The packets.
     pub programme: Programme,
     /// How they are protected.
-    pub profile: Profile,
+    pub profile: SrtpProfile,
     /// Where the viewers' sockets are: an address of this process's network.
     pub host: IpAddr,
     /// The process in whose network the sending socket is; absent: this one.
@@ -84,7 +75,8 @@ pub struct Floor {
 /// Measures it. Blocks for `config.lasts` and some milliseconds.
 pub fn floor(config: &FloorConfig) -> io::Result<Floor> {
     let receivers = (0..config.viewers).map(|_| Receiver::start(config.host)).collect::<io::Result<Vec<_>>>()?;
-    let viewer = |(index, receiver): (usize, &Receiver)| Viewer::new(config.profile, index, receiver.address);
+    let algorithm = algorithm(config.profile)?;
+    let viewer = |(index, receiver): (usize, &Receiver)| Viewer::new(algorithm, index, receiver.address);
     let mut viewers: Vec<Viewer> = receivers.iter().enumerate().map(viewer).collect();
     let domain = Domain::for_address(SocketAddr::new(config.host, 0));
     let socket = in_network_of(config.sender, || Socket::new(domain, Type::DGRAM, None))?;
@@ -125,8 +117,7 @@ struct Viewer {
 }
 
 impl Viewer {
-    fn new(profile: Profile, index: usize, address: SocketAddr) -> Self {
-        let algorithm = profile.algorithm();
+    fn new(algorithm: &'static Algorithm, index: usize, address: SocketAddr) -> Self {
         let mut key = [0x5a; 32];
         key[..8].copy_from_slice(&(index as u64).to_be_bytes());
         let key = UnboundKey::new(algorithm, &key[..algorithm.key_len()]).expect("the length is the cipher's");
@@ -217,7 +208,7 @@ mod tests {
     const CONFIG: FloorConfig = FloorConfig {
         viewers: 10,
         programme: Programme { video: Some(Video { frames_per_second: 30, packets_per_frame: 8 }), audio: true },
-        profile: Profile::Aes128Gcm,
+        profile: SrtpProfile::AeadAes128Gcm,
         host: IpAddr::V4(Ipv4Addr::LOCALHOST),
         sender: None,
         lasts: Duration::from_millis(300),
@@ -226,13 +217,21 @@ mod tests {
 
     #[test]
     fn all_that_is_sent_is_received_on_both_roads() {
-        for (road, profile) in [(Road::Gathered, Profile::Aes128Gcm), (Road::Single, Profile::Aes256Gcm)] {
+        for (road, profile) in
+            [(Road::Gathered, SrtpProfile::AeadAes128Gcm), (Road::Single, SrtpProfile::AeadAes256Gcm)]
+        {
             let floor = floor(&FloorConfig { road, profile, ..CONFIG }).expect("loopback works");
             // 9 or 10 pictures of 8 packets, 15 or 16 sounds, parameter sets once.
             assert!((10 * 88..=10 * 97).contains(&floor.sent), "{floor:?}");
             assert_eq!(floor.received, floor.sent);
             assert!(floor.cpu > Duration::ZERO);
         }
+    }
+
+    #[test]
+    fn a_profile_without_gcm_is_refused() {
+        let refused = floor(&FloorConfig { profile: SrtpProfile::AesCmSha1, ..CONFIG });
+        assert_eq!(refused.expect_err("no AES-CM here").kind(), io::ErrorKind::Unsupported);
     }
 
     #[test]

@@ -26,6 +26,6 @@ mod viewer;
 mod whep;
 
 pub use audience::{Arrivals, Audience, Joined, Joining, Sample};
-pub use floor::{Floor, FloorConfig, Profile, Road, floor};
+pub use floor::{Floor, FloorConfig, Road, floor};
 pub use programme::{Programme, Video};
 pub use sender::{Ports, Sender};

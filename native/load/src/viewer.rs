@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use core_media::frame::Kind;
 use core_media::rtp::{RtpPacket, is_rtcp};
 use hdrhistogram::Histogram;
-use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
+use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, Security, SrtpProfile};
 
 use crate::programme::Programme;
 use crate::reception::{Reception, Totals, begins_keyframe, latency};
@@ -51,12 +51,18 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    /// On a port of its own, as every real viewer is.
-    pub fn new(programme: Programme, host: IpAddr, group: u32, latencies: Latencies) -> Result<Self, rtc::Error> {
+    /// On a port of its own, as every real viewer is. It offers just these SRTP profiles.
+    pub fn new(
+        programme: Programme,
+        host: IpAddr,
+        group: u32,
+        profiles: &[SrtpProfile],
+        latencies: Latencies,
+    ) -> Result<Self, rtc::Error> {
         let port = MuxPort::open(Some(host), 0)?;
         let (kinds, tracks): (Vec<_>, Vec<_>) = SECTIONS.into_iter().filter(|(kind, _)| programme.has(*kind)).unzip();
         let eyes = Arc::new(Eyes::new(kinds, latencies));
-        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: OFFER_TIMEOUT };
+        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, profiles, timeout: OFFER_TIMEOUT };
         let (peer, offer) = Peer::new(config, eyes.clone())?;
         let offer = trickle::without_candidates(&offer);
         Ok(Self { peer, tapped: None, _port: port, offer, group, session: None, eyes })
@@ -93,6 +99,7 @@ pub(crate) struct Eyes {
     /// When its first keyframe began, or its first sound where it watches no video; 0: not yet.
     keyframe: AtomicU64,
     open: AtomicBool,
+    security: OnceLock<Security>,
     gone: AtomicBool,
 }
 
@@ -106,6 +113,7 @@ impl Eyes {
             connected: AtomicU64::new(0),
             keyframe: AtomicU64::new(0),
             open: AtomicBool::new(false),
+            security: OnceLock::new(),
             gone: AtomicBool::new(false),
         }
     }
@@ -117,6 +125,11 @@ impl Eyes {
     /// From asking to join to being connected.
     pub fn connection(&self) -> Option<Duration> {
         self.since_asked(&self.connected)
+    }
+
+    /// What has been negotiated, once it has.
+    pub fn security(&self) -> Option<Security> {
+        self.security.get().copied()
     }
 
     /// From asking to join to the first packet of a keyframe.
@@ -168,6 +181,11 @@ impl PeerEvents for Eyes {
             PeerState::Disconnected | PeerState::Failed | PeerState::Closed => self.gone.store(true, Relaxed),
             PeerState::Connecting | PeerState::IceConnected | PeerState::IceLost => {}
         }
+    }
+
+    fn secured(&self, security: Security) {
+        // A peer shakes hands once.
+        let _ = self.security.set(security);
     }
 
     fn open(&self, _track: usize) {

@@ -3,8 +3,8 @@ import { Failure } from '../../index.ts';
 import { type Cable, type Count, openCable } from './cable.ts';
 import { type Floor, floorFor } from './floor.ts';
 import { type Load, type LoadConfig, openLoad } from './load.ts';
-import { arrive, PROFILE, pause, probe, publish, type Quantiles, quantiles, rest, round, settle } from './measure.ts';
-import { type BenchOptions, programmeOf } from './options.ts';
+import { arrive, pause, probe, profileOf, publish, type Quantiles, quantiles, rest, round, settle } from './measure.ts';
+import { type BenchOptions, loadConfig } from './options.ts';
 import { usage } from './process.ts';
 import type { Column } from './report.ts';
 import { ledger, type Sends, sendsOf } from './sends.ts';
@@ -16,6 +16,8 @@ export interface FanoutRow {
   viewers: number;
   connected: number;
   failures: number;
+  /** SRTP profiles that were negotiated, as IANA registers them; the floor has the same one. */
+  profiles: string[];
   /** SRTP. `delivered`: to the viewers, or with --sender-only to their end of the cable. */
   packetsPerSecond: { delivered: number; expected: number | undefined };
   /** Of all that were sent to the viewers: missing in the sequence numbers, or with --sender-only on the cable. */
@@ -35,8 +37,6 @@ export interface FanoutRow {
   directRatio: number | undefined;
   /** Of one core. */
   cpuShare: number | undefined;
-  /** SRTP profiles of the viewers, as IANA registers them; the floor has the same one. */
-  profiles: string[];
   /** Without WebRTC, microseconds a packet, and how much more the server needs. Absent: no floor has the profile. */
   floorMicrosPerPacket: { gso: number; sendto: number } | undefined;
   floorBytesPerPacket: number | undefined;
@@ -58,6 +58,7 @@ const JOINS_PER_SECOND = 50;
 
 export const COLUMNS: Column<FanoutRow>[] = [
   ['viewers', (row) => row.connected],
+  ['profile', profileOf],
   ['packets/s', (row) => row.packetsPerSecond.delivered],
   ['expected', (row) => row.packetsPerSecond.expected],
   ['lost', (row) => `${round(row.lossRatio * 100)} %`],
@@ -93,7 +94,7 @@ export async function fanout(viewers: number, options: BenchOptions, say: (text:
 type Measured = Omit<FanoutRow, 'floorMicrosPerPacket' | 'floorBytesPerPacket' | 'cpuRatio'>;
 
 function configOf(options: BenchOptions, cable: Cable | undefined): LoadConfig {
-  return { programme: programmeOf(options), ...(cable && { host: cable.viewers, server: cable.pid }) };
+  return { ...loadConfig(options), ...(cable && { host: cable.viewers, server: cable.pid }) };
 }
 
 /** From the server's start to its end. */
@@ -154,8 +155,8 @@ async function measure(
     bench: 'fanout',
     viewers,
     connected,
-    profiles: [PROFILE],
     failures: arrived.failures.length,
+    profiles: arrived.profiles,
     packetsPerSecond: {
       delivered: round(delivered / seconds),
       expected: fed ? round(((after.sent - before.sent) * connected) / seconds) : undefined,

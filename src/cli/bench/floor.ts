@@ -10,10 +10,10 @@ export interface Floor {
   bytesPerPacket: number | undefined;
 }
 
-const floors = new Map<number, Promise<Floor>>();
+const floors = new Map<string, Promise<Floor>>();
 
 /**
- * Measured once for each number of viewers: what is compared stands on one floor. Undefined where viewers have several
+ * Measured once for each number of viewers and profile: what is compared stands on one floor. Undefined where viewers have several
  * profiles, or one that the floor cannot protect by: those without AES-GCM.
  */
 export function floorFor(
@@ -24,16 +24,17 @@ export function floorFor(
 ): Promise<Floor> | undefined {
   const [profile, other] = profiles;
   if (profile === undefined || other !== undefined || !profile.endsWith('_GCM')) return undefined;
-  const floor = floors.get(viewers) ?? floorOf(viewers, load, profile, cable);
-  floors.set(viewers, floor);
+  const name = `${viewers} ${profile}`;
+  const floor = floors.get(name) ?? floorOf(viewers, { ...load, profile }, cable);
+  floors.set(name, floor);
   return floor;
 }
 
-async function floorOf(viewers: number, load: LoadConfig, profile: string, cable: Cable | undefined): Promise<Floor> {
+async function floorOf(viewers: number, load: LoadConfig, cable: Cable | undefined): Promise<Floor> {
   const before = cable?.arrived().media;
-  const gathered = await measureFloor(viewers, load, profile, true);
+  const gathered = await measureFloor(viewers, load, true);
   const after = cable?.arrived().media;
-  const single = await measureFloor(viewers, load, profile, false);
+  const single = await measureFloor(viewers, load, false);
   return {
     gso: gathered.cpu / gathered.sent,
     sendto: single.cpu / single.sent,

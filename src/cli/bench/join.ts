@@ -1,8 +1,8 @@
 import { Failure } from '../../index.ts';
 import { latencyOf } from './fanout.ts';
 import { type Load, openLoad } from './load.ts';
-import { arrive, pause, publish, type Quantiles, quantiles, round, settle } from './measure.ts';
-import { type BenchOptions, programmeOf } from './options.ts';
+import { arrive, pause, profileOf, publish, type Quantiles, quantiles, round, settle } from './measure.ts';
+import { type BenchOptions, loadConfig } from './options.ts';
 import { usage } from './process.ts';
 import type { Column } from './report.ts';
 import { openTarget } from './target.ts';
@@ -18,6 +18,8 @@ export interface JoinRow {
   /** Of those that joined, with a keyframe. */
   withPicture: number;
   failures: number;
+  /** SRTP profiles that were negotiated. */
+  profiles: string[];
   post: Quantiles | undefined;
   /** From the POST to the connection: ICE and DTLS. */
   connection: Quantiles | undefined;
@@ -37,6 +39,7 @@ const JOINING = 1;
 
 export const COLUMNS: Column<JoinRow>[] = [
   ['joining', (row) => row.viewers],
+  ['profile', profileOf],
   ['with picture', (row) => row.withPicture],
   ['POST p50', (row) => row.post?.p50],
   ['p95', (row) => row.post?.p95],
@@ -55,7 +58,7 @@ export const COLUMNS: Column<JoinRow>[] = [
 /** Viewers play; then `viewers` more come. */
 export async function join(viewers: number, options: BenchOptions, say: (text: string) => void): Promise<JoinRow> {
   const target = await openTarget(options);
-  const load = openLoad({ programme: programmeOf(options) });
+  const load = openLoad(loadConfig(options));
   const { url, pid } = target;
   const calmTime = (options.secs ?? 5) * 1000;
   const over = (viewers / (options.rate ?? viewers)) * 1000;
@@ -85,6 +88,7 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
       connected: arrived.connected,
       withPicture: arrived.firstKeyframes.length,
       failures: arrived.failures.length,
+      profiles: arrived.profiles,
       post: quantiles(arrived.posts),
       connection: quantiles(arrived.connections),
       firstKeyframe: quantiles(arrived.firstKeyframes),

@@ -9,8 +9,16 @@ export interface Load {
   /** Packets of the stream sent so far. */
   sent(): number;
   join(joining: { url: string; viewers: number; over: number; group: number }): Promise<Joined>;
-  /** Since each viewer's POST: its connection, its first keyframe, or first sound where there are no pictures. */
-  arrivals(group: number): { connected: number; connections: number[]; firstKeyframes: number[] };
+  /**
+   * Since each viewer's POST: its connection, its first keyframe, or first sound where there are no pictures. `profiles`:
+   * the SRTP profiles of those that are connected, each once.
+   */
+  arrivals(group: number): {
+    connected: number;
+    connections: number[];
+    firstKeyframes: number[];
+    profiles: string[];
+  };
   sample(group: number): Sample;
   /** The first viewers of a group leave, or all. */
   leave(group: number, count?: number): Promise<void>;
@@ -52,6 +60,8 @@ export interface LoadConfig {
   host?: string;
   /** A process in the server's network, when that is another one. */
   server?: number;
+  /** The one SRTP profile that viewers offer and the floor has, as IANA registers it; by default viewers offer all. */
+  profile?: string;
 }
 
 interface LoadAddon {
@@ -59,7 +69,6 @@ interface LoadAddon {
   measureFloor(config: {
     viewers: number;
     load: LoadConfig;
-    profile: string;
     milliseconds: number;
     gathered: boolean;
   }): Promise<{ sent: number; received: number; cpu: number }>;
@@ -75,10 +84,9 @@ export function openLoad(config: Partial<LoadConfig> = {}): Load {
 export function measureFloor(
   viewers: number,
   load: LoadConfig,
-  profile: string,
   gathered: boolean,
 ): Promise<{ sent: number; cpu: number }> {
-  const config = { viewers, load, profile, milliseconds: FLOOR_MILLISECONDS, gathered };
+  const config = { viewers, load, milliseconds: FLOOR_MILLISECONDS, gathered };
   return loadAddon<LoadAddon>().measureFloor(config);
 }
 

@@ -2,9 +2,6 @@ import { Failure } from '../../index.ts';
 import type { Joined, Load } from './load.ts';
 import type { Target } from './target.ts';
 
-/** What viewers and server agree on. */
-export const PROFILE = 'SRTP_AEAD_AES_256_GCM';
-
 /** A viewer that has no picture by then gets none. Milliseconds. */
 const ARRIVAL = 8_000;
 /** After the last arrival: what joining set in motion has come to rest. Milliseconds. */
@@ -46,6 +43,13 @@ export interface Arrived extends Joined {
   connections: number[];
   /** Milliseconds from POST to first keyframe. */
   firstKeyframes: number[];
+  /** SRTP profiles that were negotiated, each once. */
+  profiles: string[];
+}
+
+/** A cell of the table. */
+export function profileOf({ profiles }: { profiles: readonly string[] }): string | undefined {
+  return profiles.length === 0 ? undefined : profiles.map((name) => name.replace(/^SRTP_/, '')).join(', ');
 }
 
 /** Lets viewers join and waits until each that got in has a picture, or never will have one. */

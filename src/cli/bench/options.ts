@@ -1,12 +1,20 @@
 import * as z from 'zod';
 import { readArguments, UsageError } from '../arguments.ts';
 import { columns } from '../flags.ts';
-import type { Programme } from './load.ts';
+import type { LoadConfig } from './load.ts';
 
 const COUNTS = 'give numbers of viewers such as 10,50,100';
 const SECONDS = 'give a whole number of seconds from 1 to 86400';
 const whole = (message: string, least: number, most: number) =>
   z.string().regex(/^\d+$/, message).transform(Number).pipe(z.int(message).min(least, message).max(most, message));
+
+/** SRTP profiles as IANA registers them. */
+const PROFILES: ReadonlyMap<string, string> = new Map([
+  ['aead-aes-128-gcm', 'SRTP_AEAD_AES_128_GCM'],
+  ['aead-aes-256-gcm', 'SRTP_AEAD_AES_256_GCM'],
+  ['aes-cm-sha1', 'SRTP_AES128_CM_HMAC_SHA1_80'],
+]);
+const PROFILE = [...PROFILES.keys()].join(', ');
 
 const schema = z.object({
   viewers: z
@@ -39,6 +47,11 @@ const schema = z.object({
   shards: whole('give a number of threads from 1 to 256', 1, 256).optional(),
   'direct-send': z.enum(['on', 'off'], 'give on or off').optional(),
   runtime: z.enum(['node', 'bun', 'deno'], 'give node, bun or deno').optional(),
+  profile: z
+    .string()
+    .transform((name) => PROFILES.get(name))
+    .pipe(z.string(`give one of ${PROFILE}`))
+    .optional(),
   compare: z.literal('portable', 'give portable').optional(),
   json: z.boolean().default(false),
 });
@@ -72,6 +85,7 @@ const FLAGS: readonly Flag[] = [
   { name: 'shards', value: 'N', help: 'sending threads of our own server (default: one per core)' },
   { name: 'direct-send', value: 'on|off', help: 'as in fetch-whep serve, of our own server (default off)' },
   { name: 'runtime', value: 'NAME', help: 'node, bun or deno for our own server (default: this one)' },
+  { name: 'profile', value: 'NAME', help: `the one SRTP profile that viewers offer: ${PROFILE}` },
   { name: 'compare', value: 'portable', help: 'measure our own server with the portable engine as well' },
   { name: 'json', help: 'a line of JSON for each measurement instead of the table' },
 ];
@@ -110,9 +124,10 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   return { ...parsed.data, engine: 'native' };
 }
 
-export function programmeOf(options: BenchOptions): Programme {
-  const { fps, packets, 'video-only': videoOnly, 'audio-only': audioOnly } = options;
-  return { framesPerSecond: fps, packetsPerFrame: packets, video: !audioOnly, audio: !videoOnly };
+export function loadConfig(options: BenchOptions): LoadConfig {
+  const { fps, packets, profile, 'video-only': videoOnly, 'audio-only': audioOnly } = options;
+  const programme = { framesPerSecond: fps, packetsPerFrame: packets, video: !audioOnly, audio: !videoOnly };
+  return { programme, ...(profile !== undefined && { profile }) };
 }
 
 export function help(): string {

@@ -3,9 +3,10 @@ import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../index.ts';
+import { currentRuntime } from '../../runtime.ts';
 import type { Cable } from './cable.ts';
 import { waitFor } from './measure.ts';
-import { type BenchOptions, programmeOf } from './options.ts';
+import { type BenchOptions, loadConfig } from './options.ts';
 
 /** The server that is measured. */
 export interface Target {
@@ -42,7 +43,7 @@ const CLI = fileURLToPath(import.meta.url);
 /** A server in a process of its own, with one stream that takes RTP or a publisher. */
 async function startServer(options: BenchOptions, cable: Cable | undefined, cli: string): Promise<Target> {
   const { runtime, shards, engine, ingest, 'direct-send': directSend } = options;
-  const { video: hasVideo, audio: hasAudio } = programmeOf(options);
+  const { video: hasVideo, audio: hasAudio } = loadConfig(options).programme;
   const limits = ['--max-viewers', '10000', '--max-viewers-per-stream', 'none'];
   const threads = shards === undefined ? [] : ['--shards', `${shards}`];
   const way = directSend === undefined ? [] : ['--direct-send', directSend];
@@ -80,7 +81,7 @@ interface Announcement {
 }
 
 function commandOf(runtime: BenchOptions['runtime']): [program: string, first: string[]] {
-  const current = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
+  const current = currentRuntime();
   const first = (runtime ?? current) === 'deno' ? ['run', '-A', '--node-modules-dir=manual'] : [];
   return [runtime === undefined || runtime === current ? process.execPath : runtime, first];
 }
