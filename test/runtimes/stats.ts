@@ -78,7 +78,7 @@ test("a viewer's SRTP profile and its version of DTLS are told and counted", asy
     const negotiated = profile ?? best;
     const count = () => client.metric(`whep_sessions_secured_total{profile="${negotiated}",dtls="1.2"}`);
     const before = await count();
-    const load = openLoad(undefined, profile);
+    const load = openLoad(profile === undefined ? {} : { profile });
     try {
       const arrived = await arrive(load, { url: `${server.url}/whep/live`, viewers: 1, over: 0, group: 0 });
       assert.equal([arrived.failures, arrived.profiles], [[], [negotiated]]);

@@ -1,6 +1,6 @@
 import { openLoad } from './load.ts';
 import { arrive, profileOf, publish, settle } from './measure.ts';
-import type { BenchOptions } from './options.ts';
+import { type BenchOptions, loadConfig } from './options.ts';
 import { type Usage, usage } from './process.ts';
 import type { Column } from './report.ts';
 import { openTarget } from './target.ts';
@@ -43,7 +43,7 @@ const ROUND = 1_000;
 /** All `viewers` join, get a picture and leave, again and again. */
 export async function churn(viewers: number, options: BenchOptions, say: (text: string) => void): Promise<ChurnRow> {
   const target = await openTarget(options);
-  const load = openLoad(undefined, options.profile);
+  const load = openLoad(loadConfig(options));
   const sum = { sessions: 0, failures: 0, withoutPicture: 0 };
   const profiles = new Set<string>();
   const round = async () => {
@@ -56,7 +56,7 @@ export async function churn(viewers: number, options: BenchOptions, say: (text: 
     sum.withoutPicture += posts.length - firstKeyframes.length;
   };
   try {
-    await publish(load, target, options.fps);
+    await publish(load, target);
     say('warming up');
     for (let count = 0; count < WARM_UP; count++) await round();
     await settle();
