@@ -1,4 +1,5 @@
 import { type Browser, type BrowserContextOptions, type BrowserServer, chromium, type Page } from 'playwright-core';
+import type { Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventually } from './eventually.ts';
 import { Exchanges } from './exchanges.ts';
@@ -86,6 +87,21 @@ export class Chromium {
   async kill(): Promise<void> {
     await this.#server.kill();
   }
+}
+
+/** A Chromium that is there from the first test of a suite to the last. */
+export function browserFor(test: Test): Pick<Chromium, 'watch'> {
+  let browser: Chromium | undefined;
+  test.before(async () => {
+    browser = await Chromium.launch();
+  });
+  test.after(() => browser?.close());
+  return {
+    async watch(...where) {
+      if (browser === undefined) throw new Error('no test of the suite runs');
+      return browser.watch(...where);
+    },
+  };
 }
 
 declare const connections: RTCPeerConnection[];
