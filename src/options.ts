@@ -55,11 +55,6 @@ export interface ServerOptions extends Tokens {
   announce?: readonly string[] | undefined;
   /** Egress threads; the engine chooses when absent. */
   shards?: number | undefined;
-  /**
-   * Encrypt packets where they leave from rather than on libdatachannel's own way: less CPU for each. Native engine, Linux
-   * only. False by default, until it has proved itself.
-   */
-  directSend?: boolean | undefined;
   /** Viewers in all, 1000 by default. */
   maxViewers?: number | undefined;
   /**
@@ -219,7 +214,6 @@ const shape = z.strictObject({
     .readonly()
     .prefault([]),
   shards: count.max(256, 'give at most 256 shards').optional(),
-  directSend: z.boolean('give true or false').default(false),
   maxViewers: z.union([count, endless], `${COUNT}, or Infinity`).default(1000),
   maxViewersPerStream: z.union([count, endless, none], `${COUNT}, or none`).optional(),
   conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),

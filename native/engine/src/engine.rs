@@ -46,7 +46,6 @@ pub struct Engine {
     next_port: NextPort,
     keys: AtomicU64,
     random: RandomState,
-    direct: bool,
     closing: AtomicBool,
     /// Read by what adds, changes or removes something, written by `close`: each waits for the other. True at the end.
     closed: RwLock<bool>,
@@ -93,7 +92,6 @@ impl Engine {
             next_port,
             keys: AtomicU64::new(0),
             random: RandomState::new(),
-            direct: config.direct,
             closing: AtomicBool::new(false),
             closed: RwLock::new(false),
             streams: Mutex::default(),

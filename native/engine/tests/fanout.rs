@@ -14,7 +14,7 @@ const PICTURES: usize = 90;
 const UNDER_WAY: usize = 10;
 
 /// Say to a test that runs in a process of its own how packets leave.
-const SWITCHES: [&str; 3] = ["FETCH_WHEP_NO_GSO", "FETCH_WHEP_NO_SENDMMSG", DIRECT];
+const SWITCHES: [&str; 2] = ["FETCH_WHEP_NO_GSO", "FETCH_WHEP_NO_SENDMMSG"];
 
 #[test]
 fn fifty_viewers_get_every_byte() {
@@ -45,11 +45,11 @@ fn fifty_viewers_get_every_byte() {
     }
     let after = rtc::send_counters();
     let (datagrams, calls) = (after.datagrams - before.datagrams, after.calls - before.calls);
-    let [no_gso, no_sendmmsg, direct] = SWITCHES.map(|name| std::env::var_os(name).is_some());
+    let [no_gso, no_sendmmsg] = SWITCHES.map(|name| std::env::var_os(name).is_some());
     assert!(!(no_gso && after.gso) && no_sendmmsg != after.sendmmsg);
     assert_eq!(after.dropped, before.dropped);
-    let shortened = after.direct - before.direct;
-    assert_eq!(shortened > datagrams * 9 / 10, direct, "{shortened} of {datagrams} went past the library");
+    let direct = after.direct - before.direct;
+    assert!(direct > datagrams * 9 / 10, "{direct} of {datagrams} went past the library");
     match (no_gso, no_sendmmsg) {
         (true, true) => assert!(calls >= datagrams, "{calls} calls for {datagrams} datagrams"),
         _ => assert!(calls < datagrams / 2, "{calls} calls for {datagrams} datagrams"),
@@ -68,17 +68,7 @@ fn the_same_without_sendmmsg() {
 
 #[test]
 fn the_same_with_one_call_for_each_datagram() {
-    again(&SWITCHES[..2]);
-}
-
-#[test]
-fn the_same_past_the_library() {
-    again(&SWITCHES[2..]);
-}
-
-#[test]
-fn the_same_past_the_library_without_gso() {
-    again(&[SWITCHES[0], SWITCHES[2]]);
+    again(&SWITCHES);
 }
 
 /// Runs the first test in a process of its own.

@@ -9,10 +9,10 @@
 use crate::asking;
 use crate::batch::{Address, Batch, Message, Route};
 use crate::counters::Tally;
-use crate::direct::Lesson;
 use crate::flush::flush;
 use crate::gso::Gso;
 use crate::kernel::{self, SystemCalls};
+use crate::probe::Probe;
 use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
 use std::cell::RefCell;
 use std::slice;
@@ -44,16 +44,26 @@ struct Gathered {
     batch: Batch,
     singles: Vec<Message>,
     gso: Gso,
-    /// Datagrams of the batch that were protected in place.
+    system: SystemCalls,
+    /// Datagrams of the batch that went past the library.
     direct: u64,
-    /// What a send that is under way shows, when somebody wants to know.
-    lesson: Option<Lesson>,
+    /// What is being sent is looked at, and not sent.
+    probe: Option<Probe>,
 }
 
 impl Gathered {
     fn new() -> Self {
         let gso = Gso::new(kernel::gso());
-        Self { open: false, mark: None, batch: Batch::new(), singles: Vec::new(), gso, direct: 0, lesson: None }
+        Self {
+            open: false,
+            mark: None,
+            batch: Batch::new(),
+            singles: Vec::new(),
+            gso,
+            system: SystemCalls::new(),
+            direct: 0,
+            probe: None,
+        }
     }
 
     fn flush(&mut self) {
@@ -61,8 +71,9 @@ impl Gathered {
             return;
         }
         self.batch.group_by_socket();
-        self.gso.begin(Instant::now());
-        let tally = flush(&self.batch, &mut self.gso, &mut SystemCalls::new(), &mut self.singles);
+        self.gso.begin(Instant::now);
+        self.system.begin();
+        let tally = flush(&self.batch, &mut self.gso, &mut self.system, &mut self.singles);
         Tally { direct: std::mem::take(&mut self.direct), ..tally }.publish();
         self.batch.clear();
     }
@@ -109,36 +120,32 @@ pub(crate) fn marked<R>(mark: u8, send: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Puts a datagram that `finish` makes of `bytes` into this thread's burst; false when there is none, or nothing was made.
-pub(crate) fn put(route: Route, bytes: &[u8], room: usize, finish: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+/// Puts a datagram that `write` appends into this thread's burst, if there is one. What the burst has leaves if it is a lot.
+pub(crate) fn put(route: Route, write: impl FnOnce(&mut Vec<u8>)) {
     GATHERED.with_borrow_mut(|gathered| {
-        let put = gathered.open && gathered.batch.push_finished(route, bytes, room, finish);
-        gathered.direct += u64::from(put);
-        put
-    })
+        if gathered.open {
+            gathered.batch.append(route, write);
+            gathered.direct += 1;
+            gathered.relieve();
+        }
+    });
 }
 
-/// What this thread's burst has leaves if it is a lot.
-pub(crate) fn relieve() {
-    GATHERED.with_borrow_mut(Gathered::relieve);
+/// Runs `send`, of which nothing is sent; gives what it has shown.
+pub(crate) fn probe(probe: Probe, send: impl FnOnce() -> bool) -> Probe {
+    let unanswered = Probe::new(false);
+    GATHERED.with_borrow_mut(|gathered| gathered.probe = Some(probe));
+    // Whether it was taken shows.
+    send();
+    GATHERED.with_borrow_mut(|gathered| gathered.probe.take()).unwrap_or(unanswered)
 }
 
-/// From now on the sends of this thread teach.
-pub(crate) fn begin(lesson: Lesson) {
-    GATHERED.with_borrow_mut(|gathered| gathered.lesson = Some(lesson));
-}
-
-/// What they have shown.
-pub(crate) fn end() -> Option<Lesson> {
-    GATHERED.with_borrow_mut(|gathered| gathered.lesson.take())
-}
-
-/// Calls `add` when somebody wants to learn.
-pub(crate) fn teach(add: impl FnOnce(&mut Lesson)) {
-    // Elsewhere than in a burst nobody learns, and this may run while a thread ends.
+/// Calls `show` when this thread probes.
+pub(crate) fn show(show: impl FnOnce(&mut Probe)) {
+    // Elsewhere than in a burst nobody does, and this may run while a thread ends.
     let _ = GATHERED.try_with(|gathered| {
-        if let Some(lesson) = gathered.try_borrow_mut().ok().as_mut().and_then(|gathered| gathered.lesson.as_mut()) {
-            add(lesson);
+        if let Some(probe) = gathered.try_borrow_mut().ok().as_mut().and_then(|gathered| gathered.probe.as_mut()) {
+            show(probe);
         }
     });
 }
@@ -180,7 +187,7 @@ unsafe extern "C" fn __wrap_sendto(
     unsafe { __real_sendto(socket, data, length, flags, to, to_length) }
 }
 
-/// Whether the datagram went into this thread's burst.
+/// Whether the datagram went into this thread's burst, or to whoever probes.
 fn gather(socket: c_int, datagram: &[u8], to: &[u8]) -> bool {
     GATHERED
         .try_with(|gathered| {
@@ -189,10 +196,12 @@ fn gather(socket: c_int, datagram: &[u8], to: &[u8]) -> bool {
                 return false;
             }
             let Some(to) = Address::new(to) else { return false };
-            let route = Route { socket, to, mark: gathered.mark };
-            gathered.batch.push(route, datagram);
-            if let Some(lesson) = &mut gathered.lesson {
-                lesson.sends(socket, to, datagram.len());
+            match &mut gathered.probe {
+                Some(probe) => probe.sends(socket, to, datagram.len()),
+                None => {
+                    let route = Route { socket, to, mark: gathered.mark };
+                    gathered.batch.push(route, datagram);
+                }
             }
             true
         })

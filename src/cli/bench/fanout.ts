@@ -21,7 +21,7 @@ export interface FanoutRow {
   cpuMicrosPerPacket: number | undefined;
   /** System calls that sent, of our own server. */
   sendCallsPerSecond: number | undefined;
-  /** Of its datagrams, those that went past libdatachannel (--direct-send). */
+  /** Of its datagrams, those that went past libdatachannel. */
   directRatio: number | undefined;
   /** Of one core. */
   cpuShare: number | undefined;

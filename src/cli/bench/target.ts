@@ -32,15 +32,14 @@ export function openTarget(options: BenchOptions): Promise<Target> | Target {
 
 /** A server in a process of its own, on loopback, with one stream that takes RTP or a publisher. */
 async function startServer(options: BenchOptions): Promise<Target> {
-  const { runtime, shards, engine, ingest, 'direct-send': directSend } = options;
+  const { runtime, shards, engine, ingest } = options;
   const [program, first] = commandOf(runtime);
   const cli = fileURLToPath(import.meta.url);
   const limits = ['--max-viewers', '10000', '--max-viewers-per-stream', 'none'];
   const threads = shards === undefined ? [] : ['--shards', `${shards}`];
-  const way = directSend === undefined ? [] : ['--direct-send', directSend];
   const source = ingest === 'whip' ? 'whip' : 'rtp:0,0';
   const rest = ['--port', '0', '--stream', `bench=${source}`, '--log-level', 'error', '--engine', engine];
-  const child = spawn(program, [...first, cli, 'serve', ...rest, ...limits, ...threads, ...way], {
+  const child = spawn(program, [...first, cli, 'serve', ...rest, ...limits, ...threads], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, PATH: searchPath(cli) },
   });

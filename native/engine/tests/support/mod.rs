@@ -24,16 +24,8 @@ pub use viewer::{Viewer, leave};
 pub const DEADLINE: Duration = Duration::from_secs(30);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// Says to a test that runs in a process of its own that packets go past the library.
-pub const DIRECT: &str = "FETCH_WHEP_TEST_DIRECT";
-
 pub fn start(shards: usize) -> Engine {
-    start_sending(shards, std::env::var_os(DIRECT).is_some())
-}
-
-/// `direct`: past the library.
-pub fn start_sending(shards: usize, direct: bool) -> Engine {
-    let config = EngineConfig { media_host: Some(LOOPBACK), media_port: 0, shards, direct };
+    let config = EngineConfig { media_host: Some(LOOPBACK), media_port: 0, shards };
     Engine::start(&config).expect("loopback has free ports")
 }
 
