@@ -29,11 +29,7 @@ export interface NativeEngineOptions {
 
 /** What the module exports (native/addon/src/lib.rs). Errors are `code: text`. */
 interface Addon {
-  startEngine(options: {
-    mediaHost?: string;
-    mediaPort: number;
-    shards: number;
-  }): Promise<NativeHandle>;
+  startEngine(options: { mediaHost?: string; mediaPort: number; shards: number }): Promise<NativeHandle>;
 }
 
 interface NativeHandle {
