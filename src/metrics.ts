@@ -106,6 +106,9 @@ export const METRICS = [
   histogram('whep_send_batch_packets', 'Packets per batch handed to the kernel.', (engine) => [
     [{}, engine.sendBatchPackets],
   ]),
+  histogram('whep_frame_messages', 'Messages to the kernel that a picture takes for each viewer.', (engine) => [
+    [{}, engine.frameMessages],
+  ]),
 ];
 
 type Named<T> = Extract<(typeof METRICS)[number], { type: T }>['name'];

@@ -211,6 +211,8 @@ export interface EngineSnapshot {
     firstKeyframeSeconds: HistogramSnapshot;
     fanoutLatencySeconds: HistogramSnapshot;
     sendBatchPackets: HistogramSnapshot;
+    /** Messages to the kernel that a picture took for each viewer; with GSO one can hold many packets. */
+    frameMessages: HistogramSnapshot;
     rttSeconds: HistogramSnapshot;
     lossRatio: HistogramSnapshot;
   };

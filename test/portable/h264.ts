@@ -101,17 +101,20 @@ test('slices say where they begin and whether they look ahead', () => {
 });
 
 test('an SPS tells profile and size, as FFmpeg knows them; cut short it tells nothing', () => {
-  const made: [hex: string, profileLevelId: string, width: number, height: number, interlaced?: boolean][] = [
+  const made: [hex: string, profileLevelId: string, width: number, height: number, odd?: 'fields' | 'pixels'][] = [
     [SPS.toString('hex'), '42c01e', 640, 360],
     ['67640028acd940780227e5c044000003000400000300f03c60c658', '640028', 1920, 1080],
     ['674d401feca06c1ef3780880000003008000001e078c18cb', '4d401f', 854, 480],
-    ['67f4001e919b281405fdc5e022000003000200000300781e2c5b2c', 'f4001e', 638, 358],
-    // Fields.
-    ['6764001eacd940b424d8088000000300800000190f8a14cb', '64001e', 720, 576, true],
+    ['67f4001e919b281405fdc5e022000003000200000300781e2c5b2c', 'f4001e', 638, 358, 'pixels'],
+    ['6764001eacd940b424d8088000000300800000190f8a14cb', '64001e', 720, 576, 'fields'],
+    // High 10 and High 4:2:2.
+    ['676e000ca6cd941419f9f011000003000100000300320f142996', '6e000c', 320, 180, 'pixels'],
+    ['677a000cbcd941419f8dc044000003000400000300c83c50a658', '7a000c', 320, 180, 'pixels'],
   ];
-  for (const [hex, profileLevelId, width, height, interlaced = false] of made) {
+  for (const [hex, profileLevelId, width, height, odd] of made) {
     const unit = Buffer.from(hex, 'hex');
-    assert.equal(parseSps(unit), { id: 0, profileLevelId, width, height, interlaced });
+    const [interlaced, uncommonPixels] = [odd === 'fields', odd === 'pixels'];
+    assert.equal(parseSps(unit), { id: 0, profileLevelId, width, height, interlaced, uncommonPixels });
     for (let length = 0; length < 10; length++) assert.is(parseSps(unit.subarray(0, length)), undefined);
   }
 });

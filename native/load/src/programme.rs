@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use core_media::frame::Kind;
-use core_media::h264::Payloads;
+use core_media::payloads::Payloads;
 use core_media::rtp::write_header;
 
 use crate::stamp;
@@ -11,7 +11,7 @@ use crate::stamp;
 /// From IDR picture to IDR picture.
 const GOP_SECONDS: u64 = 2;
 /// Makes 8 packets, the last a little shorter; 2 Mbit/s at 30 pictures a second.
-const FRAME_BYTES: usize = 8_330;
+const FRAME_BYTES: usize = 8_480;
 /// 64 kbit/s.
 const AUDIO_BYTES: usize = 160;
 
@@ -95,12 +95,8 @@ impl Leg {
         stamp::write(stamp::now(), &mut self.media);
         match self.kind {
             Kind::Audio => payloads.push(&self.media),
-            Kind::Video => {
-                if key {
-                    payloads.push_aggregate([&SPS[..], &PPS].into_iter());
-                }
-                payloads.push_nal(&self.media);
-            }
+            Kind::Video if key => payloads.push_units([&SPS[..], &PPS, &self.media].into_iter()),
+            Kind::Video => payloads.push_units([&self.media[..]].into_iter()),
         }
         payloads
     }

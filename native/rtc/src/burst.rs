@@ -16,6 +16,8 @@ const PACKET_SIZES: std::ops::RangeInclusive<usize> = 8..=65_507;
 #[derive(Debug)]
 pub struct Burst {
     thread: PhantomData<*const ()>,
+    #[cfg(not(target_os = "linux"))]
+    sent: u64,
 }
 
 /// Who protects a peer's RTP, for the peer's whole life.
@@ -42,7 +44,10 @@ impl Burst {
         #[cfg(not(target_os = "linux"))]
         let sent = hand_over(track, packet);
         #[cfg(not(target_os = "linux"))]
-        crate::counters::Tally { datagrams: 1, calls: 1, ..Default::default() }.publish();
+        {
+            self.sent += 1;
+            crate::counters::Tally { datagrams: 1, calls: 1, ..Default::default() }.publish();
+        }
         sent
     }
 
@@ -59,6 +64,14 @@ impl Burst {
         };
         #[cfg(not(target_os = "linux"))]
         Some(RtpProtection::Library)
+    }
+
+    /// Messages that the system gets of this burst, as far as it has come; with GSO one can hold many packets.
+    pub fn messages(&self) -> u64 {
+        #[cfg(target_os = "linux")]
+        return crate::gather::messages();
+        #[cfg(not(target_os = "linux"))]
+        self.sent
     }
 
     /// Where a peer's media goes now; `None` while the peer is not connected, and elsewhere than on Linux. `ssrc`: of the
@@ -100,5 +113,9 @@ fn probe(track: TrackId, ssrc: u32, claims: bool) -> crate::probe::Probe {
 pub fn burst<R>(f: impl FnOnce(&mut Burst) -> R) -> R {
     #[cfg(target_os = "linux")]
     let _scope = crate::gather::Scope::open();
-    f(&mut Burst { thread: PhantomData })
+    f(&mut Burst {
+        thread: PhantomData,
+        #[cfg(not(target_os = "linux"))]
+        sent: 0,
+    })
 }

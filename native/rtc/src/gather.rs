@@ -9,7 +9,7 @@
 use crate::asking;
 use crate::batch::{Address, Batch, Message, Route};
 use crate::counters::Tally;
-use crate::flush::flush;
+use crate::flush::{datagrams, flush};
 use crate::gso::Gso;
 use crate::kernel::{self, SystemCalls};
 use crate::probe::Probe;
@@ -45,6 +45,8 @@ struct Gathered {
     singles: Vec<Message>,
     gso: Gso,
     system: SystemCalls,
+    /// Messages of this burst that have left.
+    left: u64,
     /// Datagrams of the batch that went past the library.
     direct: u64,
     /// What is being sent is looked at, and not sent.
@@ -61,6 +63,7 @@ impl Gathered {
             singles: Vec::new(),
             gso,
             system: SystemCalls::new(),
+            left: 0,
             direct: 0,
             probe: None,
         }
@@ -70,12 +73,19 @@ impl Gathered {
         if self.batch.messages().is_empty() {
             return;
         }
+        self.left += self.waiting();
         self.batch.group_by_socket();
         self.gso.begin(Instant::now);
         self.system.begin();
         let tally = flush(&self.batch, &mut self.gso, &mut self.system, &mut self.singles);
         Tally { direct: std::mem::take(&mut self.direct), ..tally }.publish();
         self.batch.clear();
+    }
+
+    /// Messages of the batch.
+    fn waiting(&self) -> u64 {
+        let messages = self.batch.messages();
+        if self.gso.enabled() { messages.len() as u64 } else { datagrams(messages) }
     }
 
     fn relieve(&mut self) {
@@ -92,8 +102,13 @@ pub(crate) struct Scope {
 
 impl Scope {
     pub fn open() -> Self {
-        let outermost = GATHERED.with_borrow_mut(|gathered| !std::mem::replace(&mut gathered.open, true));
-        Self { outermost }
+        GATHERED.with_borrow_mut(|gathered| {
+            let outermost = !std::mem::replace(&mut gathered.open, true);
+            if outermost {
+                gathered.left = 0;
+            }
+            Self { outermost }
+        })
     }
 }
 
@@ -138,6 +153,11 @@ pub(crate) fn probe(probe: Probe, send: impl FnOnce() -> bool) -> Probe {
     // Whether it was taken shows.
     send();
     GATHERED.with_borrow_mut(|gathered| gathered.probe.take()).unwrap_or(unanswered)
+}
+
+/// Messages of this thread's burst so far.
+pub(crate) fn messages() -> u64 {
+    GATHERED.with_borrow(|gathered| gathered.left + gathered.waiting())
 }
 
 /// Calls `show` when this thread probes.

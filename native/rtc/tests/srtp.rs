@@ -3,7 +3,7 @@
 
 use core_media::extension::ExtensionIds;
 use core_media::frame::{ClockPoint, Frame, Kind};
-use core_media::h264::Payloads;
+use core_media::payloads::Payloads;
 use core_media::history::{History, Limits};
 use core_media::srtp::SrtpContext;
 use core_media::time::{Time, WallClock};

@@ -3,6 +3,7 @@ import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../index.ts';
+import { currentRuntime } from '../../runtime.ts';
 import { waitFor } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 
@@ -68,7 +69,7 @@ interface Announcement {
 }
 
 function commandOf(runtime: BenchOptions['runtime']): [program: string, first: string[]] {
-  const current = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
+  const current = currentRuntime();
   const first = (runtime ?? current) === 'deno' ? ['run', '-A', '--node-modules-dir=manual'] : [];
   return [runtime === undefined || runtime === current ? process.execPath : runtime, first];
 }

@@ -168,7 +168,7 @@ class PortableEngine implements MediaEngine {
   snapshot(): EngineSnapshot {
     const now = performance.now();
     const { iceSeconds, dtlsSeconds, firstKeyframeSeconds, fanoutLatencySeconds } = this.#histograms;
-    const { sendBatchPackets, rttSeconds, lossRatio } = this.#histograms;
+    const { sendBatchPackets, frameMessages, rttSeconds, lossRatio } = this.#histograms;
     const sockets = [...this.#streams.values()].reduce((sum, { input }) => sum + (input?.sockets ?? 0), 0);
     return {
       udpPorts: sockets + (this.#closed ? 0 : 1),
@@ -181,6 +181,7 @@ class PortableEngine implements MediaEngine {
         firstKeyframeSeconds: firstKeyframeSeconds.snapshot(),
         fanoutLatencySeconds: fanoutLatencySeconds.snapshot(),
         sendBatchPackets: sendBatchPackets.snapshot(),
+        frameMessages: frameMessages.snapshot(),
         rttSeconds: rttSeconds.snapshot(),
         lossRatio: lossRatio.snapshot(),
       },

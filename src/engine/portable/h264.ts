@@ -32,7 +32,7 @@ export function readUnits(payload: Buffer): Unit[] | 'annex-b' | 'malformed' {
   if (type >= 1 && type <= 23) return [{ whole: payload }];
   if (type === NAL.stapA) return readAggregate(payload);
   const fragment = payload[1];
-  if (type === NAL.fuA && fragment !== undefined) {
+  if (type === NAL.fuA && fragment !== undefined && isNal(fragment)) {
     const header = (first & 0xe0) | (fragment & 0x1f);
     return [{ header, start: (fragment & 0x80) !== 0, end: (fragment & 0x40) !== 0, data: payload.subarray(2) }];
   }
@@ -45,11 +45,44 @@ function readAggregate(payload: Buffer): Unit[] | 'malformed' {
   while (at + 2 <= payload.length) {
     const length = payload.readUInt16BE(at);
     const end = at + 2 + length;
-    if (length === 0 || end > payload.length) return 'malformed';
+    if (length === 0 || end > payload.length || !isNal(payload.readUInt8(at + 2))) return 'malformed';
     units.push({ whole: payload.subarray(at + 2, end) });
     at = end;
   }
   return at === payload.length && units.length > 0 ? units : 'malformed';
+}
+
+/** Neither aggregates nor fragments hold other packet types (RFC 6184 §5.7.1 and §5.8). */
+function isNal(first: number): boolean {
+  const type = first & 0x1f;
+  return type >= 1 && type <= 23;
+}
+
+/**
+ * Where in an access unit a payload can stand: at its beginning, as the first slice of a picture or what comes before one
+ * (ITU-T H.264 §7.4.1.2.3), or behind it, as a further slice or fragment. Undefined: not told.
+ */
+export function place(payload: Buffer): 'beginning' | 'within' | undefined {
+  const units = readUnits(payload);
+  const first = typeof units === 'string' ? undefined : units[0];
+  if (first === undefined) return undefined;
+  if (!('whole' in first) && !first.start) return 'within';
+  const [header, data] =
+    'whole' in first ? [first.whole.readUInt8(0), first.whole.subarray(1)] : [first.header, first.data];
+  const type = header & 0x1f;
+  const slice = isSlice(type) ? readSlice(data) : undefined;
+  if (slice !== undefined) return slice.firstMacroblock > 0 ? 'within' : 'beginning';
+  return type >= 6 && type <= NAL.delimiter ? 'beginning' : undefined;
+}
+
+/** The type of a NAL unit, which is not empty. */
+export function typeOf(unit: Buffer): number {
+  return unit.readUInt8(0) & 0x1f;
+}
+
+/** A slice, or what holds the header of one. */
+export function isSlice(type: number): boolean {
+  return type === NAL.slice || type === NAL.partition || type === NAL.idr;
 }
 
 /** A payload without what some cameras write behind the units of an aggregate: zeros, or a byte too few for a length. */
