@@ -66,14 +66,19 @@ impl SrtpContext {
         let tag = tag.expect("packets are shorter than 64 GiB");
         tag.as_ref().try_into().expect("AES-GCM has tags of 16 bytes")
     }
+
+    /// ring has nothing for that: a key of zeros is put in the place of the other.
+    fn wipe(&mut self) {
+        self.key = cipher(&[0; 32]).expect("32 bytes");
+        self.salt.zeroize();
+        // Nobody may leave it out because it is never read.
+        black_box(self);
+    }
 }
 
 impl Drop for SrtpContext {
     fn drop(&mut self) {
-        // ring has nothing that wipes a key; another one in its place does, which nobody may leave out as never read.
-        self.key = cipher(&[0; 32]).expect("32 bytes");
-        self.salt.zeroize();
-        black_box(self);
+        self.wipe();
     }
 }
 
@@ -152,6 +157,21 @@ mod tests {
         }
         // Of §16.1.1.
         assert_eq!(nonce([0x55, 0x01, 0xa0, 0xb2], 0xf17b, &salt).to_vec(), hex("51753c6580c2726f20718414"));
+    }
+
+    #[test]
+    fn nothing_of_a_key_is_left() {
+        let seal = |context: &SrtpContext| {
+            let mut payload = PAYLOAD.to_vec();
+            (context.seal(1, &HEADER, &mut payload), payload)
+        };
+        let zeros = SrtpContext::with_session_keys(&[0; 32], [0; SALT]).expect("a length of AES");
+        for length in [16, 32] {
+            let mut context = SrtpContext::new(&vec![7; length], &[9; SALT]).expect("a length of AES");
+            assert_ne!(seal(&context), seal(&zeros));
+            context.wipe();
+            assert_eq!(seal(&context), seal(&zeros));
+        }
     }
 
     #[test]

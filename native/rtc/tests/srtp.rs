@@ -3,8 +3,8 @@
 
 use core_media::extension::ExtensionIds;
 use core_media::frame::{ClockPoint, Frame, Kind};
-use core_media::payloads::Payloads;
 use core_media::history::{History, Limits};
+use core_media::payloads::Payloads;
 use core_media::srtp::SrtpContext;
 use core_media::time::{Time, WallClock};
 use core_media::track::{Track, TrackConfig};
