@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { splitUnit } from '../../src/engine/portable/h264.ts';
+import { pack } from '../../src/engine/portable/h264.ts';
 import { HEADER } from '../../src/engine/portable/rtp.ts';
 import { PPS, rtp, SPS, slice } from './support/packets.ts';
 import { encoder, HERE, Scene } from './support/scene.ts';
@@ -48,7 +48,7 @@ function sendSlices(scene: Scene, parts: boolean): number[] {
     const units = [...(number % 10 === 0 ? [SPS, PPS] : []), ...slices(number, number % 10 === 0)];
     from.timestamp = (from.timestamp + from.step) >>> 0;
     for (const [index, whole] of units.entries()) {
-      const pieces = splitUnit({ whole });
+      const pieces = pack([whole]);
       for (const [at, payload] of pieces.entries()) {
         from.sequence = (from.sequence + 1) & 0xffff;
         const marker = at === pieces.length - 1 && (parts || index === units.length - 1);
@@ -71,7 +71,8 @@ test('all parts of a picture have its time stamp, and its end alone the marker',
   const from = encoder();
   const all: { timestamp: number; marker: boolean }[] = [];
   for (let number = 0; number < 12; number++) {
-    const units = slices(number, number % 4 === 0).map((unit) => unit.subarray(0, 50));
+    // Each too large to share a packet with another.
+    const units = slices(number, number % 4 === 0).map((unit) => unit.subarray(0, 700));
     scene.picture(number * 33, number % 4 === 0 ? [SPS, PPS, ...units] : units, from, HERE, 'each');
     all.push(...scene.taken());
   }
@@ -83,6 +84,20 @@ test('all parts of a picture have its time stamp, and its end alone the marker',
     assert.ok(markers.length >= 4);
     assert.equal(markers, [...new Array(markers.length - 1).fill(false), true]);
   }
+});
+
+test('where parts are marked, the beginning of a picture ends the last one even under its time stamp', () => {
+  const scene = new Scene(['video']);
+  const from = encoder();
+  const send = (number: number) => {
+    const units = slices(number, true).map((unit) => unit.subarray(0, 50));
+    scene.picture(number, [SPS, PPS, ...units], from, HERE, 'each');
+    return scene.pictures();
+  };
+  send(0);
+  send(1);
+  from.step = 0;
+  assert.equal([send(2), send(3)], [1, 1]);
 });
 
 test('who follows a sender that marks parts is trusted again', () => {

@@ -80,6 +80,24 @@ test('late repetitions are no beginning', () => {
   assert.equal(scene.drops, { late: 20 });
 });
 
+test('packets behind the next one are a beginning when they are in order, or when nothing else comes', () => {
+  for (const [inOrder, after] of [
+    [true, 400],
+    [false, 2_000],
+  ] as const) {
+    const scene = new Scene(['video']);
+    scene.play(0, 20);
+    scene.taken();
+    let now = 1_000;
+    while (scene.pictures() === 0 && now < 9_000) {
+      now += 20;
+      const step = (now - 1_000) / 20;
+      scene.keyframe(now, encoder({ sequence: inOrder ? 64_000 + step * 3 : 64_000 - step * 3, timestamp: now * 90 }));
+    }
+    assert.ok(now - 1_000 <= after + 100 && now - 1_000 > after / 2, `in order: ${inOrder}, after ${now - 1_000} ms`);
+  }
+});
+
 test('the first sender holds a leg until it is silent', () => {
   const scene = new Scene(['video']);
   scene.keyframe(0);
@@ -126,6 +144,23 @@ test('other payload types among the numbers are not lost packets, and nobody wai
   assert.equal(scene.drops, { 'payload-type': 90 });
   scene.stream.poll(10_000);
   assert.equal(scene.warnings, []);
+});
+
+test('what carries nothing is not counted as lost beside what is', () => {
+  const scene = new Scene(['video']);
+  scene.keyframe(0);
+  const { sequence } = scene.encoder;
+  scene.stream.handleDatagram(
+    'video',
+    rtp(Buffer.alloc(9), { ...scene.encoder, sequence: sequence + 2, payloadType: 122 }),
+    HERE,
+    1,
+  );
+  // Numbers 1 and 3 behind the keyframe never come.
+  scene.encoder.sequence = (sequence + 3) & 0xffff;
+  scene.keyframe(33);
+  scene.stream.poll(100);
+  assert.equal(scene.drops, { 'payload-type': 1, lost: 2 });
 });
 
 test('of several streams of one sender one is taken', () => {

@@ -81,6 +81,8 @@ test('G.711 and L16 under a payload type of no meaning are told by their bytes o
     assert.is(named(scene).length, 1, `steps of ${step}`);
     assert.ok(scene.taken('audio').length < 30, `steps of ${step}`);
   }
+  // Even where all bytes make sense.
+  assert.is(named(spoken({ step: 441 })).length, 1);
 });
 
 test('Opus that follows something else is heard', () => {

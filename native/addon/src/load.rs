@@ -8,6 +8,7 @@ use ::load::{Audience, Floor, FloorConfig, Joined, Joining, Road, Sample, Sender
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Error, Result, Task};
 use napi_derive::napi;
+use rtc::SrtpProfile;
 
 /// The load stays on this machine: both sides of a latency need one clock.
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -25,12 +26,18 @@ pub struct NativeLoad {
 
 #[napi]
 impl NativeLoad {
-    /// Nothing is sent, and nobody watches. Viewers bind to `host`, an address of this machine; loopback by default.
+    /// Nothing is sent, and nobody watches. Viewers bind to `host`, an address of this machine, loopback by default, and
+    /// offer the SRTP profile of this name, all by default.
     #[napi(constructor)]
-    pub fn new(host: Option<String>) -> Result<Self> {
+    pub fn new(host: Option<String>, profile: Option<String>) -> Result<Self> {
         let host =
             host.map_or(Ok(HOST), |host| host.parse().map_err(|_| Error::from_reason("host is no IP address")))?;
-        let audience = Audience::new(host).map_err(|error| Error::from_reason(error.to_string()))?;
+        let known = |name: String| {
+            let profile = SrtpProfile::PREFERENCE.into_iter().find(|profile| profile.name() == name);
+            profile.map(|profile| vec![profile]).ok_or_else(|| Error::from_reason("no such SRTP profile"))
+        };
+        let profiles = profile.map_or(Ok(SrtpProfile::PREFERENCE.to_vec()), known)?;
+        let audience = Audience::new(host, profiles).map_err(|error| Error::from_reason(error.to_string()))?;
         Ok(Self { audience: Arc::new(Mutex::new(Some(Arc::new(audience)))), sender: Arc::default() })
     }
 
@@ -69,6 +76,7 @@ impl NativeLoad {
         Ok(ArrivalsObject {
             connected: arrivals.connected as u32,
             first_keyframes: arrivals.first_keyframes.into_iter().map(millis).collect(),
+            profiles: arrivals.profiles.into_iter().map(|profile| profile.name().into()).collect(),
         })
     }
 
@@ -142,6 +150,8 @@ pub struct ArrivalsObject {
     pub connected: u32,
     /// Milliseconds from each POST to its first keyframe.
     pub first_keyframes: Vec<f64>,
+    /// SRTP profiles of those that are connected.
+    pub profiles: Vec<String>,
 }
 
 /// What a group got; latencies in milliseconds.

@@ -8,7 +8,7 @@ use core_media::track::Outgoing;
 use rtc::{Burst, MediaRoute, RtpProtection, TrackId};
 
 /// libjuice tells nobody when it selects another pair: a viewer whose address changes waits for so long.
-const ROUTE_AGE: Duration = Duration::from_millis(100);
+const ROUTE_AGE: Duration = Duration::from_millis(200);
 
 /// The path of one viewer's RTP, all tracks of it. Which one it is shows with the first packet, and stays.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rtc::burst;
+use rtc::{SrtpProfile, burst};
 
 use crate::reception::Totals;
 use crate::stamp;
@@ -30,6 +30,7 @@ const LONGEST: u64 = 60_000_000_000;
 pub struct Audience {
     crowd: Arc<Crowd>,
     host: IpAddr,
+    profiles: Vec<SrtpProfile>,
     client: Client,
     groups: Mutex<HashMap<u32, Latencies>>,
     reporter: Option<JoinHandle<()>>,
@@ -70,6 +71,8 @@ pub struct Arrivals {
     pub connected: usize,
     /// Of each that got one: from the POST to its first keyframe.
     pub first_keyframes: Vec<Duration>,
+    /// What those that are connected negotiated, each once.
+    pub profiles: Vec<SrtpProfile>,
 }
 
 /// What a group got.
@@ -94,14 +97,15 @@ pub struct Sample {
 }
 
 impl Audience {
-    /// Nobody yet; viewers bind to `host`.
-    pub fn new(host: IpAddr) -> Result<Self, rtc::Error> {
+    /// Nobody yet; viewers bind to `host` and offer just these SRTP profiles.
+    pub fn new(host: IpAddr, profiles: Vec<SrtpProfile>) -> Result<Self, rtc::Error> {
         let crowd = Arc::new(Crowd::default());
         let its = crowd.clone();
         let reporter = std::thread::Builder::new().name("load-reports".into()).spawn(move || report(&its));
         Ok(Self {
             crowd,
             host,
+            profiles,
             client: Client::new(AT_ONCE),
             groups: Mutex::default(),
             reporter: Some(reporter.map_err(rtc::Error::Bind)?),
@@ -156,6 +160,8 @@ impl Audience {
         for viewer in lock(&self.crowd.viewers).iter().filter(|viewer| viewer.group == group) {
             arrivals.connected += usize::from(viewer.eyes.connected());
             arrivals.first_keyframes.extend(viewer.eyes.first_keyframe());
+            let profile = viewer.eyes.security().map(|security| security.profile);
+            arrivals.profiles.extend(profile.filter(|profile| !arrivals.profiles.contains(profile)));
         }
         arrivals
     }
@@ -188,7 +194,7 @@ impl Audience {
         let left = AtomicUsize::new(count);
         let made = each_of(HANDS, || {
             left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).ok()?;
-            Some(Viewer::new(self.host, group, latencies.clone()))
+            Some(Viewer::new(self.host, group, &self.profiles, latencies.clone()))
         });
         let (mut viewers, mut failures) = (Vec::new(), Vec::new());
         for viewer in made {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use core_media::frame::Kind;
-use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
+use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, SrtpProfile, TrackId};
 
 use crate::trickle;
 use crate::whep::Client;
@@ -44,7 +44,13 @@ impl Publisher {
         let failed = |error: rtc::Error| format!("cannot publish: {error}");
         let port = MuxPort::open(Some(host), 0).map_err(failed)?;
         let tracks = SECTIONS.map(|(_, section)| section);
-        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: PATIENCE };
+        let config = PeerConfig {
+            port: &port,
+            role: Role::Offer,
+            tracks: &tracks,
+            profiles: &SrtpProfile::PREFERENCE,
+            timeout: PATIENCE,
+        };
         let open = Arc::new(Open::default());
         let (peer, offer) = Peer::new(config, open.clone()).map_err(failed)?;
         let client = Client::new(1);

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use core_media::frame::Kind;
 use core_media::rtp::{RtpPacket, is_rtcp};
 use hdrhistogram::Histogram;
-use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
+use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, Security, SrtpProfile};
 
 use crate::reception::{Reception, Totals, begins_keyframe, latency};
 use crate::stamp;
@@ -50,12 +50,12 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    /// On a port of its own, as every real viewer is.
-    pub fn new(host: IpAddr, group: u32, latencies: Latencies) -> Result<Self, rtc::Error> {
+    /// On a port of its own, as every real viewer is. It offers just these SRTP profiles.
+    pub fn new(host: IpAddr, group: u32, profiles: &[SrtpProfile], latencies: Latencies) -> Result<Self, rtc::Error> {
         let port = MuxPort::open(Some(host), 0)?;
         let eyes = Arc::new(Eyes::new(latencies));
         let tracks = SECTIONS.map(|(_, section)| section);
-        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: OFFER_TIMEOUT };
+        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, profiles, timeout: OFFER_TIMEOUT };
         let (peer, offer) = Peer::new(config, eyes.clone())?;
         let offer = trickle::without_candidates(&offer);
         Ok(Self { peer, tapped: None, _port: port, offer, group, session: None, eyes })
@@ -90,6 +90,7 @@ pub(crate) struct Eyes {
     keyframe: AtomicU64,
     open: AtomicBool,
     connected: AtomicBool,
+    security: OnceLock<Security>,
     gone: AtomicBool,
 }
 
@@ -103,12 +104,18 @@ impl Eyes {
             keyframe: AtomicU64::new(0),
             open: AtomicBool::new(false),
             connected: AtomicBool::new(false),
+            security: OnceLock::new(),
             gone: AtomicBool::new(false),
         }
     }
 
     pub fn connected(&self) -> bool {
         self.connected.load(Relaxed) && !self.gone.load(Relaxed)
+    }
+
+    /// What has been negotiated, once it has.
+    pub fn security(&self) -> Option<Security> {
+        self.security.get().copied()
     }
 
     /// From asking to join to the first packet of a keyframe.
@@ -145,6 +152,11 @@ impl PeerEvents for Eyes {
             PeerState::Disconnected | PeerState::Failed | PeerState::Closed => self.gone.store(true, Relaxed),
             PeerState::Connecting | PeerState::IceConnected | PeerState::IceLost => {}
         }
+    }
+
+    fn secured(&self, security: Security) {
+        // A peer shakes hands once.
+        let _ = self.security.set(security);
     }
 
     fn open(&self, _track: usize) {

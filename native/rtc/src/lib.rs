@@ -50,6 +50,7 @@ mod registry;
 mod route;
 #[cfg(target_os = "linux")]
 mod rtcp;
+mod security;
 #[cfg(target_os = "linux")]
 mod senders;
 mod udp;
@@ -71,4 +72,5 @@ pub use precedence::take_precedence;
 #[cfg(target_os = "linux")]
 pub use receive::tap;
 pub use route::MediaRoute;
+pub use security::{DtlsVersion, Security, SrtpProfile};
 pub use udp::{RecvBatch, UdpSocket};

@@ -98,7 +98,7 @@ fn who_is_not_connected_has_neither_key_nor_route() {
     pair.server.close();
     assert_eq!(ask(track), (false, false));
     // It belongs to whoever took it.
-    assert_eq!((key.key().len(), key.salt().len()), (32, 12));
+    assert_eq!((key.key().len(), key.salt().len()), (16, 12));
 }
 
 #[test]

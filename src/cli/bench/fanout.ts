@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { Failure } from '../../index.ts';
 import { type Floor, floorFor, type Load, openLoad } from './load.ts';
-import { arrive, pause, probe, publish, type Quantiles, quantiles, rest, round, settle } from './measure.ts';
+import { arrive, pause, probe, profileOf, publish, type Quantiles, quantiles, rest, round, settle } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 import { usage } from './process.ts';
 import type { Column } from './report.ts';
@@ -13,6 +13,8 @@ export interface FanoutRow {
   viewers: number;
   connected: number;
   failures: number;
+  /** SRTP profiles that were negotiated. */
+  profiles: string[];
   packetsPerSecond: { delivered: number; expected: number | undefined };
   /** Missing in the sequence numbers, of all that were sent to the viewers. */
   lossRatio: number;
@@ -45,6 +47,7 @@ const JOINS_PER_SECOND = 50;
 
 export const COLUMNS: Column<FanoutRow>[] = [
   ['viewers', (row) => row.connected],
+  ['profile', profileOf],
   ['packets/s', (row) => row.packetsPerSecond.delivered],
   ['expected', (row) => row.packetsPerSecond.expected],
   ['lost', (row) => `${round(row.lossRatio * 100)} %`],
@@ -66,7 +69,7 @@ export const COLUMNS: Column<FanoutRow>[] = [
 /** A server with this many viewers, and the floor for as many. */
 export async function fanout(viewers: number, options: BenchOptions, say: (text: string) => void): Promise<FanoutRow> {
   const target = await openTarget(options);
-  const load = openLoad();
+  const load = openLoad(undefined, options.profile);
   try {
     await publish(load, target, options.fps);
     const row = await measure(load, target, viewers, options, say);
@@ -117,6 +120,7 @@ async function measure(
     viewers,
     connected,
     failures: arrived.failures.length,
+    profiles: arrived.profiles,
     packetsPerSecond: {
       delivered: round(delivered / seconds),
       expected: fed ? round(((after.sent - before.sent) * connected) / seconds) : undefined,

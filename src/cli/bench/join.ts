@@ -1,7 +1,7 @@
 import { Failure } from '../../index.ts';
 import { latencyOf } from './fanout.ts';
 import { openLoad } from './load.ts';
-import { arrive, pause, publish, type Quantiles, quantiles, round, settle } from './measure.ts';
+import { arrive, pause, profileOf, publish, type Quantiles, quantiles, round, settle } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 import { usage } from './process.ts';
 import type { Column } from './report.ts';
@@ -18,6 +18,8 @@ export interface JoinRow {
   /** Of those that joined, with a keyframe. */
   withPicture: number;
   failures: number;
+  /** SRTP profiles that were negotiated. */
+  profiles: string[];
   post: Quantiles | undefined;
   firstKeyframe: Quantiles | undefined;
   /** What one join costs the server, ICE and DTLS included, sending not. */
@@ -37,6 +39,7 @@ const JOINING = 1;
 
 export const COLUMNS: Column<JoinRow>[] = [
   ['joining', (row) => row.viewers],
+  ['profile', profileOf],
   ['with picture', (row) => row.withPicture],
   ['POST p50', (row) => row.post?.p50],
   ['p95', (row) => row.post?.p95],
@@ -53,7 +56,7 @@ export const COLUMNS: Column<JoinRow>[] = [
 /** Viewers play; then `viewers` more come within a second. */
 export async function join(viewers: number, options: BenchOptions, say: (text: string) => void): Promise<JoinRow> {
   const target = await openTarget(options);
-  const load = openLoad();
+  const load = openLoad(undefined, options.profile);
   const { url, pid } = target;
   const calmTime = (options.secs ?? 5) * 1000;
   try {
@@ -85,6 +88,7 @@ export async function join(viewers: number, options: BenchOptions, say: (text: s
       connected: arrived.connected,
       withPicture: arrived.firstKeyframes.length,
       failures: arrived.failures.length,
+      profiles: arrived.profiles,
       post: quantiles(arrived.posts),
       firstKeyframe: quantiles(arrived.firstKeyframes),
       cpuPerJoin: Number.isFinite(joining) ? round(joining / 1000 / viewers) : undefined,

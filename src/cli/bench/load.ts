@@ -9,7 +9,8 @@ export interface Load {
   /** Packets of the stream sent so far. */
   sent(): number;
   join(joining: { url: string; viewers: number; over: number; group: number }): Promise<Joined>;
-  arrivals(group: number): { connected: number; firstKeyframes: number[] };
+  /** `profiles`: the SRTP profiles of those that are connected, each once. */
+  arrivals(group: number): { connected: number; firstKeyframes: number[]; profiles: string[] };
   sample(group: number): Sample;
   /** The first viewers of a group leave, or all. */
   leave(group: number, count?: number): Promise<void>;
@@ -34,7 +35,7 @@ export interface Sample {
 }
 
 interface LoadAddon {
-  NativeLoad: new (host?: string) => Load;
+  NativeLoad: new (host?: string, profile?: string) => Load;
   measureFloor(config: {
     viewers: number;
     framesPerSecond: number;
@@ -43,10 +44,13 @@ interface LoadAddon {
   }): Promise<{ sent: number; received: number; cpu: number }>;
 }
 
-/** Nothing is sent, and nobody watches; viewers bind to `host`, loopback by default. Throws `engine-unavailable`. */
-export function openLoad(host?: string): Load {
+/**
+ * Nothing is sent, and nobody watches. Viewers bind to `host`, loopback by default, and offer the SRTP profile of this name,
+ * as IANA registers it, or all of them. Throws `engine-unavailable`.
+ */
+export function openLoad(host?: string, profile?: string): Load {
   const { NativeLoad } = loadAddon<LoadAddon>();
-  return new NativeLoad(host);
+  return new NativeLoad(host, profile);
 }
 
 /** Microseconds a packet for encrypting and sending without WebRTC, to as many sockets. */

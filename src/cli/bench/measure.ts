@@ -41,6 +41,13 @@ export interface Arrived extends Joined {
   connected: number;
   /** Milliseconds from POST to first keyframe. */
   firstKeyframes: number[];
+  /** SRTP profiles that were negotiated, each once. */
+  profiles: string[];
+}
+
+/** A cell of the table. */
+export function profileOf({ profiles }: { profiles: readonly string[] }): string | undefined {
+  return profiles.length === 0 ? undefined : profiles.map((name) => name.replace(/^SRTP_/, '')).join(', ');
 }
 
 /** Lets viewers join and waits until each that got in has a picture, or never will have one. */

@@ -7,6 +7,14 @@ const SECONDS = 'give a whole number of seconds from 1 to 86400';
 const whole = (message: string, least: number, most: number) =>
   z.string().regex(/^\d+$/, message).transform(Number).pipe(z.int(message).min(least, message).max(most, message));
 
+/** SRTP profiles as IANA registers them. */
+const PROFILES: ReadonlyMap<string, string> = new Map([
+  ['aead-aes-128-gcm', 'SRTP_AEAD_AES_128_GCM'],
+  ['aead-aes-256-gcm', 'SRTP_AEAD_AES_256_GCM'],
+  ['aes-cm-sha1', 'SRTP_AES128_CM_HMAC_SHA1_80'],
+]);
+const PROFILE = [...PROFILES.keys()].join(', ');
+
 const schema = z.object({
   viewers: z
     .string()
@@ -32,6 +40,11 @@ const schema = z.object({
   ingest: z.enum(['rtp', 'whip'], 'give rtp or whip').optional(),
   shards: whole('give a number of threads from 1 to 256', 1, 256).optional(),
   runtime: z.enum(['node', 'bun', 'deno'], 'give node, bun or deno').optional(),
+  profile: z
+    .string()
+    .transform((name) => PROFILES.get(name))
+    .pipe(z.string(`give one of ${PROFILE}`))
+    .optional(),
   compare: z.literal('portable', 'give portable').optional(),
   json: z.boolean().default(false),
 });
@@ -58,6 +71,7 @@ const FLAGS: readonly Flag[] = [
   { name: 'ingest', value: 'rtp|whip', help: 'how our own server gets the stream (default rtp)' },
   { name: 'shards', value: 'N', help: 'sending threads of our own server (default: one per core)' },
   { name: 'runtime', value: 'NAME', help: 'node, bun or deno for our own server (default: this one)' },
+  { name: 'profile', value: 'NAME', help: `the one SRTP profile that viewers offer: ${PROFILE}` },
   { name: 'compare', value: 'portable', help: 'measure our own server with the portable engine as well' },
 ];
 

@@ -38,6 +38,7 @@ const LIMITS = [
   'media runs on the JavaScript thread: some tens of viewers',
   'a viewer waits for the next keyframe: no instant start',
   'no low latency on request, no capture times',
+  'no Chromium behind TURN over TCP or TLS, no viewer whose NAT changes its port',
 ];
 
 interface Entry {

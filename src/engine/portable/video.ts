@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import type { DropReason, Drops } from './drops.ts';
-import { isHevc, NAL, place, readUnits, splitPayload, splitUnit, typeOf, withoutStrayBytes } from './h264.ts';
+import { isHevc, NAL, pack, place, typeOf, withoutStrayBytes } from './h264.ts';
+import { NalUnits } from './nal-units.ts';
 import type { RtpPacket } from './rtp.ts';
 import { Scan } from './scan.ts';
 import { ParameterSets } from './sets.ts';
@@ -24,8 +25,8 @@ export interface AccessUnit {
 
 interface Assembly {
   timestamp: number;
-  payloads: Buffer[];
-  bytes: number;
+  nals: NalUnits;
+  /** Why it has to go, but for what its units show. */
   damage: DropReason | undefined;
   /** Packets are missing before it. */
   afterGap: boolean;
@@ -65,12 +66,9 @@ export class Assembler {
     const payload = withoutStrayBytes(received);
     this.hevc ||= isHevc(payload);
     if (this.#current !== undefined && isEnded(this.#current, timestamp, payload)) this.#finish();
-    const current = this.#current ?? this.#begin(timestamp, payload);
-    this.#current = current;
-    current.bytes += payload.length;
-    if (current.bytes > MAX_ACCESS_UNIT) current.damage = 'oversized';
-    else current.payloads.push(payload);
-    current.marked = false;
+    this.#current ??= this.#begin(timestamp, payload);
+    this.#take(this.#current, payload);
+    this.#current.marked = false;
     if (marker) this.#mark();
   }
 
@@ -81,7 +79,7 @@ export class Assembler {
     this.#ended = undefined;
     this.#gap = false;
     // The beginning of a picture that was cut is on its way already.
-    return { timestamp, payloads: [], bytes: 0, damage: cut ? 'damaged' : undefined, afterGap, marked: false };
+    return { timestamp, nals: new NalUnits(), damage: cut ? 'damaged' : undefined, afterGap, marked: false };
   }
 
   /** The marker: the end of a picture, unless the sender is known to mark its parts. */
@@ -98,18 +96,17 @@ export class Assembler {
   /** A whole access unit from a program, as NAL units; undefined: it is none. */
   pushAccessUnit(units: readonly Buffer[] | undefined, timestamp: number): void {
     this.#finish();
-    const wanted = (units ?? []).filter((unit) => travels(typeOf(unit)));
-    const payloads = wanted.flatMap((whole) => splitUnit({ whole }));
-    const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0);
-    const damage = units === undefined ? 'malformed' : bytes > MAX_ACCESS_UNIT ? 'oversized' : undefined;
-    this.#current = { timestamp, payloads, bytes, damage, afterGap: false, marked: false };
+    const nals = new NalUnits();
+    for (const unit of units ?? []) nals.pushUnit(unit);
+    const damage = units === undefined ? 'malformed' : nals.size > MAX_ACCESS_UNIT ? 'oversized' : undefined;
+    this.#current = { timestamp, nals, damage, afterGap: false, marked: false };
     this.#finish();
   }
 
   /** Packets are missing here. */
   lost(): void {
     if (this.#current === undefined) this.#gap = true;
-    else this.#current.damage = 'damaged';
+    else this.#current.nals.interrupt();
     this.#chain = false;
   }
 
@@ -120,6 +117,18 @@ export class Assembler {
     this.#chain = false;
     this.#ended = undefined;
     this.#marksParts = false;
+  }
+
+  #take(current: Assembly, payload: Buffer): void {
+    if (current.nals.size + payload.length > MAX_ACCESS_UNIT) {
+      current.damage = 'oversized';
+      current.nals.interrupt();
+      return;
+    }
+    const fault = current.nals.push(payload);
+    if (fault === undefined) return;
+    this.#drops.add('malformed');
+    this.annexB ||= fault === 'annex-b';
   }
 
   #finish(): void {
@@ -138,12 +147,13 @@ export class Assembler {
   }
 
   /** Why it has to go; undefined when there is no picture in it, only parameter sets or such. */
-  #examine({ timestamp, payloads, damage, afterGap }: Assembly): AccessUnit | DropReason | undefined {
-    const scan = this.#scan(payloads);
+  #examine({ timestamp, nals, damage, afterGap }: Assembly): AccessUnit | DropReason | undefined {
+    const scan = new Scan(this.#sets);
+    for (const unit of nals.units) scan.unit(unit);
     if (damage !== undefined) return damage;
-    const [first] = payloads;
+    const [first] = nals.units;
     const begins = first !== undefined && place(first) === 'beginning';
-    if (scan.damaged || (afterGap && !begins)) return 'damaged';
+    if (!nals.whole || (afterGap && !begins)) return 'damaged';
     if (!scan.picture) return undefined;
     if (!scan.keyframe && !this.#chain) return 'awaiting-keyframe';
     const inject = scan.keyframe && !scan.complete;
@@ -153,21 +163,8 @@ export class Assembler {
       keyframe: scan.keyframe,
       bidirectional: scan.bidirectional,
       sps: this.#sets.newest,
-      payloads: [...(inject ? this.#sets.payloads() : []), ...payloads.flatMap(splitPayload)],
+      payloads: pack([...(inject ? this.#sets.units() : []), ...nals.units.filter((unit) => travels(typeOf(unit)))]),
     };
-  }
-
-  #scan(payloads: readonly Buffer[]): Scan {
-    const scan = new Scan(this.#sets);
-    for (const payload of payloads) {
-      const units = readUnits(payload);
-      if (typeof units === 'string') {
-        this.#drops.add('malformed');
-        this.annexB ||= units === 'annex-b';
-        scan.broken = true;
-      } else units.forEach((unit) => void scan.unit(unit));
-    }
-    return scan;
   }
 }
 

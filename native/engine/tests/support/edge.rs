@@ -53,7 +53,7 @@ impl<'a> Edge<'a> {
             let mut connected = false;
             eventually("a connection", || {
                 for event in self.engine.drain_events() {
-                    connected |= event == Event::SessionConnected { session: id.clone() };
+                    connected |= matches!(&event, Event::SessionConnected { session, .. } if *session == id);
                     ended |= matches!(&event, Event::SessionEnded { session, .. } if *session == id);
                 }
                 connected || ended
