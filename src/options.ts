@@ -61,11 +61,6 @@ export interface ServerOptions extends Tokens {
   iceChecks?: 'client' | 'both' | undefined;
   /** Egress threads; the engine chooses when absent. */
   shards?: number | undefined;
-  /**
-   * Encrypt packets where they leave from rather than on libdatachannel's own way: less CPU for each. Native engine, Linux
-   * only. False by default, until it has proved itself.
-   */
-  directSend?: boolean | undefined;
   /** Viewers in all, 1000 by default. */
   maxViewers?: number | undefined;
   /**
@@ -226,7 +221,6 @@ const shape = z.strictObject({
     .prefault([]),
   iceChecks: z.enum(['client', 'both'], 'give client or both').default('client'),
   shards: count.max(256, 'give at most 256 shards').optional(),
-  directSend: z.boolean('give true or false').default(false),
   maxViewers: z.union([count, endless], `${COUNT}, or Infinity`).default(1000),
   maxViewersPerStream: z.union([count, endless, none], `${COUNT}, or none`).optional(),
   conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),

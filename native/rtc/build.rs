@@ -3,7 +3,7 @@
 /// With the file in src/ that replaces them.
 const WRAPPED: [(&str, &[&str]); 7] = [
     ("gather.rs", &["sendto", "setsockopt"]),
-    ("direct.rs", &["srtp_protect", "srtp_protect_rtcp", "srtp_dealloc"]),
+    ("claims.rs", &["srtp_add_stream", "srtp_protect", "srtp_protect_rtcp", "srtp_dealloc"]),
     ("goodbye.rs", &["SSL_free"]),
     ("idle.rs", &["SSL_read", "BUF_MEM_grow"]),
     ("rtcp.rs", &["srtp_unprotect_rtcp"]),

@@ -100,12 +100,6 @@ export const FLAGS: readonly Flag[] = [
     read: onOff,
   },
   { name: 'shards', value: 'N', help: 'sending threads (default: one per core)', read: number },
-  {
-    name: 'direct-send',
-    value: 'on|off',
-    help: 'encrypt packets past libdatachannel, on Linux: less CPU (default off)',
-    read: onOff,
-  },
   { name: 'log-level', value: 'L', help: 'trace, debug, info, warning, error or fatal (default info)' },
   { name: 'log-format', value: 'pretty|json', help: 'how log lines on standard error look (default pretty)' },
   {

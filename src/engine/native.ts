@@ -25,18 +25,11 @@ export interface NativeEngineOptions {
   /** First UDP port; 0: the system chooses. */
   mediaPort: number;
   shards: number;
-  /** Packets are encrypted where they leave from, past libdatachannel; on Linux. */
-  directSend: boolean;
 }
 
 /** What the module exports (native/addon/src/lib.rs). Errors are `code: text`. */
 interface Addon {
-  startEngine(options: {
-    mediaHost?: string;
-    mediaPort: number;
-    shards: number;
-    direct: boolean;
-  }): Promise<NativeHandle>;
+  startEngine(options: { mediaHost?: string; mediaPort: number; shards: number }): Promise<NativeHandle>;
 }
 
 interface NativeHandle {
@@ -72,12 +65,11 @@ const eventInterval = 50;
 
 /** Loads the addon and starts its threads. Rejects with `engine-unavailable` or `address-in-use`. */
 export async function createNativeEngine(options: NativeEngineOptions): Promise<MediaEngine> {
-  const { mediaHost, mediaPort, shards, directSend } = options;
+  const { mediaHost, mediaPort, shards } = options;
   const start = loadAddon<Addon>().startEngine({
     ...(mediaHost === undefined ? {} : { mediaHost }),
     mediaPort,
     shards,
-    direct: directSend,
   });
   const handle = await start.catch((error: unknown) => {
     throw failure(error, `choose another with --media-port`);

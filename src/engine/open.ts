@@ -12,7 +12,6 @@ export interface EngineTerms {
   mediaPort: number;
   /** Absent: one for each core. */
   shards?: number | undefined;
-  directSend: boolean;
 }
 
 /** The engine that was asked for. Rejects with `engine-unavailable`, in one line that says what to do. */
@@ -41,9 +40,9 @@ async function openInstead(terms: EngineTerms, missing: Failure): Promise<MediaE
 
 // Each is loaded on demand: a program needs but one, and both hold the same library.
 async function openNative(terms: EngineTerms): Promise<MediaEngine> {
-  const { mediaHost, mediaPort, shards = availableParallelism(), directSend } = terms;
+  const { mediaHost, mediaPort, shards = availableParallelism() } = terms;
   const { createNativeEngine } = await import('./native.ts');
-  return createNativeEngine({ mediaHost, mediaPort, shards, directSend });
+  return createNativeEngine({ mediaHost, mediaPort, shards });
 }
 
 async function openPortable({ mediaHost, mediaPort }: EngineTerms): Promise<MediaEngine> {

@@ -38,6 +38,7 @@ pub mod sent;
 pub mod sound;
 pub mod source;
 pub mod sps;
+pub mod srtp;
 pub mod stun;
 pub mod time;
 pub mod timeline;

@@ -21,7 +21,8 @@ const MIN_ROUND_TRIP: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Repair {
     stream: Option<Retransmission>,
-    next_sequence: u16,
+    /// Extended.
+    next_sequence: u64,
     recent: VecDeque<(u64, Time)>,
     /// By the number modulo `NUMBERS`: one that shares its bit with a remembered one has to be asked for again.
     remembered: [u64; NUMBERS / 64],
@@ -33,7 +34,7 @@ impl Repair {
     pub fn new(stream: Option<Retransmission>) -> Self {
         Self {
             stream,
-            next_sequence: stream.map_or(0, |stream| stream.first_sequence),
+            next_sequence: stream.map_or(0, |stream| stream.first_sequence.into()),
             recent: VecDeque::new(),
             remembered: [0; NUMBERS / 64],
             waiting: VecDeque::new(),
@@ -79,9 +80,10 @@ impl Repair {
         let header = &mut packet.header;
         packet.original = Some(u16::from_be_bytes([header[2], header[3]]));
         header[1] = header[1] & 0x80 | stream.payload_type;
-        header[2..4].copy_from_slice(&self.next_sequence.to_be_bytes());
+        header[2..4].copy_from_slice(&(self.next_sequence as u16).to_be_bytes());
         header[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
-        self.next_sequence = self.next_sequence.wrapping_add(1);
+        packet.sequence = self.next_sequence;
+        self.next_sequence += 1;
     }
 }
 

@@ -96,15 +96,15 @@ impl Sender {
             self.sent.extend();
         }
         let header = self.header(frame, index, sequence, timestamp, extension.is_some());
-        Outgoing { frame, index, header, extension, original: None, again: false }
+        Outgoing { frame, index, header, sequence, extension, original: None, again: false }
     }
 
-    /// A packet as it was sent before, bit for bit: SRTP must not encrypt two packets under one number (RFC 7714 §8.1).
+    /// A packet as it was sent before, bit for bit: SRTP must not encrypt two packets under one number (RFC 7714 §8.4).
     pub fn repeat<'a>(&self, frame: &'a Frame, index: usize, sent: SentPacket) -> Outgoing<'a> {
         let timestamp = frame.timestamp.saturating_add_signed(sent.shift);
         let extension = if sent.extended { self.extension(frame) } else { None };
-        let header = self.header(frame, index, sent.sequence as u16, timestamp, extension.is_some());
-        Outgoing { frame, index, header, extension, original: None, again: true }
+        let header = self.header(frame, index, sent.sequence, timestamp, extension.is_some());
+        Outgoing { frame, index, header, sequence: sent.sequence, extension, original: None, again: true }
     }
 
     /// Writes a sender report when one is due: with the first frame and every second from then on.
@@ -146,10 +146,10 @@ impl Sender {
         Extension::new(capture, playout_delay)
     }
 
-    fn header(&self, frame: &Frame, index: usize, sequence: u16, timestamp: u64, extended: bool) -> [u8; HEADER] {
+    fn header(&self, frame: &Frame, index: usize, sequence: u64, timestamp: u64, extended: bool) -> [u8; HEADER] {
         let TrackConfig { kind, payload_type, ssrc, .. } = self.config;
         let marker = kind == Kind::Video && index + 1 == frame.payloads.len();
-        let mut header = write_header(marker, payload_type, sequence, self.outgoing(timestamp), ssrc);
+        let mut header = write_header(marker, payload_type, sequence as u16, self.outgoing(timestamp), ssrc);
         if extended {
             header[0] |= extension::PRESENT;
         }

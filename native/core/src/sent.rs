@@ -11,7 +11,7 @@ const EXTENDED_REACH: u64 = 1_024;
 /// What one viewer was sent on one track.
 #[derive(Debug)]
 pub struct Sent {
-    /// Extended sequence number of the next packet.
+    /// Extended sequence number of the next packet; SRTP's rollover counter is what is above 16 bits.
     next: u64,
     /// Packets that can be found, counted back from the newest.
     reach: u16,
@@ -44,12 +44,11 @@ pub struct SentPacket {
 impl Sent {
     /// Numbers begin at `first`. Of the newest packets `reach` can be found, at most 32,768.
     pub fn new(first: u16, reach: u16) -> Self {
-        // Past the first wrap, so that earlier numbers exist.
-        Self { next: (1 << 16) + u64::from(first), reach, runs: VecDeque::new(), extended: VecDeque::new() }
+        Self { next: first.into(), reach, runs: VecDeque::new(), extended: VecDeque::new() }
     }
 
-    /// The sequence number for the next packet, noted together with what it carries.
-    pub fn assign(&mut self, packet: u64, shift: i64) -> u16 {
+    /// The extended sequence number for the next packet, noted together with what it carries.
+    pub fn assign(&mut self, packet: u64, shift: i64) -> u64 {
         let sequence = self.next;
         self.next += 1;
         let continues =
@@ -60,7 +59,7 @@ impl Sent {
             }
             self.runs.push_back(Run { sequence, packet, shift });
         }
-        sequence as u16
+        sequence
     }
 
     /// The newest packet has a header extension.
@@ -80,7 +79,7 @@ impl Sent {
     /// The packet that went out under a number, where it is within reach.
     pub fn find(&self, sequence: u16) -> Option<SentPacket> {
         let back = (self.next as u16).wrapping_sub(sequence);
-        let sequence = self.next - u64::from(back);
+        let sequence = self.next.checked_sub(back.into())?;
         if back == 0 || !self.reaches(sequence) {
             return None;
         }
@@ -107,9 +106,9 @@ mod tests {
     #[test]
     fn finds_what_was_sent_across_wraps_and_breaks() {
         let mut sent = Sent::new(65_530, 1 << 15);
-        let numbers: Vec<u16> = (100..110).map(|packet| sent.assign(packet, 0)).collect();
-        assert_eq!((numbers[0], numbers[9]), (65_530, 3));
-        let jump = sent.assign(500, -7);
+        let numbers: Vec<u64> = (100..110).map(|packet| sent.assign(packet, 0)).collect();
+        assert_eq!((numbers[0], numbers[9]), (65_530, (1 << 16) + 3));
+        let jump = sent.assign(500, -7) as u16;
         assert_eq!(found(&sent, 65_530), Some((100, 0)));
         assert_eq!(found(&sent, 3), Some((109, 0)));
         assert_eq!(found(&sent, jump), Some((500, -7)));

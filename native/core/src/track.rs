@@ -81,6 +81,8 @@ pub struct Outgoing<'a> {
     pub index: usize,
     /// The RTP header.
     pub header: [u8; HEADER],
+    /// The extended sequence number, whose lower 16 bits are in the header: SRTP's packet index (RFC 3711 §3.3.1).
+    pub sequence: u64,
     /// Set where the header says so.
     pub extension: Option<Extension>,
     /// The original sequence number, which goes before the payload of an RFC 4588 packet.
@@ -93,6 +95,28 @@ impl Outgoing<'_> {
     /// The frame's payload.
     pub fn payload(&self) -> &[u8] {
         self.frame.payloads.payload(self.index)
+    }
+
+    /// Appends the packet.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.header);
+        if let Some(extension) = &self.extension {
+            out.extend_from_slice(extension.as_bytes());
+        }
+        if let Some(original) = self.original {
+            out.extend_from_slice(&original.to_be_bytes());
+        }
+        out.extend_from_slice(self.payload());
+    }
+
+    /// Bytes of the header with its extension, which are not encrypted.
+    pub fn header_len(&self) -> usize {
+        HEADER + self.extension.as_ref().map_or(0, |extension| extension.as_bytes().len())
+    }
+
+    /// Bytes of the packet.
+    pub fn size(&self) -> usize {
+        self.header_len() + self.original.map_or(0, |original| size_of_val(&original)) + self.payload().len()
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use core_media::extension::{Extension, ExtensionIds};
+use core_media::extension::ExtensionIds;
 use core_media::frame::{ClockPoint, Frame, Kind};
 use core_media::history::{Cache, History, Keyframe, Limits};
 use core_media::payloads::Payloads;
@@ -49,9 +49,10 @@ fn frame(kind: Kind, number: u64, packets: u64, size: usize) -> Arc<Frame> {
 
 /// As it is encrypted.
 fn bytes(packet: &Outgoing<'_>) -> Vec<u8> {
-    let extension = packet.extension.as_ref().map_or(&[][..], Extension::as_bytes);
-    let original = packet.original.map(u16::to_be_bytes);
-    packet.header.iter().chain(extension).chain(original.iter().flatten()).chain(packet.payload()).copied().collect()
+    let mut bytes = Vec::new();
+    packet.write(&mut bytes);
+    assert_eq!((bytes.len(), packet.sequence as u16), (packet.size(), sequence(packet)));
+    bytes
 }
 
 fn sequence(packet: &Outgoing<'_>) -> u16 {
@@ -64,14 +65,14 @@ fn without_a_stream_for_repairs_a_number_stands_for_one_packet_bit_for_bit() {
         let mut random = Random::new(kind as u64);
         let mut history = History::new(kind, Limits::default());
         let mut track = track(kind, true, None, EXTENSIONS);
-        let mut sent: HashMap<u16, Vec<u8>> = HashMap::new();
+        let mut sent: HashMap<u64, Vec<u8>> = HashMap::new();
         let (mut repairs, mut extended) = (0, 0);
         for number in 0..400 {
             let frame = frame(kind, number, if kind == Kind::Audio { 1 } else { 4 }, 300);
             let now = frame.received;
             history.push(frame.clone());
             let mut take = |packet: Outgoing<'_>| {
-                let key = sequence(&packet);
+                let key = packet.sequence;
                 repairs += usize::from(packet.again);
                 extended += usize::from(packet.again && packet.extension.is_some());
                 let before = sent.insert(key, bytes(&packet));

@@ -16,8 +16,6 @@ pub struct EngineConfig {
     pub media_port: u16,
     /// Threads that send; at least one.
     pub shards: usize,
-    /// Packets are protected where they leave from, past libdatachannel (`rtc::Way`), where that can be done.
-    pub direct: bool,
 }
 
 /// A stream to open.

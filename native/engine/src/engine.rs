@@ -48,7 +48,6 @@ pub struct Engine {
     next_port: NextPort,
     keys: AtomicU64,
     random: RandomState,
-    direct: bool,
     /// Sessions, since memory was last given back.
     ended: AtomicUsize,
     closing: AtomicBool,
@@ -97,7 +96,6 @@ impl Engine {
             next_port,
             keys: AtomicU64::new(0),
             random: RandomState::new(),
-            direct: config.direct,
             ended: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             closed: RwLock::new(false),

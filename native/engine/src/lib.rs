@@ -19,6 +19,7 @@ mod histogram;
 mod inbox;
 mod ingest;
 mod mailbox;
+mod path;
 mod ports;
 mod publishers;
 mod session;

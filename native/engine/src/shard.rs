@@ -11,6 +11,7 @@ use core_media::frame::Kind;
 use core_media::rtcp::{self, Rtcp};
 use core_media::track::Outcome;
 use rtc::Burst;
+use slab::Slab;
 
 use crate::clock::Clock;
 use crate::event::{EndReason, Event, Events};
@@ -80,10 +81,13 @@ struct Worker {
     clock: Clock,
     events: Arc<Events>,
     histograms: Arc<Histograms>,
-    viewers: HashMap<ViewerKey, ShardViewer>,
-    audiences: HashMap<StreamKey, Vec<ViewerKey>>,
+    viewers: Slab<ShardViewer>,
+    /// Where each of them is.
+    places: HashMap<ViewerKey, usize>,
+    /// Those of each stream, by their places.
+    audiences: HashMap<StreamKey, Vec<usize>>,
     /// Viewers that do not follow live: they have just joined, or a frame was large.
-    behind: Vec<ViewerKey>,
+    behind: Vec<usize>,
     scratch: Scratch,
     /// The thread is to end.
     stopping: bool,
@@ -96,7 +100,8 @@ impl Worker {
             clock,
             events,
             histograms,
-            viewers: HashMap::new(),
+            viewers: Slab::new(),
+            places: HashMap::new(),
             audiences: HashMap::new(),
             behind: Vec::new(),
             scratch: Scratch::default(),
@@ -116,7 +121,7 @@ impl Worker {
     }
 
     fn patience(&self) -> Option<Duration> {
-        let due = self.behind.iter().filter_map(|key| self.viewers.get(key)?.deadline()).min()?;
+        let due = self.behind.iter().filter_map(|place| self.viewers.get(*place)?.deadline()).min()?;
         Some(due.since(self.clock.now()))
     }
 
@@ -153,15 +158,20 @@ impl Worker {
 
     fn add(&mut self, viewer: ShardViewer) {
         viewer.stream.audience[self.index].fetch_add(1, Relaxed);
-        self.audiences.entry(viewer.stream.key).or_default().push(viewer.key);
-        self.viewers.insert(viewer.key, viewer);
+        let (key, stream) = (viewer.key, viewer.stream.key);
+        let place = self.viewers.insert(viewer);
+        self.places.insert(key, place);
+        self.audiences.entry(stream).or_default().push(place);
     }
 
     fn remove(&mut self, key: ViewerKey) {
-        let Some(viewer) = self.viewers.remove(&key) else { return };
+        let Some(place) = self.places.remove(&key) else { return };
+        let viewer = self.viewers.remove(place);
+        // The next viewer gets the place.
+        self.behind.retain(|other| *other != place);
         viewer.stream.audience[self.index].fetch_sub(1, Relaxed);
         if let Some(audience) = self.audiences.get_mut(&viewer.stream.key) {
-            audience.retain(|other| *other != key);
+            audience.retain(|other| *other != place);
             if audience.is_empty() {
                 self.audiences.remove(&viewer.stream.key);
             }
@@ -169,25 +179,26 @@ impl Worker {
     }
 
     fn open(&mut self, key: ViewerKey, track: usize) {
-        let Some(viewer) = self.viewers.get_mut(&key) else { return };
+        let Some(&place) = self.places.get(&key) else { return };
+        let viewer = &mut self.viewers[place];
         viewer.open(track, self.clock.now());
-        self.behind.extend(viewer.falls_behind().then_some(key));
+        self.behind.extend(viewer.falls_behind().then_some(place));
     }
 
     fn deliver(&mut self, Delivery { stream, frame }: &Delivery) {
         let (Some(audience), Some(leg)) = (self.audiences.get(&stream.key), stream.leg(frame.kind)) else { return };
-        self.scratch.load(frame);
         let (mut tally, mut awaiting, mut sent) = (Tally::default(), 0, 0);
+        let now = self.clock.now();
         let messages = rtc::burst(|burst| {
             let before = burst.messages();
-            for key in audience {
-                let Some(viewer) = self.viewers.get_mut(key) else { continue };
-                match viewer.live(frame, burst, &mut self.scratch, self.clock, &mut tally) {
+            for &place in audience {
+                let viewer = &mut self.viewers[place];
+                match viewer.live(frame, burst, &mut self.scratch, now, &mut tally) {
                     Some(Outcome::AwaitingKeyframe) => awaiting += frame.payloads.len() as u64,
-                    Some(Outcome::Queued) => self.behind.extend(viewer.falls_behind().then_some(*key)),
+                    Some(Outcome::Queued) => self.behind.extend(viewer.falls_behind().then_some(place)),
                     Some(Outcome::Sent) => {
                         sent += 1;
-                        viewer.note_start(frame.kind, self.clock, &self.histograms);
+                        viewer.note_start(frame.kind, now, &self.histograms);
                     }
                     _ => {}
                 }
@@ -209,12 +220,12 @@ impl Worker {
             return;
         }
         let now = self.clock.now();
-        let Self { behind, viewers, scratch, clock, histograms, .. } = self;
+        let Self { behind, viewers, scratch, histograms, .. } = self;
         rtc::burst(|burst| {
-            behind.retain(|key| {
-                let Some(viewer) = viewers.get_mut(key) else { return false };
+            behind.retain(|&place| {
+                let viewer = &mut viewers[place];
                 viewer.poll(now, burst, scratch);
-                viewer.note_start(Kind::Video, *clock, histograms);
+                viewer.note_start(Kind::Video, now, histograms);
                 viewer.behind = viewer.deadline().is_some();
                 viewer.behind
             });
@@ -223,7 +234,8 @@ impl Worker {
 
     fn handle_feedback(&mut self, feedback: Feedback, burst: &mut Burst) {
         let Feedback { viewer: key, packet } = feedback;
-        let Some(viewer) = self.viewers.get_mut(&key) else { return };
+        let Some(&place) = self.places.get(&key) else { return };
+        let viewer = &mut self.viewers[place];
         if viewer.has_heard(&packet) {
             return;
         }
@@ -242,18 +254,18 @@ impl Worker {
             _ => {}
         });
         viewer.hear(packet);
-        self.behind.extend(viewer.falls_behind().then_some(key));
+        self.behind.extend(viewer.falls_behind().then_some(place));
     }
 
     /// After a panic nothing of this shard can be trusted: its viewers end, the thread goes on for new ones.
     fn give_up(&mut self) {
-        let keys: Vec<ViewerKey> = self.viewers.keys().copied().collect();
-        for key in keys {
-            if let Some(viewer) = self.viewers.get(&key) {
-                viewer.state.end(EndReason::EngineError, &self.events);
-            }
-            self.remove(key);
+        for viewer in self.viewers.drain() {
+            viewer.stream.audience[self.index].fetch_sub(1, Relaxed);
+            viewer.state.end(EndReason::EngineError, &self.events);
         }
+        self.places.clear();
+        self.audiences.clear();
+        self.behind.clear();
         self.scratch = Scratch::default();
         let text = format!("shard {} failed; its viewers were closed", self.index);
         self.events.push(Event::Log { level: rtc::Level::Error, text });

@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use core_media::frame::{Frame, Kind};
 use core_media::rtcp;
-use core_media::rtp::HEADER;
 use core_media::time::Time;
-use core_media::track::{Outcome, Outgoing, Track};
-use rtc::{Burst, TrackId, Way};
+use core_media::track::{Outcome, Track};
+use rtc::{Burst, TrackId};
 
-use crate::clock::Clock;
+use crate::path::MediaPath;
 use crate::session::SessionState;
 use crate::snapshot::Histograms;
 use crate::stream::{LegState, Stream};
@@ -26,8 +25,7 @@ pub struct ShardViewer {
     pub state: Arc<SessionState>,
     pub cname: String,
     pub tracks: Vec<ShardTrack>,
-    /// Of its media; reports always go through the library.
-    pub way: Way,
+    path: MediaPath,
     /// Its shard looks after it: it does not follow live, or repairs wait.
     pub behind: bool,
     /// The newest RTCP packet, and how many copies of it are still to come.
@@ -67,9 +65,9 @@ impl ShardViewer {
         state: Arc<SessionState>,
         cname: String,
         tracks: Vec<ShardTrack>,
-        way: Way,
     ) -> Self {
-        Self { key, stream, state, cname, tracks, way, behind: false, heard: Default::default() }
+        let (path, heard) = Default::default();
+        Self { key, stream, state, cname, tracks, path, behind: false, heard }
     }
 
     /// An RTCP packet is a copy of the last, which has been acted upon. The library hands a compound packet out once for
@@ -110,30 +108,26 @@ impl ShardViewer {
         }
     }
 
-    /// `None`: the viewer has no such track, or it cannot send yet. `scratch` holds the frame.
+    /// `None`: the viewer has no such track, or it cannot send yet.
     pub fn live(
         &mut self,
         frame: &Frame,
         burst: &mut Burst,
         scratch: &mut Scratch,
-        clock: Clock,
+        now: Time,
         tally: &mut Tally,
     ) -> Option<Outcome> {
         if self.state.ended() {
             return None;
         }
-        let Self { tracks, way, .. } = self;
+        let Self { tracks, path, .. } = self;
         let mut tracks = tracks.iter_mut();
         let ShardTrack { id, track, .. } = tracks.find(|track| track.open && track.track.kind() == frame.kind)?;
-        let now = clock.now();
         let before = *tally;
+        path.prepare(*id, track.ssrc(), now, burst);
         let outcome = track.live(frame, now, &mut |packet| {
-            let packet = match packet.extension {
-                None => scratch.in_place(packet.index, packet.header),
-                Some(_) => scratch.assemble(&packet),
-            };
-            tally.add(packet.len(), false);
-            burst.send_by(way, *id, packet);
+            tally.add(packet.size(), false);
+            path.send(*id, &packet, burst, &mut scratch.packet);
         });
         if track.report(now, &self.cname, &mut scratch.report) {
             burst.send(*id, &scratch.report);
@@ -154,10 +148,10 @@ impl ShardViewer {
         for ShardTrack { id, track, .. } in self.tracks.iter_mut().filter(|track| track.open) {
             let Some(leg) = self.stream.leg(track.kind()) else { continue };
             let mut tally = Tally::default();
+            self.path.prepare(*id, track.ssrc(), now, burst);
             track.poll(now, leg, &mut |packet| {
-                let bytes = scratch.assemble(&packet);
-                tally.add(bytes.len(), packet.again);
-                burst.send_by(&mut self.way, *id, bytes);
+                tally.add(packet.size(), packet.again);
+                self.path.send(*id, &packet, burst, &mut scratch.packet);
             });
             if track.report(now, &self.cname, &mut scratch.report) {
                 burst.send(*id, &scratch.report);
@@ -172,14 +166,13 @@ impl ShardViewer {
     pub fn repair(&mut self, ssrc: u32, sequences: &[u16], now: Time, burst: &mut Burst, scratch: &mut Scratch) {
         self.stream.nacks.fetch_add(1, Relaxed);
         let round_trip = self.state.round_trip();
-        let stream = self.stream.clone();
-        let Some((ShardTrack { id, track, .. }, leg)) = self.track(ssrc) else { return };
-        let id = *id;
+        let Self { stream, tracks, path, .. } = self;
+        let Some((ShardTrack { id, track, .. }, leg)) = find(tracks, stream, ssrc) else { return };
         let mut tally = Tally::default();
+        path.prepare(*id, ssrc, now, burst);
         track.nack(sequences, round_trip, now, leg, &mut |packet| {
-            let bytes = scratch.assemble(&packet);
-            tally.add(bytes.len(), packet.again);
-            burst.send(id, bytes);
+            tally.add(packet.size(), packet.again);
+            path.send(*id, &packet, burst, &mut scratch.packet);
         });
         leg.count(tally);
         stream.retransmissions.fetch_add(tally.again, Relaxed);
@@ -198,22 +191,26 @@ impl ShardViewer {
 
     /// The open track with this SSRC, and the leg it carries.
     pub fn track(&mut self, ssrc: u32) -> Option<(&mut ShardTrack, &LegState)> {
-        let track = self.tracks.iter_mut().find(|track| track.open && track.track.ssrc() == ssrc)?;
-        let leg = self.stream.leg(track.track.kind())?;
-        Some((track, leg))
+        find(&mut self.tracks, &self.stream, ssrc)
     }
 
     /// Notes the first packet of the leg that a viewer waits for: video, where there is one.
-    pub fn note_start(&self, kind: Kind, clock: Clock, histograms: &Histograms) {
+    pub fn note_start(&self, kind: Kind, now: Time, histograms: &Histograms) {
         if self.state.playing() {
             return;
         }
         let track = |kind| self.tracks.iter().find(|track: &&ShardTrack| track.track.kind() == kind);
         let awaited = track(Kind::Video).or(track(Kind::Audio));
         if awaited.is_some_and(|track| track.track.kind() == kind && track.track.started()) {
-            self.state.start(kind, clock.now(), histograms);
+            self.state.start(kind, now, histograms);
         }
     }
+}
+
+fn find<'a>(tracks: &'a mut [ShardTrack], stream: &'a Stream, ssrc: u32) -> Option<(&'a mut ShardTrack, &'a LegState)> {
+    let track = tracks.iter_mut().find(|track| track.open && track.track.ssrc() == ssrc)?;
+    let leg = stream.leg(track.track.kind())?;
+    Some((track, leg))
 }
 
 impl LegState {
@@ -226,43 +223,6 @@ impl LegState {
 /// Room to put packets together, used again and again.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// One frame's packets with room for each header, rewritten in place for viewer after viewer.
-    frame: Vec<u8>,
-    ends: Vec<usize>,
     packet: Vec<u8>,
     report: Vec<u8>,
-}
-
-impl Scratch {
-    pub fn load(&mut self, frame: &Frame) {
-        self.frame.clear();
-        self.ends.clear();
-        for payload in frame.payloads.iter() {
-            self.frame.extend_from_slice(&[0; HEADER]);
-            self.frame.extend_from_slice(payload);
-            self.ends.push(self.frame.len());
-        }
-    }
-
-    /// A packet of the loaded frame, with this viewer's header.
-    pub fn in_place(&mut self, index: usize, header: [u8; HEADER]) -> &[u8] {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let packet = &mut self.frame[start..self.ends[index]];
-        packet[..HEADER].copy_from_slice(&header);
-        packet
-    }
-
-    /// A packet of any frame.
-    pub fn assemble(&mut self, packet: &Outgoing<'_>) -> &[u8] {
-        self.packet.clear();
-        self.packet.extend_from_slice(&packet.header);
-        if let Some(extension) = &packet.extension {
-            self.packet.extend_from_slice(extension.as_bytes());
-        }
-        if let Some(original) = packet.original {
-            self.packet.extend_from_slice(&original.to_be_bytes());
-        }
-        self.packet.extend_from_slice(packet.payload());
-        &self.packet
-    }
 }

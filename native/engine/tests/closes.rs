@@ -1,6 +1,6 @@
 //! Viewers that end by themselves, by DELETE or without a word, in the middle of bursts that go past the library.
 //!
-//! A session of libsrtp that is used after it was freed shows under a memory checker: `scripts/test --only asan`.
+//! What is used after it was freed shows under a memory checker: `scripts/test --only asan`.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -22,7 +22,7 @@ const CLOSES: &str = "FETCH_WHEP_CLOSES";
 const DEFAULT_CLOSES: usize = 16;
 /// That play at a time.
 const AT_ONCE: usize = 8;
-/// Packets that a viewer has got by then: its way is a short one.
+/// Packets that a viewer has got by then.
 const WARM: usize = 40;
 /// Consent runs out after 30 s (RFC 7675 §5.1).
 const SILENCE: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ fn closes() -> usize {
 
 /// Runs `test` while pictures of some packets are pushed without end.
 fn flooded(interval: Duration, test: impl FnOnce(&Engine)) {
-    let engine = start_sending(2, true);
+    let engine = start(2);
     let ingress = Ingress::Push { video: true, audio: false };
     let (limits, burst) = (Limits::default(), DEFAULT_BURST);
     let config = StreamConfig { id: "cam".into(), ingress, silence: SILENCE, limits, burst };

@@ -197,7 +197,7 @@ fn a_start_that_fails_leaves_no_thread_and_no_port() {
     while failures < 3 {
         let taken = UdpSocket::bind((LOOPBACK, 0)).expect("a free port");
         let port = taken.local_addr().expect("it is bound").port();
-        let config = EngineConfig { media_host: Some(LOOPBACK), media_port: port - 1, shards: 2, direct: false };
+        let config = EngineConfig { media_host: Some(LOOPBACK), media_port: port - 1, shards: 2 };
         match Engine::start(&config).map(drop) {
             Err(EngineError::AddressInUse(busy)) if busy == port => failures += 1,
             // Somebody has the port before.

@@ -89,29 +89,14 @@ impl Batch {
     }
 
     pub fn push(&mut self, route: Route, datagram: &[u8]) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(datagram);
-        self.note(route, start);
+        self.append(route, |bytes| bytes.extend_from_slice(datagram));
     }
 
-    /// A datagram that `finish` makes of `bytes`, in place and with `room` more behind them; it gives the length. False
-    /// when it gives none: then nothing was pushed.
-    pub fn push_finished(
-        &mut self,
-        route: Route,
-        bytes: &[u8],
-        room: usize,
-        finish: impl FnOnce(&mut [u8]) -> Option<usize>,
-    ) -> bool {
+    /// The same for a datagram that `write` appends.
+    pub fn append(&mut self, route: Route, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        self.bytes.resize(start + bytes.len() + room, 0);
-        let length = finish(&mut self.bytes[start..]).filter(|length| *length <= bytes.len() + room);
-        self.bytes.truncate(start + length.unwrap_or(0));
-        if length.is_some() {
-            self.note(route, start);
-        }
-        length.is_some()
+        write(&mut self.bytes);
+        self.note(route, start);
     }
 
     /// What has been written since `start` is a datagram.
@@ -179,19 +164,18 @@ mod tests {
     }
 
     #[test]
-    fn datagrams_finished_in_place_join_like_others() {
+    fn datagrams_that_are_written_in_place_join_like_others() {
         let mut batch = Batch::new();
         let route = route(3, 1, None);
-        for text in [b"first", b"other", b"third"] {
-            assert!(batch.push_finished(route, text, 4, |bytes| {
-                bytes.reverse();
-                Some(7)
-            }));
-            assert!(!batch.push_finished(route, text, 4, |_| None), "nothing is pushed");
-            assert!(!batch.push_finished(route, text, 4, |_| Some(10)), "nor is more than there was room for");
+        for text in ["first", "other"] {
+            batch.append(route, |bytes| {
+                bytes.extend_from_slice(text.as_bytes());
+                bytes.extend_from_slice(b"##");
+            });
         }
+        batch.push(route, b"third##");
         assert_eq!(shape(&batch), vec![vec![7, 7, 7]]);
-        assert_eq!(&batch.bytes()[7..14], b"\0\0\0\0reh");
+        assert_eq!(batch.bytes(), b"first##other##third##");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! How that is done on Linux is in gather.rs; elsewhere a burst sends singly.
 
+use crate::master_key::MasterKey;
 use crate::peer::TrackId;
+use crate::route::MediaRoute;
 use datachannel_sys as dc;
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -18,6 +20,15 @@ pub struct Burst {
     sent: u64,
 }
 
+/// Who protects a peer's RTP, for the peer's whole life.
+#[derive(Debug)]
+pub enum RtpProtection {
+    /// The library: [`Burst::send`].
+    Library,
+    /// Whoever has this key, alone: [`Burst::put`]. `Burst::send` refuses RTP from now on.
+    Own(MasterKey),
+}
+
 impl Burst {
     /// Encrypts a raw RTP or RTCP packet and puts it into the burst; false when the track is not open or
     /// the packet has no valid size.
@@ -28,34 +39,31 @@ impl Burst {
         if !PACKET_SIZES.contains(&packet.len()) {
             return false;
         }
-        // SAFETY: libdatachannel copies `packet` within the call.
-        let send = || unsafe { dc::rtcSendMessage(track.id, packet.as_ptr().cast(), packet.len() as c_int) };
         #[cfg(target_os = "linux")]
-        let result = crate::gather::marked(track.mark, send);
+        let sent = crate::gather::marked(track.mark, || hand_over(track, packet));
         #[cfg(not(target_os = "linux"))]
-        let result = send();
+        let sent = hand_over(track, packet);
         #[cfg(not(target_os = "linux"))]
         {
             self.sent += 1;
             crate::counters::Tally { datagrams: 1, calls: 1, ..Default::default() }.publish();
         }
-        result >= 0
+        sent
     }
 
-    /// The same for an RTP packet (not RTCP), by the peer's own way. Packets of all its tracks may take turns.
-    pub fn send_by(&mut self, way: &mut Way, track: TrackId, packet: &[u8]) -> bool {
+    /// Asks for the protection of a peer's RTP; `None` while the peer is not connected, or when somebody has its key.
+    /// `ssrc`: of the track. It is the library's where no packet of RTP may be sent past it: with other profiles than AEAD,
+    /// after it has sent RTP itself, and elsewhere than on Linux.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "nothing is asked"))]
+    pub fn claim_rtp(&mut self, track: TrackId, ssrc: u32) -> Option<RtpProtection> {
         #[cfg(target_os = "linux")]
-        if way.direct && PACKET_SIZES.contains(&packet.len()) {
-            if way.short.as_mut().is_some_and(|short| short.send(track.mark, packet)) {
-                return true;
-            }
-            let (sent, short) = crate::direct::learn(|| self.send(track, packet));
-            way.short = short;
-            return sent;
-        }
+        return match probe(track, ssrc, true).claim? {
+            crate::claims::Claim::Library => Some(RtpProtection::Library),
+            crate::claims::Claim::Granted(key) => Some(RtpProtection::Own(key)),
+            crate::claims::Claim::Refused => None,
+        };
         #[cfg(not(target_os = "linux"))]
-        let _ = way;
-        self.send(track, packet)
+        Some(RtpProtection::Library)
     }
 
     /// Messages that the system gets of this burst, as far as it has come; with GSO one can hold many packets.
@@ -66,40 +74,35 @@ impl Burst {
         self.sent
     }
 
-    /// Sends bytes as they are from a peer's socket, by a way that an RTP packet has just taken; false when that is not a
-    /// short one. For load generators that attack: no peer sends such a thing.
-    pub fn send_plain(
-        &mut self,
-        #[cfg_attr(not(target_os = "linux"), expect(unused))] way: &Way,
-        #[cfg_attr(not(target_os = "linux"), expect(unused))] track: TrackId,
-        #[cfg_attr(not(target_os = "linux"), expect(unused))] datagram: &[u8],
-    ) -> bool {
+    /// Where a peer's media goes now; `None` while the peer is not connected, and elsewhere than on Linux. `ssrc`: of the
+    /// track.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "nothing is asked"))]
+    pub fn route(&mut self, track: TrackId, ssrc: u32) -> Option<MediaRoute> {
         #[cfg(target_os = "linux")]
-        return way.short.as_ref().is_some_and(|short| short.send_plain(track.mark, datagram));
+        return probe(track, ssrc, false).route.map(|(socket, to)| MediaRoute { socket, to });
         #[cfg(not(target_os = "linux"))]
-        false
+        None
+    }
+
+    /// Puts a datagram, which `write` appends as it is to leave, into the burst. `write` changes nothing of what is there.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there are no routes"))]
+    pub fn put(&mut self, track: TrackId, route: &MediaRoute, write: impl FnOnce(&mut Vec<u8>)) {
+        #[cfg(target_os = "linux")]
+        crate::gather::put(route.marked(track.mark), write);
     }
 }
 
-/// How media reaches one peer: each packet through libdatachannel, or most of them past it (direct.rs, on Linux).
-#[derive(Debug)]
-pub struct Way {
-    #[cfg(target_os = "linux")]
-    direct: bool,
-    #[cfg(target_os = "linux")]
-    short: Option<crate::direct::Short>,
+/// Gives a packet to libdatachannel, which copies it within the call.
+fn hand_over(track: TrackId, packet: &[u8]) -> bool {
+    // SAFETY: the packet outlives the call.
+    unsafe { dc::rtcSendMessage(track.id, packet.as_ptr().cast(), packet.len() as c_int) >= 0 }
 }
 
-impl Way {
-    /// `direct`: past libdatachannel, where that can be done.
-    pub fn new(#[cfg_attr(not(target_os = "linux"), expect(unused))] direct: bool) -> Self {
-        Self {
-            #[cfg(target_os = "linux")]
-            direct,
-            #[cfg(target_os = "linux")]
-            short: None,
-        }
-    }
+/// Hands over a receiver report without blocks (RFC 3550 §6.4.2), which nobody gets.
+#[cfg(target_os = "linux")]
+fn probe(track: TrackId, ssrc: u32, claims: bool) -> crate::probe::Probe {
+    let [a, b, c, d] = ssrc.to_be_bytes();
+    crate::gather::probe(crate::probe::Probe::new(claims), || hand_over(track, &[0x80, 201, 0, 1, a, b, c, d]))
 }
 
 /// Runs `f`; all that it sends leaves when it ends, also when it panics.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct SendCounters {
     /// Datagrams given to the system.
     pub datagrams: u64,
-    /// Of them, those that were protected in place ([`Way`](crate::Way)).
+    /// Of them, those that went past the library ([`Burst::put`](crate::Burst::put)).
     pub direct: u64,
     /// System calls that sent them or tried to.
     pub calls: u64,

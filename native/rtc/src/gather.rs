@@ -9,10 +9,10 @@
 use crate::asking;
 use crate::batch::{Address, Batch, Message, Route};
 use crate::counters::Tally;
-use crate::direct::Lesson;
 use crate::flush::{datagrams, flush};
 use crate::gso::Gso;
 use crate::kernel::{self, SystemCalls};
+use crate::probe::Probe;
 use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
 use std::cell::RefCell;
 use std::slice;
@@ -44,12 +44,13 @@ struct Gathered {
     batch: Batch,
     singles: Vec<Message>,
     gso: Gso,
+    system: SystemCalls,
     /// Messages of this burst that have left.
     left: u64,
-    /// Datagrams of the batch that were protected in place.
+    /// Datagrams of the batch that went past the library.
     direct: u64,
-    /// What a send that is under way shows, when somebody wants to know.
-    lesson: Option<Lesson>,
+    /// What is being sent is looked at, and not sent.
+    probe: Option<Probe>,
 }
 
 impl Gathered {
@@ -61,9 +62,10 @@ impl Gathered {
             batch: Batch::new(),
             singles: Vec::new(),
             gso,
+            system: SystemCalls::new(),
             left: 0,
             direct: 0,
-            lesson: None,
+            probe: None,
         }
     }
 
@@ -73,8 +75,9 @@ impl Gathered {
         }
         self.left += self.waiting();
         self.batch.group_by_socket();
-        self.gso.begin(Instant::now());
-        let tally = flush(&self.batch, &mut self.gso, &mut SystemCalls::new(), &mut self.singles);
+        self.gso.begin(Instant::now);
+        self.system.begin();
+        let tally = flush(&self.batch, &mut self.gso, &mut self.system, &mut self.singles);
         Tally { direct: std::mem::take(&mut self.direct), ..tally }.publish();
         self.batch.clear();
     }
@@ -132,13 +135,24 @@ pub(crate) fn marked<R>(mark: u8, send: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Puts a datagram that `finish` makes of `bytes` into this thread's burst; false when there is none, or nothing was made.
-pub(crate) fn put(route: Route, bytes: &[u8], room: usize, finish: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+/// Puts a datagram that `write` appends into this thread's burst, if there is one. What the burst has leaves if it is a lot.
+pub(crate) fn put(route: Route, write: impl FnOnce(&mut Vec<u8>)) {
     GATHERED.with_borrow_mut(|gathered| {
-        let put = gathered.open && gathered.batch.push_finished(route, bytes, room, finish);
-        gathered.direct += u64::from(put);
-        put
-    })
+        if gathered.open {
+            gathered.batch.append(route, write);
+            gathered.direct += 1;
+            gathered.relieve();
+        }
+    });
+}
+
+/// Runs `send`, of which nothing is sent; gives what it has shown.
+pub(crate) fn probe(probe: Probe, send: impl FnOnce() -> bool) -> Probe {
+    let unanswered = Probe::new(false);
+    GATHERED.with_borrow_mut(|gathered| gathered.probe = Some(probe));
+    // Whether it was taken shows.
+    send();
+    GATHERED.with_borrow_mut(|gathered| gathered.probe.take()).unwrap_or(unanswered)
 }
 
 /// Messages of this thread's burst so far.
@@ -146,27 +160,12 @@ pub(crate) fn messages() -> u64 {
     GATHERED.with_borrow(|gathered| gathered.left + gathered.waiting())
 }
 
-/// What this thread's burst has leaves if it is a lot.
-pub(crate) fn relieve() {
-    GATHERED.with_borrow_mut(Gathered::relieve);
-}
-
-/// From now on the sends of this thread teach.
-pub(crate) fn begin(lesson: Lesson) {
-    GATHERED.with_borrow_mut(|gathered| gathered.lesson = Some(lesson));
-}
-
-/// What they have shown.
-pub(crate) fn end() -> Option<Lesson> {
-    GATHERED.with_borrow_mut(|gathered| gathered.lesson.take())
-}
-
-/// Calls `add` when somebody wants to learn.
-pub(crate) fn teach(add: impl FnOnce(&mut Lesson)) {
-    // Elsewhere than in a burst nobody learns, and this may run while a thread ends.
+/// Calls `show` when this thread probes.
+pub(crate) fn show(show: impl FnOnce(&mut Probe)) {
+    // Elsewhere than in a burst nobody does, and this may run while a thread ends.
     let _ = GATHERED.try_with(|gathered| {
-        if let Some(lesson) = gathered.try_borrow_mut().ok().as_mut().and_then(|gathered| gathered.lesson.as_mut()) {
-            add(lesson);
+        if let Some(probe) = gathered.try_borrow_mut().ok().as_mut().and_then(|gathered| gathered.probe.as_mut()) {
+            show(probe);
         }
     });
 }
@@ -208,7 +207,7 @@ unsafe extern "C" fn __wrap_sendto(
     unsafe { __real_sendto(socket, data, length, flags, to, to_length) }
 }
 
-/// Whether the datagram went into this thread's burst.
+/// Whether the datagram went into this thread's burst, or to whoever probes.
 fn gather(socket: c_int, datagram: &[u8], to: &[u8]) -> bool {
     GATHERED
         .try_with(|gathered| {
@@ -217,10 +216,12 @@ fn gather(socket: c_int, datagram: &[u8], to: &[u8]) -> bool {
                 return false;
             }
             let Some(to) = Address::new(to) else { return false };
-            let route = Route { socket, to, mark: gathered.mark };
-            gathered.batch.push(route, datagram);
-            if let Some(lesson) = &mut gathered.lesson {
-                lesson.sends(socket, to, datagram.len());
+            match &mut gathered.probe {
+                Some(probe) => probe.sends(socket, to, datagram.len()),
+                None => {
+                    let route = Route { socket, to, mark: gathered.mark };
+                    gathered.batch.push(route, datagram);
+                }
             }
             true
         })

@@ -32,11 +32,12 @@ impl Gso {
         self.available && self.refusals < REFUSALS_IN_A_ROW
     }
 
-    /// A burst is about to be sent.
-    pub fn begin(&mut self, now: Instant) {
+    /// A burst is about to be sent. `now` is asked for while GSO rests.
+    pub fn begin(&mut self, now: impl FnOnce() -> Instant) {
         if self.refusals < REFUSALS_IN_A_ROW {
             return;
         }
+        let now = now();
         let since = *self.resting.get_or_insert(now);
         if now.saturating_duration_since(since) >= REST {
             self.resting = None;
@@ -61,7 +62,7 @@ mod tests {
     fn refused_in_a_second(gso: &mut Gso, start: Instant) -> u32 {
         let mut tried = 0;
         for burst in 0..30 {
-            gso.begin(start + Duration::from_millis(33) * burst);
+            gso.begin(|| start + Duration::from_millis(33) * burst);
             if gso.enabled() {
                 gso.refused();
                 tried += 1;
@@ -86,9 +87,9 @@ mod tests {
         refused_in_a_second(&mut gso, start);
         refused_in_a_second(&mut gso, start + Duration::from_secs(1));
         assert!(!gso.enabled());
-        gso.begin(start + Duration::from_secs(60));
+        gso.begin(|| start + Duration::from_secs(60));
         assert!(!gso.enabled(), "the rest began within the second second");
-        gso.begin(start + Duration::from_secs(62));
+        gso.begin(|| start + Duration::from_secs(62));
         assert!(gso.enabled());
         gso.accepted();
         assert_eq!(gso, Gso::new(true));
@@ -97,8 +98,8 @@ mod tests {
     #[test]
     fn a_system_without_it_is_never_asked() {
         let (mut gso, start) = (Gso::new(false), Instant::now());
-        gso.begin(start);
-        gso.begin(start + REST * 2);
+        gso.begin(|| start);
+        gso.begin(|| start + REST * 2);
         assert!(!gso.enabled());
     }
 }

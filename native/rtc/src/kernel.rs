@@ -12,7 +12,7 @@ use std::{mem, ptr};
 
 /// How long one flush waits for full sockets, all together.
 const PATIENCE: Duration = Duration::from_millis(5);
-/// Messages given to the system at once; their headers live on the stack.
+/// Messages given to the system at once.
 const AT_ONCE: usize = 64;
 
 /// `FETCH_WHEP_NO_GSO` and `FETCH_WHEP_NO_SENDMMSG` switch them off, for tests.
@@ -53,15 +53,21 @@ fn kernel_segments() -> bool {
     }
 }
 
-/// The system, for one flush.
+/// The system, for flush after flush of one thread.
 pub(crate) struct SystemCalls {
-    /// When waiting ends; set by the first wait.
+    headers: Box<Headers>,
+    /// When waiting ends; set by a flush's first wait.
     deadline: Option<Instant>,
 }
 
 impl SystemCalls {
     pub fn new() -> Self {
-        Self { deadline: None }
+        Self { headers: Box::new(Headers::new()), deadline: None }
+    }
+
+    /// A flush begins.
+    pub fn begin(&mut self) {
+        self.deadline = None;
     }
 }
 
@@ -69,7 +75,7 @@ impl Kernel for SystemCalls {
     fn send(&mut self, bytes: &[u8], messages: &[Message]) -> Result<usize, Refusal> {
         let messages = &messages[..messages.len().min(AT_ONCE)];
         let socket = messages[0].route.socket;
-        let mut headers = Headers::new();
+        let headers = &mut self.headers;
         let count = headers.fill(bytes, messages);
         loop {
             let sent = if sendmmsg() { headers.send_many(socket, count) } else { headers.send_one(socket) };
@@ -122,7 +128,7 @@ const CONTROL: usize =
 #[derive(Clone, Copy)]
 struct Control([u8; CONTROL]);
 
-/// The C structures of one call.
+/// The C structures of one call. They point to what the last call was for until the next is filled in.
 struct Headers {
     messages: [libc::mmsghdr; AT_ONCE],
     parts: [libc::iovec; AT_ONCE],
@@ -149,6 +155,7 @@ impl Headers {
             header.msg_namelen = to.len() as libc::socklen_t;
             header.msg_iov = part;
             header.msg_iovlen = 1;
+            (header.msg_control, header.msg_controllen) = (ptr::null_mut(), 0);
             add_controls(header, control, message);
         }
         messages.len()
@@ -249,7 +256,7 @@ mod tests {
         let waiter = thread::spawn(move || {
             // SAFETY: a plain call.
             WAITING.store(unsafe { libc::gettid() }, Relaxed);
-            SystemCalls { deadline: Some(Instant::now() + PLENTY) }.wait(socket)
+            SystemCalls { deadline: Some(Instant::now() + PLENTY), ..SystemCalls::new() }.wait(socket)
         });
         for signal in 1..=3 {
             eventually("the thread waits", || sleeps(WAITING.load(Relaxed)) || waiter.is_finished());

@@ -15,9 +15,9 @@ mod asking;
 mod batch;
 mod burst;
 mod candidate;
-mod counters;
 #[cfg(target_os = "linux")]
-mod direct;
+mod claims;
+mod counters;
 mod error;
 #[cfg(target_os = "linux")]
 mod flush;
@@ -37,14 +37,18 @@ mod kernel;
 mod log;
 mod machine;
 mod mask;
+mod master_key;
 mod memory;
 mod network;
 mod peer;
 mod port;
 mod precedence;
 #[cfg(target_os = "linux")]
+mod probe;
+#[cfg(target_os = "linux")]
 mod receive;
 mod registry;
+mod route;
 #[cfg(target_os = "linux")]
 mod rtcp;
 mod security;
@@ -53,7 +57,7 @@ mod senders;
 mod udp;
 
 pub use admission::Admission;
-pub use burst::{Burst, Way, burst};
+pub use burst::{Burst, RtpProtection, burst};
 pub use counters::{SendCounters, refused_senders, send_counters};
 pub use error::Error;
 #[cfg(target_os = "linux")]
@@ -61,6 +65,7 @@ pub use error::Error;
 pub use hold::{Hold, hold_receives};
 pub use log::{Level, init};
 pub use machine::{Grant, Machine, machine};
+pub use master_key::MasterKey;
 pub use memory::give_back;
 pub use network::in_network_of;
 pub use peer::{Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
@@ -68,5 +73,6 @@ pub use port::MuxPort;
 pub use precedence::take_precedence;
 #[cfg(target_os = "linux")]
 pub use receive::tap;
+pub use route::MediaRoute;
 pub use security::{DtlsVersion, Security, SrtpProfile};
 pub use udp::{RecvBatch, UdpSocket};

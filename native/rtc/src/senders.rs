@@ -2,7 +2,7 @@
 //!
 //! libsrtp keeps a stream for each SSRC whose first packet was authentic, for the life of its session, and walks a list of
 //! them for each packet. So the ninth sender of a session is refused before libsrtp sees it. The linker routes `srtp_unprotect`
-//! of this library here; `srtp_unprotect_rtcp` comes here from rtcp.rs, the end of a session from direct.rs.
+//! of this library here; `srtp_unprotect_rtcp` comes here from rtcp.rs, the end of a session from claims.rs.
 
 use crate::counters;
 use std::collections::HashMap;

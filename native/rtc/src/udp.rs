@@ -3,6 +3,8 @@
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
+#[cfg(target_os = "linux")]
+use socket2::{SockAddr, SockAddrStorage};
 use std::io;
 use std::net::SocketAddr;
 
@@ -64,6 +66,8 @@ pub struct RecvBatch {
     size: usize,
     received: Vec<Received>,
     truncated: u64,
+    #[cfg(target_os = "linux")]
+    headers: Box<Headers>,
 }
 
 #[derive(Debug)]
@@ -80,7 +84,15 @@ impl RecvBatch {
     /// Room for `count` datagrams (1 to [`Self::MAX_COUNT`], else the nearest) of up to `size` bytes.
     pub fn new(count: usize, size: usize) -> Self {
         let count = count.clamp(1, Self::MAX_COUNT);
-        Self { buffer: vec![0; count * (size + 1)], count, size, received: Vec::with_capacity(count), truncated: 0 }
+        Self {
+            buffer: vec![0; count * (size + 1)],
+            count,
+            size,
+            received: Vec::with_capacity(count),
+            truncated: 0,
+            #[cfg(target_os = "linux")]
+            headers: Box::new(Headers::new()),
+        }
     }
 
     /// The datagrams of the last [`UdpSocket::recv`], in order of arrival, with their senders.
@@ -124,16 +136,10 @@ impl RecvBatch {
 
     #[cfg(target_os = "linux")]
     fn fill(&mut self, socket: &mio::net::UdpSocket) -> io::Result<usize> {
-        use socket2::{SockAddr, SockAddrStorage};
         use std::os::fd::AsRawFd;
-        // SAFETY: C structures of numbers and pointers that may be null.
-        let (mut headers, mut parts, mut senders): (
-            [libc::mmsghdr; Self::MAX_COUNT],
-            [libc::iovec; Self::MAX_COUNT],
-            [SockAddrStorage; Self::MAX_COUNT],
-        ) = unsafe { std::mem::zeroed() };
+        let Headers { messages, parts, senders } = &mut *self.headers;
         let slots = self.buffer.chunks_exact_mut(self.size + 1).take(self.count);
-        let places = headers.iter_mut().zip(&mut parts).zip(&mut senders);
+        let places = messages.iter_mut().zip(parts).zip(senders);
         for (slot, ((header, part), sender)) in slots.zip(places) {
             part.iov_base = slot.as_mut_ptr().cast();
             part.iov_len = slot.len();
@@ -143,11 +149,11 @@ impl RecvBatch {
             header.msg_hdr.msg_name = std::ptr::from_mut(sender).cast();
         }
         let count = loop {
-            // SAFETY: `count` headers are set, and point into this frame and the buffer.
+            // SAFETY: `count` headers are set, and point into themselves and the buffer.
             let count = unsafe {
                 libc::recvmmsg(
                     socket.as_raw_fd(),
-                    headers.as_mut_ptr(),
+                    self.headers.messages.as_mut_ptr(),
                     self.count as libc::c_uint,
                     libc::MSG_DONTWAIT,
                     std::ptr::null_mut(),
@@ -163,12 +169,45 @@ impl RecvBatch {
                 }
             }
         };
-        for (slot, (header, sender)) in headers.iter().zip(senders).take(count).enumerate() {
-            // SAFETY: the system has written an address of this length.
-            let sender = unsafe { SockAddr::new(sender, header.msg_hdr.msg_namelen) };
-            let sender = sender.as_socket().expect("an IP socket has IP senders");
-            self.note(slot, header.msg_len as usize, sender);
+        for slot in 0..count {
+            let (length, sender) = self.headers.received(slot);
+            self.note(slot, length, sender);
         }
         Ok(count)
+    }
+}
+
+/// The C structures of one call. They point to what the last call was for until the next is filled in.
+#[cfg(target_os = "linux")]
+struct Headers {
+    messages: [libc::mmsghdr; RecvBatch::MAX_COUNT],
+    parts: [libc::iovec; RecvBatch::MAX_COUNT],
+    senders: [SockAddrStorage; RecvBatch::MAX_COUNT],
+}
+
+// SAFETY: nobody follows the pointers but a call for which they have just been set.
+#[cfg(target_os = "linux")]
+unsafe impl Send for Headers {}
+
+#[cfg(target_os = "linux")]
+impl Headers {
+    fn new() -> Self {
+        // SAFETY: C structures of numbers and pointers that may be null.
+        unsafe { std::mem::zeroed() }
+    }
+
+    /// Length and sender of a datagram that the last call has received.
+    fn received(&self, slot: usize) -> (usize, SocketAddr) {
+        let header = &self.messages[slot];
+        // SAFETY: numbers that may be copied; the system has written an address of this length.
+        let sender = unsafe { SockAddr::new(std::ptr::read(&self.senders[slot]), header.msg_hdr.msg_namelen) };
+        (header.msg_len as usize, sender.as_socket().expect("an IP socket has IP senders"))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Headers")
     }
 }

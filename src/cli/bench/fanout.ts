@@ -33,7 +33,7 @@ export interface FanoutRow {
   packetsPerSecondAndCore: number | undefined;
   /** System calls that sent, of our own server. */
   sendCallsPerSecond: number | undefined;
-  /** Of its datagrams, those that went past libdatachannel (--direct-send). */
+  /** Of its datagrams, those that went past libdatachannel. */
   directRatio: number | undefined;
   /** Of one core. */
   cpuShare: number | undefined;

@@ -45,7 +45,6 @@ const schema = z.object({
     .optional(),
   ingest: z.enum(['rtp', 'whip'], 'give rtp or whip').optional(),
   shards: whole('give a number of threads from 1 to 256', 1, 256).optional(),
-  'direct-send': z.enum(['on', 'off'], 'give on or off').optional(),
   runtime: z.enum(['node', 'bun', 'deno'], 'give node, bun or deno').optional(),
   profile: z
     .string()
@@ -83,7 +82,6 @@ const FLAGS: readonly Flag[] = [
   { name: 'rtp', value: 'VIDEO,AUDIO', help: 'the UDP ports of this machine where --url takes its stream' },
   { name: 'ingest', value: 'rtp|whip', help: 'how our own server gets the stream (default rtp)' },
   { name: 'shards', value: 'N', help: 'sending threads of our own server (default: one per core)' },
-  { name: 'direct-send', value: 'on|off', help: 'as in fetch-whep serve, of our own server (default off)' },
   { name: 'runtime', value: 'NAME', help: 'node, bun or deno for our own server (default: this one)' },
   { name: 'profile', value: 'NAME', help: `the one SRTP profile that viewers offer: ${PROFILE}` },
   { name: 'compare', value: 'portable', help: 'measure our own server with the portable engine as well' },
@@ -103,13 +101,13 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     const [issue] = parsed.error.issues;
     throw new UsageError(`--${String(issue?.path[0])}: ${issue?.message}`);
   }
-  const { url, pid, rtp, ingest, shards, runtime, compare, 'direct-send': directSend } = parsed.data;
+  const { url, pid, rtp, ingest, shards, runtime, compare } = parsed.data;
   if (url === undefined && (pid !== undefined || rtp !== undefined)) {
     throw new UsageError('--pid and --rtp belong to --url: give that, or leave them out');
   }
-  if (url !== undefined && (ingest ?? shards ?? runtime ?? compare ?? directSend) !== undefined) {
+  if (url !== undefined && (ingest ?? shards ?? runtime ?? compare) !== undefined) {
     throw new UsageError(
-      '--ingest, --shards, --direct-send, --runtime and --compare are for a server of our own: leave them out with --url',
+      '--ingest, --shards, --runtime and --compare are for a server of our own: leave them out with --url',
     );
   }
   if (url !== undefined && parsed.data['sender-only']) {

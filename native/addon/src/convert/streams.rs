@@ -19,8 +19,6 @@ pub struct EngineOptions {
     pub media_port: u16,
     /// Threads that send.
     pub shards: u32,
-    /// Packets are protected where they leave from.
-    pub direct: bool,
 }
 
 impl EngineOptions {
@@ -28,8 +26,8 @@ impl EngineOptions {
     pub fn parse(&self) -> Result<EngineConfig, EngineError> {
         let parse = |host: &String| host.parse().map_err(|_| invalid("mediaHost"));
         let media_host = self.media_host.as_ref().map(parse).transpose()?;
-        let EngineOptions { media_port, shards, direct, .. } = *self;
-        Ok(EngineConfig { media_host, media_port, shards: shards as usize, direct })
+        let EngineOptions { media_port, shards, .. } = *self;
+        Ok(EngineConfig { media_host, media_port, shards: shards as usize })
     }
 }
 

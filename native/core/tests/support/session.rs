@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use core_media::extension::{Extension, ExtensionIds};
+use core_media::extension::ExtensionIds;
 use core_media::frame::Kind;
 use core_media::history::{History, Limits};
 use core_media::pacer::DEFAULT_BURST;
@@ -91,11 +91,12 @@ pub fn track(retransmission: bool, burst: usize) -> Track {
     })
 }
 
-/// The packet's bytes, as a shard puts them together.
+/// The packet's bytes, as they are encrypted under its number.
 pub fn bytes(packet: &Outgoing<'_>) -> Vec<u8> {
-    let extension = packet.extension.as_ref().map_or(&[][..], Extension::as_bytes);
-    let original = packet.original.map(u16::to_be_bytes);
-    packet.header.iter().chain(extension).chain(original.iter().flatten()).chain(packet.payload()).copied().collect()
+    let mut bytes = Vec::new();
+    packet.write(&mut bytes);
+    assert_eq!((bytes.len(), &bytes[2..4]), (packet.size(), &(packet.sequence as u16).to_be_bytes()[..]));
+    bytes
 }
 
 impl Session {

@@ -10,7 +10,7 @@ use core_media::demux::Line;
 use core_media::frame::Kind;
 use core_media::time::Time;
 use core_media::track::{Retransmission, Track, TrackConfig};
-use rtc::{Peer, PeerConfig, Role, SrtpProfile, Way};
+use rtc::{Peer, PeerConfig, Role, SrtpProfile};
 
 use super::{Engine, lock};
 use crate::config::{MediaLine, SessionConfig};
@@ -111,6 +111,9 @@ impl Engine {
         config: &SessionConfig,
         stream: &Arc<Stream>,
     ) -> Result<(Session, String), EngineError> {
+        if has_one_ssrc_twice(&config.media) {
+            return Err(EngineError::Failed("two streams of a viewer have one SSRC".into()));
+        }
         let shard = self.emptiest_shard();
         let carrier = Carrier::Shared(self.ports[shard].place(&self.next_port)?);
         let mailbox = &self.shards[shard].mailbox;
@@ -120,8 +123,7 @@ impl Engine {
         let lines = config.media.iter().enumerate();
         let tracks = lines.map(|(index, line)| self.track(key, stream, &session.peer, index, line)).collect();
         let cname = config.media.first().map(|line| line.cname.clone()).unwrap_or_default();
-        let (stream, state, way) = (stream.clone(), session.state.clone(), Way::new(self.direct));
-        let viewer = ShardViewer::new(key, stream, state, cname, tracks, way);
+        let viewer = ShardViewer::new(key, stream.clone(), session.state.clone(), cname, tracks);
         mailbox.control(Control::Add(Box::new(viewer)));
         Ok((session, description))
     }
@@ -252,6 +254,15 @@ impl Session {
             candidate_pair: self.peer.candidate_pair(),
         }
     }
+}
+
+/// SRTP tells the packets of a viewer apart by SSRC and number alone (RFC 3711 §9.1).
+fn has_one_ssrc_twice(lines: &[MediaLine]) -> bool {
+    let media = lines.iter().map(|line| line.ssrc);
+    let repairs = lines.iter().filter_map(|line| line.retransmission).map(|(_, ssrc)| ssrc);
+    let mut ssrcs: Vec<u32> = media.chain(repairs).collect();
+    ssrcs.sort_unstable();
+    ssrcs.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// Where each leg's publisher is told what it has to know; the legs are in the order of the peer's tracks.

@@ -4,6 +4,7 @@
 mod edge;
 mod log;
 mod programme;
+mod relay;
 mod rtcp;
 mod session;
 mod viewer;
@@ -16,24 +17,17 @@ use engine::{Engine, EngineConfig};
 pub use edge::Edge;
 pub use log::{Log, Packet, State};
 pub use programme::{Picture, Programme, annex_b, picture};
+pub use relay::Relay;
 pub use rtcp::{nack, pli};
 pub use session::{next_number, offer_pull, publish, watch};
 pub use viewer::{Viewer, leave};
 
 /// Longer than anything here takes; a test that waits this long has failed.
 pub const DEADLINE: Duration = Duration::from_secs(30);
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// Says to a test that runs in a process of its own that packets go past the library.
-pub const DIRECT: &str = "FETCH_WHEP_TEST_DIRECT";
+pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 pub fn start(shards: usize) -> Engine {
-    start_sending(shards, std::env::var_os(DIRECT).is_some())
-}
-
-/// `direct`: past the library.
-pub fn start_sending(shards: usize, direct: bool) -> Engine {
-    let config = EngineConfig { media_host: Some(LOOPBACK), media_port: 0, shards, direct };
+    let config = EngineConfig { media_host: Some(LOOPBACK), media_port: 0, shards };
     Engine::start(&config).expect("loopback has free ports")
 }
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use core_media::frame::Kind;
-use core_media::rtp::write_header;
 use engine::{Engine, EngineError};
-use rtc::{MuxPort, Peer, PeerConfig, Role, SrtpProfile, Way};
+use rtc::{MuxPort, Peer, PeerConfig, Role, SrtpProfile};
 
 use super::log::{Log, Packet};
 use super::session::{LINES, section, ssrc};
@@ -26,8 +25,13 @@ impl Viewer {
     /// Joins and connects. The library as a client can be overtaken by the engine's checks while it takes in the answer;
     /// DTLS then asks for a fingerprint that is not known yet, and the viewer has to join again.
     pub fn join(engine: &Engine, stream: &str) -> Self {
+        Self::join_with(engine, stream, &SrtpProfile::PREFERENCE)
+    }
+
+    /// The same with SRTP profiles of its own choice.
+    pub fn join_with(engine: &Engine, stream: &str, profiles: &[SrtpProfile]) -> Self {
         loop {
-            let viewer = Self::try_join(engine, stream).expect("an answer");
+            let viewer = Self::try_join_with(engine, stream, profiles).expect("an answer");
             viewer.log.wait("a connection", |state| state.connected || state.gone);
             if !viewer.log.state().gone {
                 return viewer;
@@ -38,7 +42,11 @@ impl Viewer {
 
     /// On a port of its own: libjuice tells a port's peers apart by the address that they send from.
     pub fn try_join(engine: &Engine, stream: &str) -> Result<Self, EngineError> {
-        let (mut viewer, offer) = Self::offer();
+        Self::try_join_with(engine, stream, &SrtpProfile::PREFERENCE)
+    }
+
+    fn try_join_with(engine: &Engine, stream: &str, profiles: &[SrtpProfile]) -> Result<Self, EngineError> {
+        let (mut viewer, offer) = Self::offer_with(profiles);
         let number = next_number();
         viewer.id = format!("viewer-{number}");
         let answer = watch(engine, stream, &viewer.id, number, &offer)?;
@@ -51,27 +59,25 @@ impl Viewer {
 
     /// One that has not joined yet, and its offer.
     pub fn offer() -> (Self, String) {
-        // The library sends RTP for who may send, and `say_plain` has to.
-        Self::offer_of("sendrecv", Some(1))
+        Self::offer_with(&SrtpProfile::PREFERENCE)
+    }
+
+    fn offer_with(profiles: &[SrtpProfile]) -> (Self, String) {
+        // The library sends RTP for who may send, and tests do.
+        Self::offer_of("sendrecv", Some(1), profiles)
     }
 
     /// The same of a publisher that announces no SSRC.
     pub fn offer_media() -> (Self, String) {
-        Self::offer_of("sendonly", None)
+        Self::offer_of("sendonly", None, &SrtpProfile::PREFERENCE)
     }
 
-    fn offer_of(direction: &str, ssrc: Option<u32>) -> (Self, String) {
+    fn offer_of(direction: &str, ssrc: Option<u32>, profiles: &[SrtpProfile]) -> (Self, String) {
         let port = MuxPort::open(Some(LOOPBACK), 0).expect("a free port");
         let log = Arc::new(Log::default());
         let wanted = LINES.map(|(kind, payload_type, codec)| section(kind, payload_type, codec, direction, ssrc));
         let tracks = wanted.each_ref().map(String::as_str);
-        let config = PeerConfig {
-            port: &port,
-            role: Role::Offer,
-            tracks: &tracks,
-            profiles: &SrtpProfile::PREFERENCE,
-            timeout: DEADLINE,
-        };
+        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, profiles, timeout: DEADLINE };
         let (peer, offer) = Peer::new(config, log.clone()).expect("an offer");
         (Self { peer, _port: port, id: String::new(), log }, offer)
     }
@@ -89,11 +95,10 @@ impl Viewer {
 
     /// Sends bytes as they are, as somebody might who is able to send from this viewer's address.
     pub fn say_plain(&self, datagram: &[u8]) {
-        let (mut way, track) = (Way::new(true), self.peer.track(0));
+        let track = self.peer.track(0);
         rtc::burst(|burst| {
-            // An ordinary packet shows the way.
-            assert!(burst.send_by(&mut way, track, &write_header(false, LINES[0].1, 0, 0, 1)));
-            assert!(burst.send_plain(&way, track, datagram));
+            let route = burst.route(track, 1).expect("the viewer is connected");
+            burst.put(track, &route, |out| out.extend_from_slice(datagram));
         });
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use core_media::rtp::{RtpPacket, is_rtcp, write_header};
-use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, SrtpProfile, TrackId, Way, burst};
+use rtc::{Burst, MediaRoute, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, SrtpProfile, TrackId, burst};
 
 use super::Budget;
 use super::noise::Noise;
@@ -123,24 +123,22 @@ impl Maker<'_> {
 
     /// Gives how many left.
     fn round(&mut self, burst: &mut Burst, track: TrackId) -> usize {
-        let mut way = Way::new(true);
-        if self.storm == Storm::Noise {
-            // An ordinary packet shows the way.
-            burst.send_by(&mut way, track, &write_header(false, 96, 0, 0, 1));
-        }
-        (0..ROUND).filter(|_| self.send(burst, &mut way, track)).count()
+        let route = if self.storm == Storm::Noise { burst.route(track, 1) } else { None };
+        (0..ROUND).filter(|_| self.send(burst, route.as_ref(), track)).count()
     }
 
-    fn send(&mut self, burst: &mut Burst, way: &mut Way, track: TrackId) -> bool {
+    fn send(&mut self, burst: &mut Burst, route: Option<&MediaRoute>, track: TrackId) -> bool {
         self.number = self.number.wrapping_add(1);
         match self.storm {
             Storm::Noise => {
                 self.noise.datagram(&mut self.packet);
-                return burst.send_plain(way, track, &self.packet);
+                let Some(route) = route else { return false };
+                burst.put(track, route, |out| out.extend_from_slice(&self.packet));
+                return true;
             }
             Storm::Srtp => {
                 let header = write_header(false, 96, 0, 0, self.number);
-                return burst.send_by(way, track, &[&header[..], &[0x55; 20]].concat());
+                return burst.send(track, &[&header[..], &[0x55; 20]].concat());
             }
             Storm::Srtcp => self.packet = report(self.number).to_vec(),
             Storm::Nack => self.nacks(),
