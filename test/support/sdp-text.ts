@@ -56,5 +56,8 @@ export function pairs(offered: Description, answered: Description): Pair[] {
 
 /** The mids of each BUNDLE group. */
 export function groups(description: Description): string[][] {
-  return all(description, 'group').flatMap((each) => (each.startsWith('BUNDLE') ? [each.split(' ').slice(1)] : []));
+  return all(description, 'group').flatMap((each) => {
+    const [semantics, ...mids] = each.split(' ');
+    return semantics === 'BUNDLE' ? [mids] : [];
+  });
 }
