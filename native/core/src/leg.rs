@@ -144,7 +144,10 @@ impl Leg {
         };
         let result = match datagram {
             Some(datagram) => order.push(packet.sequence, datagram, now, put),
-            None => Ok(order.pass_over(packet.sequence, now, put)),
+            None => {
+                order.pass_over(packet.sequence, now, put);
+                Ok(())
+            }
         };
         match result {
             Ok(()) => {}
