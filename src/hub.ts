@@ -1,5 +1,5 @@
 import { getLogger } from '@logtape/logtape';
-import type { EngineEvent, MediaEngine, StreamFacts } from './engine/port.ts';
+import type { EngineEvent, MediaEngine, SessionSecurity, StreamFacts } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import { PATIENCE } from './feed.ts';
 import { type Joined, Lifecycle, type Visitor } from './lifecycle.ts';
@@ -13,6 +13,7 @@ import { randomId, randomSsrc } from './random.ts';
 import { Refusals } from './refusals.ts';
 import { negotiateWatch, type Plan } from './sdp/negotiate.ts';
 import { type Offer, parseOffer } from './sdp/offer.ts';
+import type { IceChecks } from './sdp/transport.ts';
 import { type Ended, retrySoon, type Session, type SessionKind, SessionTable } from './sessions.ts';
 import { Observer, type Snapshot } from './snapshot.ts';
 import type { Source } from './sources/source.ts';
@@ -48,6 +49,7 @@ export class Hub {
   readonly #arrivals: Arrivals;
   readonly #pulls: Pulls;
   readonly #strictProfiles: boolean;
+  readonly #iceChecks: IceChecks;
   readonly #listeners = new Set<(notice: Notice) => void>();
   #closed: Promise<void> | undefined;
 
@@ -55,6 +57,7 @@ export class Hub {
     this.engine = engine;
     this.#metrics = metrics;
     this.#strictProfiles = settings.strictProfiles;
+    this.#iceChecks = settings.iceChecks;
     this.#refusals = new Refusals(settings, metrics);
     this.sessions = new SessionTable(settings, (option, stream) => this.#refusals.add(option, stream));
     const terms = {
@@ -107,6 +110,7 @@ export class Hub {
       sessions: this.sessions,
       lifecycle: this.#lifecycle,
       silence: terms.silence,
+      iceChecks: settings.iceChecks,
     });
     this.#observer = new Observer(engine, this.streams, this.sessions);
     engine.onEvents((events) => {
@@ -181,7 +185,7 @@ export class Hub {
 
   /** Applies an ICE fragment to a session; see `trickle`. */
   trickle(session: Session, body: string, precondition: (tag: string) => void): Promise<void> {
-    return trickle(this.engine, session, body, precondition);
+    return trickle(this.#iceChecks === 'both' ? this.engine : undefined, session, body, precondition);
   }
 
   /** Ends a session; resolves when its media has stopped. */
@@ -221,6 +225,7 @@ export class Hub {
         msid: stream.slice(0, 64),
         playoutDelay: terms.lowLatency,
         strictProfiles: this.#strictProfiles,
+        iceChecks: this.#iceChecks,
       });
       if (plan.profileMismatch) this.#metrics.count('whep_profile_mismatches_total', { stream });
       for (const warning of plan.warnings) this.streams.warn(stream, warning);
@@ -244,7 +249,7 @@ export class Hub {
     const session = 'session' in event ? this.sessions.get(event.session) : undefined;
     switch (event.type) {
       case 'session-connected':
-        if (session) this.#connected(session);
+        if (session) this.#connected(session, event);
         else this.#pulls.connected(event.session);
         break;
       case 'session-ended':
@@ -268,8 +273,8 @@ export class Hub {
     }
   }
 
-  #connected(session: Session): void {
-    this.#lifecycle.connected(session);
+  #connected(session: Session, security: SessionSecurity): void {
+    this.#lifecycle.connected(session, security);
     if (session.kind === 'publisher') this.#publishing.connected(session);
   }
 

@@ -1,5 +1,5 @@
 import { getLogger } from '@logtape/logtape';
-import type { MediaEngine, SessionTotals } from './engine/port.ts';
+import type { MediaEngine, SessionSecurity, SessionTotals } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { unlessAborted, within } from './patience.ts';
@@ -87,7 +87,13 @@ export class Lifecycle {
     }
   }
 
-  connected(session: Session): void {
+  connected(session: Session, security: SessionSecurity): void {
+    const { srtpProfile, dtlsVersion } = security;
+    session.security = { ...(srtpProfile && { srtpProfile }), ...(dtlsVersion && { dtlsVersion }) };
+    this.#parts.metrics.count('whep_sessions_secured_total', {
+      profile: srtpProfile ?? 'unknown',
+      dtls: dtlsVersion ?? 'unknown',
+    });
     session.state = 'connected';
     session.connectedAt = performance.now();
     this.waiting.delete(session);

@@ -19,6 +19,7 @@ export const METRICS = [
   event('whep_profile_mismatches_total', ['stream'], 'Viewers that were sent an H264 profile they had not offered.'),
   event('whep_ffmpeg_leg_failures_total', ['stream', 'leg'], 'Legs that stayed silent for the whole grace time.'),
   event('whep_session_setup_failures_total', ['reason'], 'Sessions that ended before media could flow.'),
+  event('whep_sessions_secured_total', ['profile', 'dtls'], 'Sessions that connected, by what DTLS negotiated.'),
   event('whep_sessions_ended_total', ['reason'], 'Sessions that ended.'),
 
   gauge('whep_viewers', ['stream'], 'Viewers.', (hub) => perStream(hub, (stream) => stream.viewers)),
@@ -105,6 +106,9 @@ export const METRICS = [
   ),
   histogram('whep_send_batch_packets', 'Packets per batch handed to the kernel.', (engine) => [
     [{}, engine.sendBatchPackets],
+  ]),
+  histogram('whep_frame_messages', 'Messages to the kernel that a picture takes for each viewer.', (engine) => [
+    [{}, engine.frameMessages],
   ]),
 ];
 

@@ -53,6 +53,12 @@ export interface ServerOptions extends Tokens {
   mediaPort?: number | undefined;
   /** Further addresses to put into answers as host candidates: those by which a NAT or container is reached. */
   announce?: readonly string[] | undefined;
+  /**
+   * Who begins ICE checks. `client`, the default: candidates of clients are read and not used; a client is known by its own
+   * checks, so nobody can have the server send to an address of somebody else. `both`: for a server that clients cannot
+   * reach at the addresses in its answers, behind a NAT without a forwarded port.
+   */
+  iceChecks?: 'client' | 'both' | undefined;
   /** Egress threads; the engine chooses when absent. */
   shards?: number | undefined;
   /**
@@ -218,6 +224,7 @@ const shape = z.strictObject({
     .array(z.string(NO_NAME).refine((text) => isIP(text) !== 0, NO_NAME))
     .readonly()
     .prefault([]),
+  iceChecks: z.enum(['client', 'both'], 'give client or both').default('client'),
   shards: count.max(256, 'give at most 256 shards').optional(),
   directSend: z.boolean('give true or false').default(false),
   maxViewers: z.union([count, endless], `${COUNT}, or Infinity`).default(1000),

@@ -3,6 +3,7 @@ import { Failure } from './errors.ts';
 import type { Joined, Lifecycle } from './lifecycle.ts';
 import { negotiatePublish } from './sdp/negotiate.ts';
 import { parseOffer } from './sdp/offer.ts';
+import type { IceChecks } from './sdp/transport.ts';
 import { retrySoon, type Session, type SessionTable } from './sessions.ts';
 import type { StreamTable } from './streams.ts';
 
@@ -13,6 +14,7 @@ export interface PublishingParts {
   lifecycle: Lifecycle;
   /** A publisher that has sent nothing for this long is gone. Milliseconds. */
   silence: number;
+  iceChecks: IceChecks;
 }
 
 /** Who may publish a stream: one at a time, and one that is about to take its place. */
@@ -44,7 +46,7 @@ export class Publishing {
    */
   async join(stream: string, sdp: string, signal: AbortSignal): Promise<Joined> {
     const offer = parseOffer(sdp, 'publish');
-    const plan = negotiatePublish(offer, this.admit(stream));
+    const plan = negotiatePublish(offer, this.admit(stream), this.#parts.iceChecks);
     const visitor = { client: '', signal };
     const joined = await this.#parts.lifecycle.join('publisher', stream, offer, plan, visitor);
     this.#replace(this.#before(joined.session).filter(({ state }) => state === 'setup'));

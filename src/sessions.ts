@@ -1,4 +1,4 @@
-import type { EndReason } from './engine/port.ts';
+import type { EndReason, SessionSecurity } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import { randomId } from './random.ts';
 
@@ -19,6 +19,8 @@ export interface Session {
   state: 'setup' | 'connected';
   /** `performance.now()` of the moment from which media could flow. */
   connectedAt?: number;
+  /** What DTLS has negotiated, from then on. */
+  security?: SessionSecurity;
   /** ICE generation, part of the entity tag. */
   readonly generation: number;
   /** The client's ICE credentials, of each line: a fragment with others asks for a restart (RFC 8840 §4.4). */

@@ -11,13 +11,13 @@ const PATIENCE = 1000;
 
 /**
  * Reads an ICE fragment (RFC 8840 §9) and hands on what is new in it; resolves when the engine has it, or is busy for
- * long. `precondition` is given the session's entity tag once the fragment has been read, and throws when it does not hold.
+ * long. Without an engine it ends there: where clients begin all checks, their candidates are of no use. `precondition` is given the session's entity tag once the fragment has been read, and throws when it does not hold.
  *
  * Rejects with `invalid-fragment` or `ice-restart-unsupported`; the session lives on. Candidates that cannot be used are
  * passed over in silence (draft-ietf-wish-whep-04 §4.5.2).
  */
 export async function trickle(
-  engine: Pick<MediaEngine, 'addCandidate'>,
+  engine: Pick<MediaEngine, 'addCandidate'> | undefined,
   session: Session,
   body: string,
   precondition: (tag: string) => void,
@@ -25,9 +25,9 @@ export async function trickle(
   const { ufrag, pwd, candidates } = parseFragment(body);
   precondition(entityTag(session));
   requireSameGeneration(session, ufrag, pwd);
-  const given = newOnes(session, candidates).map(({ mid, candidate }) =>
-    engine.addCandidate(session.id, mid ?? session.mid, candidate),
-  );
+  const fresh = newOnes(session, candidates);
+  if (engine === undefined) return;
+  const given = fresh.map(({ mid, candidate }) => engine.addCandidate(session.id, mid ?? session.mid, candidate));
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, PATIENCE).unref();

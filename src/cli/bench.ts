@@ -1,10 +1,12 @@
 import process from 'node:process';
 import { UsageError } from './arguments.ts';
+import { apart, runApart } from './bench/cable.ts';
 import * as churn from './bench/churn.ts';
 import * as fanout from './bench/fanout.ts';
 import * as join from './bench/join.ts';
 import { type BenchOptions, help, parseOptions } from './bench/options.ts';
 import { type Column, table } from './bench/report.ts';
+import { commandFor } from './bench/target.ts';
 
 type Say = (text: string) => void;
 
@@ -15,17 +17,25 @@ export async function benchCommand([name, ...args]: readonly string[]): Promise<
     return 0;
   }
   switch (name) {
-    case 'fanout':
-      return run(fanout.fanout, fanout.COLUMNS, [10, 50, 100, 200, 300], parseOptions(args));
+    case 'fanout': {
+      const options = parseOptions(args);
+      if (options['sender-only'] && !apart()) return runApart([...commandFor(), 'bench', name, ...args]);
+      return run(fanout.fanout, fanout.COLUMNS, [10, 50, 100, 200, 300], options);
+    }
     case 'join':
-      return run(join.join, join.COLUMNS, [100], parseOptions(args));
+      return run(join.join, join.COLUMNS, [100], withReceivers(parseOptions(args)));
     case 'churn':
-      return run(churn.churn, churn.COLUMNS, [100], parseOptions(args));
+      return run(churn.churn, churn.COLUMNS, [100], withReceivers(parseOptions(args)));
     default:
       throw new UsageError(
         `${name === undefined ? 'the name of a benchmark is missing' : `unknown benchmark ${name}`}: see fetch-whep bench --help`,
       );
   }
+}
+
+function withReceivers(options: BenchOptions): BenchOptions {
+  if (options['sender-only']) throw new UsageError('--sender-only is for fanout: leave it out');
+  return options;
 }
 
 async function run<Row extends { failures: number }>(
@@ -59,10 +69,15 @@ function usageText(): string {
 
 Measures a server with real WHEP viewers on this machine, which need about as much of it as the server.
   fanout  viewers that play: CPU for each packet, loss, latency, memory; beside what the machine can do without WebRTC
-  join    viewers that all join within a second, and what those that play already notice of it
+  join    viewers that join within a second or at --rate, and what those that play already notice of it
   churn   viewers that join and leave for a while, and what stays behind
 
 ${help()}
+
+--sender-only leaves out what receiving costs on one machine. The server and the viewers get a network each, joined by a
+cable (veth). Once the viewers are connected, media are dropped at their end of it by nftables, which counts them; consent
+checks and RTCP go through. What remains in the server's CPU is encrypting, UDP segmentation, the way through the kernel to
+that end, and the server itself; the floor is sent by the same way. There is a floor for the profiles with AES-GCM alone.
 
 The table goes to standard output, progress to standard error. Exit code 1: a viewer did not get in.
 `;

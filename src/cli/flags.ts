@@ -60,6 +60,11 @@ export const FLAGS: readonly Flag[] = [
   { name: 'media-port', value: 'N', help: 'first UDP port for media to viewers (default 0 = any)', read: number },
   { name: 'announce', value: 'ADDR', help: 'a further address under which media is reached', repeatable: true },
   {
+    name: 'ice-checks',
+    value: 'client|both',
+    help: 'who begins ICE checks; both for a server behind NAT (default client)',
+  },
+  {
     name: 'ice-server',
     value: 'URI',
     help: 'STUN server told to clients',

@@ -6,6 +6,7 @@ import { type Configuration, configure, renamed } from './configuration.ts';
 import { accessChecks } from './exposure.ts';
 import { flagsHelp } from './flags.ts';
 import { logToStandardError } from './log.ts';
+import { keepHeapSmall } from './memory.ts';
 import { printed } from './print.ts';
 import { Reloader } from './reload.ts';
 import { FileWatch } from './watch.ts';
@@ -36,6 +37,7 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
   const { host, port, tls, trustedProxies, logLevel, logFormat, server: options, nameOf } = configuration;
   logToStandardError(logLevel, logFormat);
   tellAccess(configuration);
+  keepHeapSmall();
 
   const server = await Promise.race([
     stop,

@@ -92,6 +92,14 @@ export interface Transport {
   description: string;
 }
 
+/** What DTLS has negotiated; absent where the engine cannot know. */
+export interface SessionSecurity {
+  /** The protection profile, as IANA registers it: `SRTP_AEAD_AES_128_GCM`. */
+  srtpProfile?: string;
+  /** `1.2`. */
+  dtlsVersion?: string;
+}
+
 export type EndReason =
   | 'ice-failed'
   | 'dtls-failed'
@@ -102,7 +110,7 @@ export type EndReason =
   | 'flooding';
 
 export type EngineEvent =
-  | { type: 'session-connected'; session: string }
+  | ({ type: 'session-connected'; session: string } & SessionSecurity)
   | { type: 'session-ended'; session: string; reason: EndReason }
   | { type: 'leg-active'; stream: string; leg: LegKind }
   | { type: 'leg-inactive'; stream: string; leg: LegKind; reason: 'bye' | 'silent' }
@@ -211,6 +219,8 @@ export interface EngineSnapshot {
     firstKeyframeSeconds: HistogramSnapshot;
     fanoutLatencySeconds: HistogramSnapshot;
     sendBatchPackets: HistogramSnapshot;
+    /** Messages to the kernel that a picture took for each viewer; with GSO one can hold many packets. */
+    frameMessages: HistogramSnapshot;
     rttSeconds: HistogramSnapshot;
     lossRatio: HistogramSnapshot;
   };

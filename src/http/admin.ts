@@ -84,7 +84,15 @@ function sessionEntries({ hub }: Services): SessionEntry[] {
 
 function sessionEntry(session: Session, viewer: ViewerSnapshot | undefined): SessionEntry {
   const seconds = (performance.now() - session.since) / 1000;
-  const entry = { id: session.id, kind: session.kind, stream: session.stream, age_seconds: seconds };
+  const { srtpProfile, dtlsVersion } = session.security ?? {};
+  const entry = {
+    id: session.id,
+    kind: session.kind,
+    stream: session.stream,
+    age_seconds: seconds,
+    srtp_profile: srtpProfile,
+    dtls_version: dtlsVersion,
+  };
   if (viewer === undefined) return { ...entry, state: session.state };
   return {
     ...entry,

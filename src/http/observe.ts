@@ -1,5 +1,6 @@
 import { Failure } from '../errors.ts';
 import { openMetrics } from '../metrics.ts';
+import { currentRuntime } from '../runtime.ts';
 import type { Snapshot, StreamStatus } from '../snapshot.ts';
 import type { FfmpegReport, PullReport } from '../sources/source.ts';
 import type { Route, Services } from './exchange.ts';
@@ -48,7 +49,7 @@ export function statsOf(snapshot: Snapshot): Stats {
     engine: engineKind,
     limits: [...(engine.limits ?? [])],
     refused: engine.refused ?? {},
-    runtime: runtime(),
+    runtime: currentRuntime(),
     uptime_seconds: uptimeSeconds,
     streams: Object.fromEntries(streams.map((stream) => [stream.id, streamStats(stream)])),
   };
@@ -117,9 +118,4 @@ function ffmpegStats({ state, restarts, lastError, video, audio, progress }: Ffm
 
 function pullStats({ state, restarts, lastError, path }: PullReport): StreamStats['pull'] {
   return { state, restarts, last_error: lastError, hops: path.length };
-}
-
-function runtime(): Stats['runtime'] {
-  if ('Bun' in globalThis) return 'bun';
-  return 'Deno' in globalThis ? 'deno' : 'node';
 }

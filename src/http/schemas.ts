@@ -110,6 +110,11 @@ export const sessionEntry = z.object({
   loss_ratio: z.number().optional(),
   jitter_seconds: z.number().optional(),
   candidate_pair: z.string().optional(),
+  srtp_profile: z
+    .string()
+    .optional()
+    .describe('As IANA registers it; absent until connected, and where it is not known'),
+  dtls_version: z.string().optional().describe('1.2, for example; likewise'),
 });
 export const sessionList = z.object({ sessions: z.array(sessionEntry) });
 

@@ -13,24 +13,20 @@ import type { Setup } from './transport.ts';
 /** FFmpeg reads 8 KiB of an answer; a candidate has about 100 bytes. */
 const MAX_CANDIDATES = 32;
 
-/** RFC 8842 §5.3: what may be answered to each offer. */
-const ANSWERS: Record<Setup, readonly string[]> = {
-  actpass: ['active', 'passive'],
-  active: ['passive'],
-  passive: ['active'],
-};
+/** RFC 8842 §5.3. We are the DTLS server, who chooses the SRTP profile, unless the client insists on being it. */
+const ANSWERS: Record<Setup, string> = { actpass: 'passive', active: 'passive', passive: 'active' };
 
 /**
  * Weaves the engine's transport and the plan into the answer (RFC 8829 §5.3.1): every m-line in place, the rejected
  * ones with port 0. `announce` are IP addresses that lead to the engine's port, as by a 1:1 NAT.
  *
  * CRLF, `v=0` first, under 8 KiB but for rejected lines. Throws `engine-failed` when the engine's description lacks
- * something, or gives the client's DTLS role to both sides.
+ * something, or does not take the DTLS role that it was given.
  */
 export function writeAnswer(plan: Plan, transport: Transport, announce: readonly string[]): string {
   const engine = readEngine(transport);
   const offered = plan.remote.setup;
-  if (!ANSWERS[offered].includes(engine.setup)) {
+  if (engine.setup !== ANSWERS[offered]) {
     throw new Failure('engine-failed', `create peer: the engine wants to be ${engine.setup} to an offer of ${offered}`);
   }
   const candidates = inOrder(withAnnounced(engine.candidates, announce)).slice(0, MAX_CANDIDATES);

@@ -7,7 +7,7 @@ import { chooseH264, chooseH264ToReceive, type H264Choice, type H264Outcome, h26
 import type { Aside, MediaOffer, Offer, OfferLine } from './offer.ts';
 import { reduceOffer } from './reduce.ts';
 import { unsupported } from './rules.ts';
-import { type RemoteTransport, withCandidates } from './transport.ts';
+import { type IceChecks, type RemoteTransport, withCandidates } from './transport.ts';
 
 /** What the answer will say, but for the engine's transport. */
 export interface Plan {
@@ -44,6 +44,7 @@ export interface WatchOptions {
   playoutDelay: boolean;
   /** Send no profile that the viewer does not say it decodes. */
   strictProfiles: boolean;
+  iceChecks: IceChecks;
 }
 
 /**
@@ -65,7 +66,7 @@ export function negotiateWatch(offer: Offer, facts: StreamFacts, options: WatchO
   const carried = (['video', 'audio'] as const).filter((kind) => facts[kind]);
   const missing = carried.filter((kind) => !accepted.some(({ media }) => media.kind === kind));
   if (accepted.length === 0 || (options.complete && missing.length > 0)) throw mismatch(offer, missing, video);
-  return planOf(offer, accepted, video);
+  return planOf(offer, accepted, options.iceChecks, video);
 }
 
 /**
@@ -75,7 +76,7 @@ export function negotiateWatch(offer: Offer, facts: StreamFacts, options: WatchO
  *
  * Throws `unsupported-offer` for what cannot be accepted whole (RFC 9725 §4.4.2, §4.4.3).
  */
-export function negotiatePublish(offer: Offer, legs: readonly LegKind[]): Plan {
+export function negotiatePublish(offer: Offer, legs: readonly LegKind[], iceChecks: IceChecks): Plan {
   const outside = offer.aside.find(({ cause }) => cause !== 'direction');
   if (outside) throw unsupported(whyAside(outside));
   if (offer.media.length === 0) throw unsupported('there is no audio or video to publish');
@@ -85,7 +86,7 @@ export function negotiatePublish(offer: Offer, legs: readonly LegKind[]): Plan {
     if (!found) throw unsupported(`${nameOf(line)} offers no ${CODECS[line.kind]}`);
     return found;
   });
-  return planOf(offer, accepted);
+  return planOf(offer, accepted, iceChecks);
 }
 
 const CODECS = { video: 'H264', audio: 'Opus' } as const;
@@ -179,7 +180,16 @@ function nameOf({ mid, kind }: Pick<OfferLine, 'mid' | 'kind'>): string {
   return mid === '' ? `the ${kind} m-line without a mid` : `the m-line of mid ${mid}`;
 }
 
-function planOf(offer: Offer, accepted: Accepted[], { warning, lastResort = false }: H264Outcome = {}): Plan {
+function planOf(
+  offer: Offer,
+  accepted: Accepted[],
+  iceChecks: IceChecks,
+  { warning, lastResort = false }: H264Outcome = {},
+): Plan {
+  if (offer.iceLite && iceChecks === 'client') {
+    // RFC 8445 §2.5: a lite agent begins no checks.
+    throw unsupported('a client of ICE-lite waits for checks, which this server leaves to its clients');
+  }
   const { tag, bundle } = bundleOf(offer, accepted);
   const remote = withCandidates(tag.transport);
   return {
@@ -191,7 +201,7 @@ function planOf(offer: Offer, accepted: Accepted[], { warning, lastResort = fals
     tag: tag.mid,
     remote,
     iceOptions: ICE_OPTIONS.filter((option) => offer.iceOptions.includes(option)),
-    offer: reduceOffer(offer, accepted, tag, remote),
+    offer: reduceOffer(offer, accepted, tag, remote, iceChecks),
     media: accepted.map(({ media }) => media),
     warnings: warning ? [warning] : [],
     profileMismatch: lastResort,

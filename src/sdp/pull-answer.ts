@@ -66,12 +66,10 @@ function checkFormats(media: MediaOffer, { section }: PullLine): void {
   }
 }
 
-/** libdatachannel tells tracks apart by SSRC. */
+/** An answer need not announce any (RFC 9143 §9.2: MID and payload type tell packets apart too). */
 function checkSsrcs(media: MediaOffer[]): void {
-  const ssrcs = media.map(announcedSsrc);
-  const missing = ssrcs.findIndex((ssrc) => ssrc < 1 || ssrc > 0xffffffff);
-  if (missing >= 0) throw invalid(`the m-line of mid ${media[missing]?.mid} names no SSRC (RFC 5576 §4.1)`);
-  if (new Set(ssrcs).size < ssrcs.length) throw invalid('two m-lines have one SSRC (RFC 3550 §8)');
+  const announced = media.map(announcedSsrc).filter((ssrc) => ssrc !== 0);
+  if (new Set(announced).size < announced.length) throw invalid('two m-lines have one SSRC (RFC 3550 §8)');
 }
 
 function reduce(lines: readonly PullLine[], answer: Offer, remote: RemoteTransport): string {
@@ -96,6 +94,7 @@ function reduceLine(
   remote: RemoteTransport,
   tagged: boolean,
 ): MediaDescription {
+  const ssrc = announcedSsrc(media);
   const kept = ({ payload }: { payload: number | string }) => media.formats.includes(String(payload));
   return {
     ...section,
@@ -108,7 +107,7 @@ function reduceLine(
     icePwd: remote.pwd,
     fingerprint: remote.fingerprint,
     setup: 'passive',
-    ssrcs: [{ id: announcedSsrc(media), attribute: 'cname', value: mid }],
+    ...(ssrc !== 0 && { ssrcs: [{ id: ssrc, attribute: 'cname', value: mid }] }),
     ...(tagged && { candidates: remote.candidates }),
   };
 }

@@ -4,6 +4,9 @@ import { attribute, attributes, has, invalid, isWellFormed, type Section } from 
 /** RFC 4145 §4.1; `holdconn` offers nothing to answer. */
 export type Setup = 'actpass' | 'active' | 'passive';
 
+/** Who begins ICE checks: the client alone, or each side as soon as it knows an address of the other. */
+export type IceChecks = 'client' | 'both';
+
 /** How to reach the client and know it again: ICE (RFC 8839) and DTLS (RFC 8842). */
 export interface OfferTransport {
   ufrag: string;

@@ -7,7 +7,7 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { openLoad } from '../../src/cli/bench/load.ts';
+import { openLoad, PROGRAMME } from '../../src/cli/bench/load.ts';
 import { arrive, pause, round, waitFor } from '../../src/cli/bench/measure.ts';
 import type { Runtime } from '../support/runtimes.ts';
 import { startServer } from '../support/server.ts';
@@ -29,10 +29,10 @@ const settling = 2_000;
 const args = ['--log-level', 'error', '--max-viewers-per-stream', 'none'];
 const origin = await startServer(values.runtime as Runtime, [...args, '--stream', 'cam1=rtp:0,0']);
 const edge = await startServer(values.runtime as Runtime, [...args, '--stream', `cam1=whep:${origin.url}/whep/cam1`]);
-const load = openLoad();
+const load = openLoad({ programme: { ...PROGRAMME, framesPerSecond: Number(values.fps) } });
 try {
   const { video = 0, audio = 0 } = origin.announcement.streams.cam1 ?? {};
-  load.send(Number(values.fps), video, audio);
+  load.send(video, audio);
   await waitFor('the stream at the edge', 30_000, async () => (await edge.stats()).active_streams === 1);
   const places = [origin, edge].map(({ url }, group) => ({ url: `${url}/whep/cam1`, viewers, over: 0, group }));
   for (const place of places) {

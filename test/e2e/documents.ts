@@ -37,7 +37,9 @@ for (const { place, words } of lines) {
     const server = await startServer('node', ['--stream', 'cam1=rtp:0,0']);
     const { video, audio } = server.announcement.streams.cam1 ?? {};
     const ports: Record<string, string> = { '5004': String(video), '5006': String(audio) };
-    const args = words.slice(1).map((word) => word.replace(/^(rtp:.*:)(\d+)$/, (_, to, port) => to + ports[port]));
+    const args = words
+      .slice(1)
+      .map((word) => word.replace(/^(rtp:.*:)(\d+)(?=\?|$)/, (_, to, port) => to + ports[port]));
     const ffmpeg = spawn('ffmpeg', ['-loglevel', 'error', '-nostdin', ...args], { cwd: folder, stdio: 'ignore' });
     try {
       const cam1 = async () => (await server.stats()).streams.cam1;

@@ -43,6 +43,7 @@ for (const [engine, runtime] of ENGINES.flatMap((each) => RUNTIMES.map((runtime)
         await tab.unmute();
         await eventually('sound', async () => (await tab.media()).audioEnergy > 0);
         await showsNumberedBars(tab);
+        assert.match((await tab.media()).srtpCipher, engine === 'native' ? /AEAD_AES_128_GCM$/ : /AEAD_AES_\d+_GCM$/);
         assert.equal(tab.console, []);
         assert.is(await tab.status(), '');
       }

@@ -1,25 +1,17 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Player, PlayerState, play as playFunction } from '../../src/player/index.ts';
-import { Chromium } from '../support/chromium.ts';
+import { browserFor } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { numberedBars, sendRtp } from '../support/picture.ts';
 import { lastState, phases, withPlayerSite } from '../support/player-site.ts';
 import { startServer } from '../support/server.ts';
 
 const test = suite('fetch-whep/player in a page of its user');
+const browser = browserFor(test);
 declare const play: typeof playFunction;
 declare const player: Player;
 declare const states: PlayerState[];
-let browser: Chromium;
-
-test.before(async () => {
-  browser = await Chromium.launch();
-});
-
-test.after(async () => {
-  await browser.close();
-});
 
 for (const [way, path] of [
   ['bundled', '/'],

@@ -2,24 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Player, PlayerState, play as playFunction } from '../../src/player/index.ts';
-import { Chromium, type Tab } from '../support/chromium.ts';
+import { browserFor, type Tab } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { withPlayerSite } from '../support/player-site.ts';
 import { type Site, site } from '../support/site.ts';
 
 const test = suite('whom fetch-whep/player follows');
+const browser = browserFor(test);
 declare const play: typeof playFunction;
 declare const player: Player;
 declare const states: PlayerState[];
-let browser: Chromium;
-
-test.before(async () => {
-  browser = await Chromium.launch();
-});
-
-test.after(async () => {
-  await browser.close();
-});
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -1,25 +1,17 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Player, PlayerState, play as playFunction } from '../../src/player/index.ts';
-import { Chromium } from '../support/chromium.ts';
+import { browserFor } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { lastState, withPlayerSite } from '../support/player-site.ts';
 import { startServer } from '../support/server.ts';
 import type { site } from '../support/site.ts';
 
 const test = suite('when fetch-whep/player connects again');
+const browser = browserFor(test);
 declare const play: typeof playFunction;
 declare const player: Player;
 declare const states: PlayerState[];
-let browser: Chromium;
-
-test.before(async () => {
-  browser = await Chromium.launch();
-});
-
-test.after(async () => {
-  await browser.close();
-});
 
 /** A WHEP endpoint that refuses, each time as told, and knows when it was asked. */
 function refusing(answers: { status: number; retryAfter?: string; text: string }[]) {

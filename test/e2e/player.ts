@@ -5,21 +5,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Chromium } from '../support/chromium.ts';
+import { browserFor } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { sendRtp } from '../support/picture.ts';
 import { startServer, withServer } from '../support/server.ts';
 
 const test = suite('player page');
-let browser: Chromium;
-
-test.before(async () => {
-  browser = await Chromium.launch();
-});
-
-test.after(async () => {
-  await browser.close();
-});
+const browser = browserFor(test);
 
 test('the index links to a player that shows the clip, past its end and round again', async () => {
   await withServer('node', [], async (server) => {

@@ -76,24 +76,26 @@ test('what a publisher sends goes on', async () => {
   }
 });
 
-test('twenty-five dead candidates in front of the good one are no hindrance', async () => {
-  const browser = await LossyBrowser.launch(0, { relayed: true });
-  const server = await startServer('node', ['--host', browser.address]);
-  try {
-    const dead = Array.from(
-      { length: 25 },
-      (_, index) =>
-        `a=candidate:${index} 1 udp ${2_130_706_431 - index} ${browser.address} ${2000 + index} typ host\r\n`,
-    );
-    const tab = await browser.watchWith(dead.join(''), `${server.url}/play/demo`);
-    await tab.frames(30);
-    await eventually('a live session', async () => (await server.stats()).active_peers === 1);
-    await tab.page.close();
-    assert.equal(await server.stop(), { code: 0, signal: null });
-  } finally {
-    server.child.kill('SIGKILL');
-    await browser.close();
-  }
-});
+for (const checks of ['client', 'both']) {
+  test(`twenty-five dead candidates in front of the good one are no hindrance, checks begun by: ${checks}`, async () => {
+    const browser = await LossyBrowser.launch(0, { relayed: true });
+    const server = await startServer('node', ['--host', browser.address, '--ice-checks', checks]);
+    try {
+      const dead = Array.from(
+        { length: 25 },
+        (_, index) =>
+          `a=candidate:${index} 1 udp ${2_130_706_431 - index} ${browser.address} ${2000 + index} typ host\r\n`,
+      );
+      const tab = await browser.watchWith(dead.join(''), `${server.url}/play/demo`);
+      await tab.frames(30);
+      await eventually('a live session', async () => (await server.stats()).active_peers === 1);
+      await tab.page.close();
+      assert.equal(await server.stop(), { code: 0, signal: null });
+    } finally {
+      server.child.kill('SIGKILL');
+      await browser.close();
+    }
+  });
+}
 
 test.run();

@@ -51,7 +51,7 @@ test(
 
 test(
   'a PATCH waits for the engine, but a second at most',
-  inTime({}, async ({ clock, engine, client }) => {
+  inTime({ iceChecks: 'both' }, async ({ clock, engine, client }) => {
     const { location } = await client.watch();
     let free = () => {};
     engine.script.addCandidate = () =>

@@ -24,7 +24,9 @@ test(
     const { clock, engine, client, server, viewers } = world;
     const { location } = await client.watch();
     const id = location.split('/').at(-1) ?? '';
-    engine.emit({ type: 'session-connected', session: id });
+    engine.emit({ type: 'session-connected', session: id, srtpProfile: 'SRTP_AEAD_AES_128_GCM', dtlsVersion: '1.2' });
+    const secured = 'whep_sessions_secured_total{profile="SRTP_AEAD_AES_128_GCM",dtls="1.2"}';
+    assert.is(await client.metric(secured), 1);
     await clock.advance(60_000);
     assert.equal([viewers(), server.sessions.get(id)?.state], [1, 'connected']);
     engine.emit({ type: 'session-ended', session: id, reason: 'consent-lost' });

@@ -72,6 +72,7 @@ const FIELDS: { series: string; value: number; set: (snapshot: EngineSnapshot, v
       ['firstKeyframeSeconds', 'whep_first_keyframe_seconds', ''],
       ['fanoutLatencySeconds', 'whep_fanout_latency_seconds', ''],
       ['sendBatchPackets', 'whep_send_batch_packets', ''],
+      ['frameMessages', 'whep_frame_messages', ''],
       ['rttSeconds', 'whep_rtt_seconds', ''],
       ['lossRatio', 'whep_loss_ratio', ''],
     ] as const
@@ -96,7 +97,7 @@ test('every row has HELP and TYPE, a unit in its name and a name of its own', as
     ];
     assert.ok(text.includes(`# TYPE ${name} ${kind}\n`), name);
     if (kind === 'counter') assert.match(name, /_total$/);
-    if (kind === 'histogram') assert.match(name, /_(seconds|ratio|packets)$/);
+    if (kind === 'histogram') assert.match(name, /_(seconds|ratio|packets|messages)$/);
     assert.match(help, /^[A-Z][^"]*\.$/);
   }
   assert.is(new Set(METRICS.map(({ name }) => name)).size, METRICS.length);
@@ -116,11 +117,14 @@ const NAMES = [
   'whep_session_setup_seconds{phase}',
   'whep_session_setup_failures_total{reason}',
   'whep_first_keyframe_seconds{}',
+  'whep_sessions_secured_total{profile,dtls}',
   'whep_sessions_ended_total{reason}',
   ...['in', 'out'].flatMap((way) => ['packets', 'bytes'].map((unit) => `whep_${way}_${unit}_total{stream,kind}`)),
   'whep_packets_dropped_total{stream,reason}',
   ...['nacks', 'retransmissions', 'keyframe_requests'].map((what) => `whep_${what}_total{stream}`),
-  ...['rtt_seconds', 'loss_ratio', 'fanout_latency_seconds', 'send_batch_packets'].map((what) => `whep_${what}{}`),
+  ...['rtt_seconds', 'loss_ratio', 'fanout_latency_seconds', 'send_batch_packets', 'frame_messages'].map(
+    (what) => `whep_${what}{}`,
+  ),
   ...['datagrams', 'direct_datagrams', 'calls', 'dropped_datagrams'].map((what) => `whep_send_${what}_total{}`),
   'whep_engine_queue_depth{shard}',
   'whep_refused_packets_total{reason}',
@@ -132,7 +136,11 @@ test('every metric of the contract is there, with its labels', async () => {
   await client.send('POST', '/whep/live', { headers: SDP, body: WATCH.replaceAll('opus/48000', 'OPUX/48000') });
   await client.send('DELETE', location);
   for (let index = 0; index < 9; index++) await client.send('POST', '/whep/live', { headers: SDP, body: WATCH });
-  engine.emit({ type: 'session-ended', session: [...server.sessions][0]?.id ?? '', reason: 'ice-failed' });
+  const session = [...server.sessions][0]?.id ?? '';
+  engine.emit(
+    { type: 'session-connected', session },
+    { type: 'session-ended', session: [...server.sessions][1]?.id ?? '', reason: 'ice-failed' },
+  );
   engine.leg('live', 'video', false);
   const text = await server.metrics();
   const found = new Map<string, string>();

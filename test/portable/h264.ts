@@ -2,67 +2,18 @@ import { Buffer } from 'node:buffer';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Bits } from '../../src/engine/portable/bits.ts';
-import { Drops } from '../../src/engine/portable/drops.ts';
-import { aggregate, annexB, readSlice, readUnits, splitPayload, splitUnit } from '../../src/engine/portable/h264.ts';
+import { annexB, readSlice, readUnits } from '../../src/engine/portable/h264.ts';
 import { parseOpus } from '../../src/engine/portable/opus.ts';
-import { MAX_PAYLOAD, parseRtp } from '../../src/engine/portable/rtp.ts';
+import { parseRtp } from '../../src/engine/portable/rtp.ts';
 import { parseSps } from '../../src/engine/portable/sps.ts';
-import { type AccessUnit, Assembler } from '../../src/engine/portable/video.ts';
 import { clipSource } from '../../src/sources/clip.ts';
+import { Feed, received } from './support/feed.ts';
 import { garbage, PPS, rtp, SPS, slice } from './support/packets.ts';
 
 const test = suite('H264 and Opus of the portable engine');
 
-/** Puts payloads together again as a receiver would. */
-function received(payloads: readonly Buffer[]): Buffer[] {
-  const units: Buffer[] = [];
-  for (const payload of payloads) {
-    assert.ok(payload.length <= MAX_PAYLOAD);
-    const parts = readUnits(payload);
-    if (typeof parts === 'string') throw new Error(parts);
-    for (const part of parts) {
-      if ('whole' in part) units.push(part.whole);
-      else if (part.start) units.push(Buffer.concat([Buffer.from([part.header]), part.data]));
-      else units.push(Buffer.concat([units.pop() ?? Buffer.alloc(0), part.data]));
-    }
-  }
-  return units;
-}
-
-test('NAL units of every size survive fragmentation', () => {
-  for (const size of [1, 2, MAX_PAYLOAD - 1, MAX_PAYLOAD, MAX_PAYLOAD + 1, 2 * MAX_PAYLOAD, 100_000]) {
-    const whole = garbage(size, size);
-    whole[0] = 0x65;
-    assert.equal(received(splitUnit({ whole })), [whole]);
-  }
-});
-
-test("FFmpeg's payloads of 1472 bytes are split, their fragments' starts and ends kept", () => {
-  const unit = slice('idr', 4_000);
-  const pieces = [unit.subarray(1, 1_400), unit.subarray(1_400, 2_800), unit.subarray(2_800)];
-  const payloads = pieces.map((piece, index) => {
-    const flags = (index === 0 ? 0x80 : 0) | (index === 2 ? 0x40 : 0);
-    return Buffer.concat([Buffer.from([0x7c, flags | 5]), piece]);
-  });
-  assert.ok(payloads.every((payload) => payload.length > MAX_PAYLOAD));
-  const split = payloads.flatMap(splitPayload);
-  assert.is(split.length, 6);
-  assert.equal(received(split), [unit]);
-});
-
-test('aggregates that are too large come apart, small ones are made', () => {
-  const large = slice('p', 1_400);
-  const part = (unit: Buffer) => Buffer.concat([Buffer.from([unit.length >> 8, unit.length & 0xff]), unit]);
-  const payload = Buffer.concat([Buffer.from([0x78]), part(SPS), part(large)]);
-  assert.equal(received(splitPayload(payload)), [SPS, large]);
-  const sets = aggregate([SPS, PPS]);
-  assert.is(sets.length, 1);
-  assert.is(sets[0]?.[0], 0x78);
-  assert.equal(received(sets), [SPS, PPS]);
-});
-
 test('malformed payloads have names', () => {
-  const broken = ['', '7c', '780005 01', '780000', '7800', '78', '1d0102', '1e01', '00'];
+  const broken = ['', '7c', '780005 01', '780000', '7800', '78', '1d0102', '1e01', '00', '780002 7c85', '7c9801'];
   for (const hex of broken) assert.is(readUnits(Buffer.from(hex.replaceAll(' ', ''), 'hex')), 'malformed', hex);
   assert.is(readUnits(Buffer.from('0000000165', 'hex')), 'annex-b');
   assert.is(readUnits(Buffer.from('00000165', 'hex')), 'annex-b');
@@ -101,17 +52,20 @@ test('slices say where they begin and whether they look ahead', () => {
 });
 
 test('an SPS tells profile and size, as FFmpeg knows them; cut short it tells nothing', () => {
-  const made: [hex: string, profileLevelId: string, width: number, height: number, interlaced?: boolean][] = [
+  const made: [hex: string, profileLevelId: string, width: number, height: number, odd?: 'fields' | 'pixels'][] = [
     [SPS.toString('hex'), '42c01e', 640, 360],
     ['67640028acd940780227e5c044000003000400000300f03c60c658', '640028', 1920, 1080],
     ['674d401feca06c1ef3780880000003008000001e078c18cb', '4d401f', 854, 480],
-    ['67f4001e919b281405fdc5e022000003000200000300781e2c5b2c', 'f4001e', 638, 358],
-    // Fields.
-    ['6764001eacd940b424d8088000000300800000190f8a14cb', '64001e', 720, 576, true],
+    ['67f4001e919b281405fdc5e022000003000200000300781e2c5b2c', 'f4001e', 638, 358, 'pixels'],
+    ['6764001eacd940b424d8088000000300800000190f8a14cb', '64001e', 720, 576, 'fields'],
+    // High 10 and High 4:2:2.
+    ['676e000ca6cd941419f9f011000003000100000300320f142996', '6e000c', 320, 180, 'pixels'],
+    ['677a000cbcd941419f8dc044000003000400000300c83c50a658', '7a000c', 320, 180, 'pixels'],
   ];
-  for (const [hex, profileLevelId, width, height, interlaced = false] of made) {
+  for (const [hex, profileLevelId, width, height, odd] of made) {
     const unit = Buffer.from(hex, 'hex');
-    assert.equal(parseSps(unit), { id: 0, profileLevelId, width, height, interlaced });
+    const [interlaced, uncommonPixels] = [odd === 'fields', odd === 'pixels'];
+    assert.equal(parseSps(unit), { id: 0, profileLevelId, width, height, interlaced, uncommonPixels });
     for (let length = 0; length < 10; length++) assert.is(parseSps(unit.subarray(0, length)), undefined);
   }
 });
@@ -154,27 +108,6 @@ test('Opus tells channels and duration', () => {
   assert.is(packet(0x03, 0x00), undefined);
   assert.is(packet(0x1b, 0x3f), undefined);
 });
-
-/** Feeds payloads, a picture each, and gives what comes out. */
-class Feed {
-  readonly drops = new Drops();
-  readonly units: AccessUnit[] = [];
-  readonly assembler = new Assembler(this.drops, (unit) => this.units.push(unit));
-  #timestamp = 0;
-
-  picture(...payloads: Buffer[]): this {
-    this.#timestamp += 3_000;
-    payloads.forEach((payload, index) => {
-      const packet = parseRtp(rtp(payload, { timestamp: this.#timestamp, marker: index === payloads.length - 1 }));
-      if (packet) this.assembler.push(packet);
-    });
-    return this;
-  }
-
-  get keyframes(): boolean[] {
-    return this.units.map((unit) => unit.keyframe);
-  }
-}
 
 test('nothing comes out before a keyframe with its parameter sets', () => {
   const feed = new Feed().picture(slice('p')).picture(slice('idr'));

@@ -60,6 +60,7 @@ test('candidates, statistics, session list and snapshot go on while a port is he
     mediaHost: '127.0.0.1',
     streams: { live: 'clip' },
     shards: 1,
+    iceChecks: 'both',
     adminToken: 'token',
     open: ['watch', 'observe'],
   });

@@ -61,6 +61,7 @@ test('server.close() during joins, publishes, pulls and adds: every promise sett
       engine: 'native',
       mediaHost: '127.0.0.1',
       streams: { live: 'clip', studio: 'whip' },
+      iceChecks: 'both',
       maxViewers: Number.POSITIVE_INFINITY,
       maxViewersPerStream: Number.POSITIVE_INFINITY,
     });

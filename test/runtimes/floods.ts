@@ -125,7 +125,7 @@ test('a session that never connects is gone after 15 s, 3 s either way, and leav
 });
 
 test('a session that is trickled a flood of candidates answers each, and its memory stays bounded', async () => {
-  await withServer({}, async (server, client) => {
+  await withServer({ iceChecks: 'both' }, async (server, client) => {
     const { location } = await client.watch();
     const patch = (at: number) => {
       const ports = Array.from({ length: 100 }, (_, port) => 1024 + ((at * 100 + port) % 60_000));

@@ -1,10 +1,16 @@
+import { resolve } from 'node:path';
+import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openLoad } from '../../src/cli/bench/load.ts';
+import { arrive } from '../../src/cli/bench/measure.ts';
 import { sessionList } from '../../src/http/schemas.ts';
 import { Client } from '../support/contract/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { currentRuntime } from '../support/runtimes.ts';
 import { type RunningServer, startConfigured } from '../support/server.ts';
+
+process.env.FETCH_WHEP_ADDON ??= resolve('dist/fetch-whep.node');
 
 const runtime = currentRuntime();
 const test = suite(`what a ${runtime} process with the native engine tells of itself`);
@@ -64,6 +70,30 @@ test('a viewer that has not connected yet is shown as it is', async () => {
   const { id, kind, stream, state, packets_out: packets } = entry ?? {};
   assert.equal([id, kind, stream, state, packets], [location.split('/').at(-1), 'viewer', 'live', 'connecting', 0]);
   await client.leave();
+});
+
+test("a viewer's SRTP profile and its version of DTLS are told and counted", async () => {
+  const best = 'SRTP_AEAD_AES_128_GCM';
+  for (const profile of [undefined, best, 'SRTP_AEAD_AES_256_GCM', 'SRTP_AES128_CM_HMAC_SHA1_80']) {
+    const negotiated = profile ?? best;
+    const count = () => client.metric(`whep_sessions_secured_total{profile="${negotiated}",dtls="1.2"}`);
+    const before = await count();
+    const load = openLoad(profile === undefined ? {} : { profile });
+    try {
+      const arrived = await arrive(load, { url: `${server.url}/whep/live`, viewers: 1, over: 0, group: 0 });
+      assert.equal([arrived.failures, arrived.profiles], [[], [negotiated]]);
+      const headers = { Authorization: 'Bearer admin-token' };
+      const entry = await eventually('a session that is connected', async () => {
+        const { text } = await client.send('GET', '/api/sessions', { headers });
+        return sessionList.parse(JSON.parse(text)).sessions.find(({ dtls_version: version }) => version);
+      });
+      assert.equal([entry.srtp_profile, entry.dtls_version], [negotiated, '1.2']);
+      assert.is(await count(), before + 1);
+    } finally {
+      await load.close();
+    }
+    await eventually('nobody watches', async () => (await client.stats()).active_peers === 0);
+  }
 });
 
 test.run();

@@ -48,7 +48,7 @@ const faults: [rule: string, what: string, text: string][] = [
     session + audio + video.replace('a=mid:1', 'a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=mid:1') + application,
   ],
   ['S10', 'no rtcp-mux', session + audio + edit(video, 'a=rtcp-mux') + application],
-  ['S11', 'actpass', answer.replaceAll('a=setup:active', 'a=setup:actpass')],
+  ['S11', 'actpass', answer.replaceAll('a=setup:passive', 'a=setup:actpass')],
   ['S12', 'ice-lite', answer.replace('a=group', 'a=ice-lite\r\na=group')],
   ['S13', 'an ICE option of our own', answer.replace('a=ice-options:trickle', 'a=ice-options:trickle ice2')],
   ['S14', 'no candidates', answer.replaceAll(/a=candidate.*\r\n/g, '')],

@@ -287,9 +287,9 @@ test('one MediaStream, one CNAME, a track for each leg', () => {
   ]);
 });
 
-test('the DTLS role follows the offer, with every legal setup', () => {
+test('the client leads DTLS, unless it insists on being led', () => {
   for (const [offered, answered] of [
-    ['actpass', 'active'],
+    ['actpass', 'passive'],
     ['active', 'passive'],
     ['passive', 'active'],
   ] as const) {
@@ -312,10 +312,23 @@ test('every line has the transport of the tag, which alone has candidates', () =
   const own = edit(edit(audio, 'a=ice-ufrag', 'a=ice-ufrag:other'), 'a=setup', 'a=setup:active');
   const { offer } = exchange(`${session}${video}${own}`).plan;
   assert.equal(offer.match(/(?<=^a=ice-ufrag:).*/gm), ['SyId', 'SyId']);
-  assert.equal(offer.match(/(?<=^a=setup:).*/gm), ['actpass', 'actpass']);
+  assert.equal(offer.match(/(?<=^a=setup:).*/gm), ['active', 'active']);
   const moved = exchange(`${session}${video}${own}`, { stream: audioAlone }).plan;
   assert.is(moved.remote.ufrag, 'other');
   assert.equal(moved.offer.match(/(?<=^a=setup:).*/gm), ['active']);
+});
+
+test('where the client begins all checks the engine gets no candidate, and the client must be one that does', () => {
+  for (const role of ['watch', 'publish'] as const) {
+    const offer =
+      role === 'watch' ? firefox : edit(publish, 'a=mid:0', 'a=mid:0', 'a=candidate:1 1 UDP 9 192.0.2.7 9 typ host');
+    assert.match(exchange(offer, { role }).plan.offer, 'a=candidate:');
+    const { plan } = exchange(offer, { role, iceChecks: 'client' });
+    assert.not.match(plan.offer, /candidate/);
+    assert.ok(plan.remote.candidates.length > 0, 'they are read all the same');
+    const lite = edit(offer, 't=', 't=0 0', 'a=ice-lite');
+    assert.is(failureOf(() => exchange(lite, { role, iceChecks: 'client' })).code, 'unsupported-offer');
+  }
 });
 
 test('an ICE-lite client is introduced as one', () => {

@@ -113,6 +113,12 @@ test("Pion's answer is taken: only what was offered is left of it, and the role 
   assert.not.match(answer, /pion|msid/);
 });
 
+test('an answer need not announce its SSRCs (RFC 9143 §9.2)', () => {
+  const { answer, legs } = readAnswer(PION.replaceAll(/a=ssrc:.*\r\n/g, ''), lines);
+  assert.equal(legs, ['video', 'audio']);
+  assert.not.match(answer, /a=ssrc/);
+});
+
 test('a rejected line stays in its place', () => {
   const rejected = PION.replace(/m=audio 9 .*/s, 'm=audio 0 UDP/TLS/RTP/SAVPF 0\r\n').replace('BUNDLE 0 1', 'BUNDLE 0');
   const { answer, legs } = readAnswer(rejected, lines);

@@ -101,7 +101,7 @@ test('the encoder makes no B-frames and a keyframe every two seconds', () => {
   for (const part of ['-tune zerolatency', '-bf 0', 'expr:gte(t,n_forced*2)', '-maxrate 4000000', '-b:a 96000']) {
     assert.match(text, part);
   }
-  assert.match(text, /-ssrc 7 -f rtp rtp:\/\/127\.0\.0\.1:5004\?pkt_size=1194\S* -map 0:a:0 .* -ssrc 8 -f rtp/);
+  assert.match(text, /-ssrc 7 -f rtp rtp:\/\/127\.0\.0\.1:5004\?pkt_size=1200\S* -map 0:a:0 .* -ssrc 8 -f rtp/);
 });
 
 test('fields become pictures before the encoder, unless the chain sees to it', () => {

@@ -16,7 +16,6 @@ export interface World {
 
 /** The viewers' group in the load. */
 export const PLAYING = 0;
-const FRAMES_PER_SECOND = 30;
 const ARRIVALS_PER_SECOND = 50;
 /** Of a client's requests: what comes at once, as a multiple of the rate. */
 const BURST = 2;
@@ -43,7 +42,7 @@ export async function openWorld(runtime: Runtime, viewers: number, perSecond: nu
   };
   try {
     const { video = 0, audio = 0 } = server.announcement.streams.cam1 ?? {};
-    load.send(FRAMES_PER_SECOND, video, audio);
+    load.send(video, audio);
     await server.live();
     const over = (viewers / Math.min(ARRIVALS_PER_SECOND, perSecond)) * 1000;
     const { connected, failures } = await arrive(load, { url, viewers, over, group: PLAYING });

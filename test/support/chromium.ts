@@ -1,4 +1,5 @@
 import { type Browser, type BrowserContextOptions, type BrowserServer, chromium, type Page } from 'playwright-core';
+import type { Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventually } from './eventually.ts';
 import { Exchanges } from './exchanges.ts';
@@ -27,6 +28,7 @@ export interface ReceivedMedia {
   audioEnergy: number;
   audioChannels: number;
   state: string;
+  srtpCipher: string;
 }
 
 /** A Chromium of its own, with a fresh profile. */
@@ -87,6 +89,21 @@ export class Chromium {
   }
 }
 
+/** A Chromium that is there from the first test of a suite to the last. */
+export function browserFor(test: Test): Pick<Chromium, 'watch'> {
+  let browser: Chromium | undefined;
+  test.before(async () => {
+    browser = await Chromium.launch();
+  });
+  test.after(() => browser?.close());
+  return {
+    async watch(...where) {
+      if (browser === undefined) throw new Error('no test of the suite runs');
+      return browser.watch(...where);
+    },
+  };
+}
+
 declare const connections: RTCPeerConnection[];
 
 export class Tab {
@@ -129,6 +146,7 @@ export class Tab {
         audioEnergy: audio?.totalAudioEnergy ?? 0,
         audioChannels: /stereo=1/.test(codec?.sdpFmtpLine ?? '') ? 2 : (codec?.channels ?? 0),
         state: connection?.connectionState ?? 'none',
+        srtpCipher: reports.find((each) => each.type === 'transport')?.srtpCipher ?? 'none',
       };
     });
   }

@@ -23,6 +23,7 @@ export function exchange(
     stream = STREAM,
     announce = [],
     candidates,
+    iceChecks = 'both',
     ...options
   }: {
     role?: Exclude<Role, 'serve'>;
@@ -35,7 +36,7 @@ export function exchange(
   let ssrc = 1000;
   const plan =
     role === 'publish'
-      ? negotiatePublish(parsed, ['video', 'audio'])
+      ? negotiatePublish(parsed, ['video', 'audio'], iceChecks)
       : negotiateWatch(parsed, stream, {
           complete: true,
           ssrc: () => ++ssrc,
@@ -43,6 +44,7 @@ export function exchange(
           msid: 'stream',
           playoutDelay: false,
           strictProfiles: false,
+          iceChecks,
           ...options,
         });
   return { plan, answer: writeAnswer(plan, { description: localDescription(plan.offer, candidates) }, announce) };

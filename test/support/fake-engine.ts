@@ -169,6 +169,7 @@ export class FakeEngine implements MediaEngine {
         firstKeyframeSeconds: histogram(),
         fanoutLatencySeconds: histogram(),
         sendBatchPackets: histogram(),
+        frameMessages: histogram(),
         rttSeconds: histogram(),
         lossRatio: histogram(),
       },

@@ -25,7 +25,7 @@ interface Runtime {
 }
 
 /** Listens on loopback through srvx, as the command line does. */
-async function listen(fetch: Fetch): Promise<Listener> {
+export async function listen(fetch: Fetch): Promise<Listener> {
   const server = serve({ fetch, port: 0, hostname: '127.0.0.1', silent: true, gracefulShutdown: false });
   await server.ready();
   const port = Number(new URL(server.url ?? '').port);

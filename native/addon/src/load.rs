@@ -1,16 +1,26 @@
 //! The load generator as a Node-API class, for `fetch-whep bench`: converts, delegates, nothing else.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::load::{Audience, Floor, FloorConfig, Joined, Joining, Road, Sample, Sender};
+use ::load::{Audience, Floor, FloorConfig, Joined, Joining, Ports, Programme, Road, Sample, Sender, Video};
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Error, Result, Task};
 use napi_derive::napi;
+use rtc::SrtpProfile;
 
-/// The load stays on this machine: both sides of a latency need one clock.
-const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Loopback when there is none. The load stays on this machine: both sides of a latency need one clock.
+fn address(host: Option<&str>) -> Result<IpAddr> {
+    let parsed = host.map_or(Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)), str::parse);
+    parsed.map_err(|_| Error::from_reason("host is no IP address"))
+}
+
+/// A profile by the name that IANA registers.
+fn known(name: &str) -> Result<SrtpProfile> {
+    let profile = SrtpProfile::PREFERENCE.into_iter().find(|profile| profile.name() == name);
+    profile.ok_or_else(|| Error::from_reason("no such SRTP profile"))
+}
 
 fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
@@ -19,26 +29,31 @@ fn millis(duration: Duration) -> f64 {
 /// A stream's sender and its viewers.
 #[napi]
 pub struct NativeLoad {
+    programme: Programme,
+    host: IpAddr,
+    server: Option<u32>,
     audience: Arc<Mutex<Option<Arc<Audience>>>>,
     sender: Arc<Mutex<Option<Sender>>>,
 }
 
 #[napi]
 impl NativeLoad {
-    /// Nothing is sent, and nobody watches. Viewers bind to `host`, an address of this machine; loopback by default.
+    /// Nothing is sent, and nobody watches.
     #[napi(constructor)]
-    pub fn new(host: Option<String>) -> Result<Self> {
-        let host =
-            host.map_or(Ok(HOST), |host| host.parse().map_err(|_| Error::from_reason("host is no IP address")))?;
-        let audience = Audience::new(host).map_err(|error| Error::from_reason(error.to_string()))?;
-        Ok(Self { audience: Arc::new(Mutex::new(Some(Arc::new(audience)))), sender: Arc::default() })
+    pub fn new(config: LoadObject) -> Result<Self> {
+        let LoadObject { programme, host, server, profile } = config;
+        let (programme, host) = (programme.into(), address(host.as_deref())?);
+        let profiles = profile.map_or(Ok(SrtpProfile::PREFERENCE.to_vec()), |name| known(&name).map(|it| vec![it]))?;
+        let audience =
+            Audience::new(programme, host, profiles).map_err(|error| Error::from_reason(error.to_string()))?;
+        let audience = Arc::new(Mutex::new(Some(Arc::new(audience))));
+        Ok(Self { programme, host, server, audience, sender: Arc::default() })
     }
 
-    /// Sends the stream to these ports until `close`; the pictures' rate must divide 90000.
+    /// Sends the stream to these ports on the server's loopback until `close`; a leg without one is left out.
     #[napi]
-    pub fn send(&self, frames_per_second: u32, video: u16, audio: Option<u16>) -> Result<()> {
-        let at = |port| SocketAddr::new(HOST, port);
-        let sender = Sender::start(at(video), audio.map(at), frames_per_second)
+    pub fn send(&self, video: Option<u16>, audio: Option<u16>) -> Result<()> {
+        let sender = Sender::start(self.programme, Ports { video, audio }, self.server)
             .map_err(|error| Error::from_reason(error.to_string()))?;
         *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         Ok(())
@@ -46,8 +61,8 @@ impl NativeLoad {
 
     /// The same to a WHIP endpoint; resolves when media flows.
     #[napi]
-    pub fn publish(&self, frames_per_second: u32, url: String) -> AsyncTask<Publish> {
-        AsyncTask::new(Publish(self.sender.clone(), url, frames_per_second))
+    pub fn publish(&self, url: String) -> AsyncTask<Publish> {
+        AsyncTask::new(Publish { sender: self.sender.clone(), programme: self.programme, host: self.host, url })
     }
 
     /// Packets of the stream sent so far.
@@ -68,7 +83,9 @@ impl NativeLoad {
         let arrivals = self.audience()?.arrivals(group);
         Ok(ArrivalsObject {
             connected: arrivals.connected as u32,
+            connections: arrivals.connections.into_iter().map(millis).collect(),
             first_keyframes: arrivals.first_keyframes.into_iter().map(millis).collect(),
+            profiles: arrivals.profiles.into_iter().map(|profile| profile.name().into()).collect(),
         })
     }
 
@@ -98,11 +115,51 @@ impl NativeLoad {
 
 /// Measures what encrypting and sending cost without WebRTC.
 #[napi]
-pub fn measure_floor(config: FloorObject) -> AsyncTask<MeasureFloor> {
-    let road = if config.gathered { Road::Gathered } else { Road::Single };
-    let lasts = Duration::from_secs_f64(config.milliseconds.max(0.0) / 1e3);
-    let FloorObject { viewers, frames_per_second, .. } = config;
-    AsyncTask::new(MeasureFloor(FloorConfig { viewers: viewers as usize, frames_per_second, lasts, road }))
+pub fn measure_floor(config: FloorObject) -> Result<AsyncTask<MeasureFloor>> {
+    let FloorObject { viewers, milliseconds, load, gathered } = config;
+    let LoadObject { programme, host, server, profile } = load;
+    Ok(AsyncTask::new(MeasureFloor(FloorConfig {
+        viewers: viewers as usize,
+        programme: programme.into(),
+        profile: profile.as_deref().map_or(Ok(SrtpProfile::PREFERENCE[0]), known)?,
+        host: address(host.as_deref())?,
+        sender: server,
+        lasts: Duration::from_secs_f64(milliseconds.max(0.0) / 1e3),
+        road: if gathered { Road::Gathered } else { Road::Single },
+    })))
+}
+
+/// What is sent, and where from and to.
+#[napi(object, object_to_js = false)]
+pub struct LoadObject {
+    /// The stream; its viewers ask for its legs.
+    pub programme: ProgrammeObject,
+    /// Where viewers are, an address of this machine; loopback by default.
+    pub host: Option<String>,
+    /// The process in whose network the server is; absent: in this one's.
+    pub server: Option<u32>,
+    /// The one SRTP profile that viewers offer and the floor has, as IANA registers it; by default viewers offer all.
+    pub profile: Option<String>,
+}
+
+/// The stream.
+#[napi(object, object_to_js = false)]
+pub struct ProgrammeObject {
+    /// Pictures; must divide 90000.
+    pub frames_per_second: u32,
+    /// In how many packets each picture leaves, up to 8.
+    pub packets_per_frame: u32,
+    /// Whether there are pictures.
+    pub video: bool,
+    /// Whether there is sound.
+    pub audio: bool,
+}
+
+impl From<ProgrammeObject> for Programme {
+    fn from(programme: ProgrammeObject) -> Self {
+        let ProgrammeObject { frames_per_second, packets_per_frame, video, audio } = programme;
+        Self { video: video.then_some(Video { frames_per_second, packets_per_frame }), audio }
+    }
 }
 
 /// Who joins, and how fast.
@@ -140,8 +197,12 @@ pub struct JoinedObject {
 pub struct ArrivalsObject {
     /// Joined and connected.
     pub connected: u32,
-    /// Milliseconds from each POST to its first keyframe.
+    /// Milliseconds from each POST to its connection.
+    pub connections: Vec<f64>,
+    /// Milliseconds from each POST to its first keyframe, or its first sound when the stream has no pictures.
     pub first_keyframes: Vec<f64>,
+    /// SRTP profiles of those that are connected.
+    pub profiles: Vec<String>,
 }
 
 /// What a group got; latencies in milliseconds.
@@ -185,8 +246,8 @@ impl From<Sample> for SampleObject {
 pub struct FloorObject {
     /// How many are sent to.
     pub viewers: u32,
-    /// Pictures; must divide 90000.
-    pub frames_per_second: u32,
+    /// The same as the server's.
+    pub load: LoadObject,
     /// For how long.
     pub milliseconds: f64,
     /// GSO and `sendmmsg`; else one `sendto` for each packet.
@@ -256,15 +317,20 @@ impl Task for CloseLoad {
 }
 
 /// Publishes the stream.
-pub struct Publish(Arc<Mutex<Option<Sender>>>, String, u32);
+pub struct Publish {
+    sender: Arc<Mutex<Option<Sender>>>,
+    programme: Programme,
+    host: IpAddr,
+    url: String,
+}
 
 impl Task for Publish {
     type Output = ();
     type JsValue = ();
 
     fn compute(&mut self) -> Result<()> {
-        let sender = Sender::publish(HOST, &self.1, self.2).map_err(Error::from_reason)?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        let sender = Sender::publish(self.programme, self.host, &self.url).map_err(Error::from_reason)?;
+        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         Ok(())
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use core_media::extension::ExtensionIds;
 use core_media::frame::{ClockPoint, Frame, Kind};
-use core_media::h264::Payloads;
 use core_media::history::{History, Limits};
+use core_media::payloads::Payloads;
 use core_media::rtp::{HEADER, RtpPacket, write_header};
 use core_media::time::{Time, WallClock};
 use core_media::track::{Outcome, Track, TrackConfig};

@@ -1,6 +1,6 @@
 //! What leaves a leg: a frame, whole or not at all, shared by every viewer and never changed.
 
-use crate::h264::Payloads;
+use crate::payloads::Payloads;
 use crate::time::{Time, nanos, ticks};
 
 /// The two legs of a stream.

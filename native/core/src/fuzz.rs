@@ -11,7 +11,9 @@ use crate::counters::LegCounters;
 use crate::demux::Line;
 use crate::frame::Kind;
 use crate::gate::{Decision, Gate, Limits};
-use crate::h264::{Payloads, Unit, units};
+use crate::h264::{PayloadError, Unit, units};
+use crate::nal_units::NalUnits;
+use crate::payloads::Payloads;
 use crate::rtcp;
 use crate::rtp::{MAX_PAYLOAD, MAX_SOUND, RtpPacket};
 use crate::source::{Output, Source};
@@ -57,35 +59,44 @@ pub fn rtcp(data: &[u8]) {
     assert!(asked <= 256, "a list is bounded: {asked}");
 }
 
-/// An RTP payload of H264: what is valid survives splitting.
+/// RTP payloads of H264, each after its length in two bytes: what is whole survives being packed anew.
 pub fn h264(data: &[u8]) {
     let _ = RtpPacket::parse(data);
     let _ = Toc::parse(data);
-    let collect = |payload: &[u8], into: &mut Vec<u8>| {
-        units(payload, |unit| match unit {
-            Unit::Whole(unit) => into.extend_from_slice(unit),
-            Unit::Fragment { header, start, data, .. } => {
-                if start {
-                    into.push(header);
-                }
-                into.extend_from_slice(data);
-            }
-        })
-    };
-    let mut whole = Vec::new();
-    if collect(data, &mut whole).is_ok() {
+    let (mut joined, mut read, mut rest) = (NalUnits::default(), Vec::new(), data);
+    while let Some((&length, after)) = rest.split_first_chunk::<2>() {
+        let (payload, after) = after.split_at(usize::from(u16::from_be_bytes(length)).min(after.len()));
+        let _ = joined.push(payload);
+        let _ = take(payload, &mut read);
+        rest = after;
+    }
+    if joined.is_whole() {
+        assert!(joined.iter().eq(&read), "units are joined as they were sent");
         let mut payloads = Payloads::default();
-        payloads.push_split(data);
-        let mut split = Vec::new();
+        payloads.push_units(joined.iter());
+        let mut again = Vec::new();
         for payload in payloads.iter() {
-            assert!(payload.len() <= MAX_PAYLOAD, "a piece fits");
-            collect(payload, &mut split).expect("a piece is valid");
+            assert!(payload.len() <= MAX_PAYLOAD, "a packet fits");
+            take(payload, &mut again).expect("a packet is valid");
         }
-        assert_eq!(whole, split, "nothing is lost");
+        assert!(read == again, "nothing is lost");
     }
     let pushed = nal_units(data).unwrap_or_default();
     assert!(pushed.iter().map(|unit| unit.len()).sum::<usize>() <= data.len(), "units lie within the access unit");
     assert!(pushed.iter().all(|unit| !unit.is_empty()), "no unit is empty");
+}
+
+/// Takes the units of a payload as the simplest of receivers does.
+fn take(payload: &[u8], into: &mut Vec<Vec<u8>>) -> Result<(), PayloadError> {
+    units(payload, |unit| match unit {
+        Unit::Whole(unit) => into.push(unit.to_vec()),
+        Unit::Fragment { header, start, data, .. } => {
+            if start {
+                into.push(vec![header]);
+            }
+            into.last_mut().into_iter().for_each(|unit| unit.extend_from_slice(data));
+        }
+    })
 }
 
 /// Parameter sets.

@@ -1,7 +1,5 @@
 //! H264 in RTP (RFC 6184) and the little of H264 itself (ITU-T H.264 §7.3) that a server has to know.
 
-use crate::rtp::MAX_PAYLOAD;
-
 /// NAL unit types that matter here (ITU-T H.264 table 7-1, RFC 6184 §5.2).
 pub mod nal {
     /// Slice of a picture that is no IDR.
@@ -137,106 +135,6 @@ fn nal_only(first: u8) -> Result<(), PayloadError> {
     if matches!(first & 0x1f, 1..=23) { Ok(()) } else { Err(PayloadError::Unsupported) }
 }
 
-/// The payloads of one outgoing frame, back to back.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Payloads {
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
-}
-
-impl Payloads {
-    /// Room for a frame of about this many bytes.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(bytes / 1024 + 2) }
-    }
-
-    /// How many packets.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// No packet at all.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// Bytes of all payloads.
-    pub fn total(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Payload `index`; panics past the end.
-    pub fn payload(&self, index: usize) -> &[u8] {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        &self.bytes[start..self.ends[index] as usize]
-    }
-
-    /// In sending order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.len()).map(|index| self.payload(index))
-    }
-
-    /// Appends a payload as it is.
-    pub fn push(&mut self, payload: &[u8]) {
-        self.bytes.extend_from_slice(payload);
-        self.close();
-    }
-
-    /// Appends an RFC 6184 payload, split where it exceeds `MAX_PAYLOAD`. It must have passed `units`.
-    pub fn push_split(&mut self, payload: &[u8]) {
-        if payload.len() <= MAX_PAYLOAD {
-            return self.push(payload);
-        }
-        // `units` accepted this payload before.
-        let _ = units(payload, |unit| match unit {
-            Unit::Whole(unit) => self.push_nal(unit),
-            Unit::Fragment { header, start, end, data } => self.push_fragments(header, start, end, data),
-        });
-    }
-
-    /// Appends one NAL unit: whole where it fits, else as fragmentation units of nearly equal size.
-    pub fn push_nal(&mut self, unit: &[u8]) {
-        match unit.split_first() {
-            Some((&header, data)) if unit.len() > MAX_PAYLOAD => self.push_fragments(header, true, true, data),
-            Some(_) => self.push(unit),
-            None => {}
-        }
-    }
-
-    /// Appends several small NAL units as one aggregation packet where they fit (RFC 6184 §5.7.1).
-    pub fn push_aggregate<'a>(&mut self, units: impl Iterator<Item = &'a [u8]> + Clone) {
-        let size: usize = 1 + units.clone().map(|unit| unit.len() + 2).sum::<usize>();
-        if size > MAX_PAYLOAD {
-            return units.for_each(|unit| self.push_nal(unit));
-        }
-        // The importance of an aggregate is the highest of its units (§5.3).
-        let importance = units.clone().map(|unit| unit[0] & 0x60).max().unwrap_or_default();
-        self.bytes.push(importance | nal::STAP_A);
-        for unit in units {
-            self.bytes.extend_from_slice(&(unit.len() as u16).to_be_bytes());
-            self.bytes.extend_from_slice(unit);
-        }
-        self.close();
-    }
-
-    fn push_fragments(&mut self, header: u8, start: bool, end: bool, data: &[u8]) {
-        let pieces = data.len().div_ceil(MAX_PAYLOAD - 2).max(1);
-        let size = data.len().div_ceil(pieces).max(1);
-        let last = pieces - 1;
-        for (index, piece) in data.chunks(size).enumerate() {
-            let start = u8::from(start && index == 0) << 7;
-            let end = u8::from(end && index == last) << 6;
-            self.bytes.extend_from_slice(&[header & 0xe0 | nal::FU_A, start | end | header & 0x1f]);
-            self.bytes.extend_from_slice(piece);
-            self.close();
-        }
-    }
-
-    fn close(&mut self) {
-        self.ends.push(self.bytes.len() as u32);
-    }
-}
-
 /// The start of a slice header (ITU-T H.264 §7.3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
@@ -324,73 +222,6 @@ mod tests {
         let mut found = Vec::new();
         units(payload, |unit| found.push(unit))?;
         Ok(found)
-    }
-
-    /// Puts payloads together again as a receiver would.
-    fn reassemble(payloads: &Payloads) -> Vec<Vec<u8>> {
-        let mut nals: Vec<Vec<u8>> = Vec::new();
-        for payload in payloads.iter() {
-            assert!(payload.len() <= MAX_PAYLOAD);
-            units(payload, |unit| match unit {
-                Unit::Whole(unit) => nals.push(unit.to_vec()),
-                Unit::Fragment { header, start, data, .. } => {
-                    if start {
-                        nals.push(vec![header]);
-                    }
-                    nals.last_mut().expect("a start came first").extend_from_slice(data);
-                }
-            })
-            .expect("own payloads are valid");
-        }
-        nals
-    }
-
-    #[test]
-    fn nal_units_of_every_size_survive_fragmentation() {
-        for size in [1, 2, MAX_PAYLOAD - 1, MAX_PAYLOAD, MAX_PAYLOAD + 1, 2 * MAX_PAYLOAD, 100_000] {
-            let mut unit: Vec<u8> = (0..size).map(|at| at as u8).collect();
-            unit[0] = 0x65;
-            let mut payloads = Payloads::default();
-            payloads.push_nal(&unit);
-            assert_eq!(reassemble(&payloads), [unit]);
-        }
-    }
-
-    #[test]
-    fn oversized_fragments_are_split_with_their_start_and_end_kept() {
-        let data = vec![9; 1470];
-        for (start, end) in [(true, false), (false, false), (false, true)] {
-            let mut payload = vec![0x7c, u8::from(start) << 7 | u8::from(end) << 6 | 5];
-            payload.extend_from_slice(&data);
-            let mut payloads = Payloads::default();
-            payloads.push_split(&payload);
-            assert_eq!(payloads.len(), 2);
-            let flags: Vec<_> = payloads.iter().map(|piece| (piece[1] & 0x80 != 0, piece[1] & 0x40 != 0)).collect();
-            assert_eq!(flags, [(start, false), (false, end)]);
-            assert_eq!(payloads.iter().map(|piece| piece.len() - 2).sum::<usize>(), data.len());
-        }
-    }
-
-    #[test]
-    fn oversized_aggregates_come_apart() {
-        let (small, large) = (vec![0x67; 30], vec![0x65; 1400]);
-        let mut payload = vec![0x78];
-        for unit in [&small, &large] {
-            payload.extend_from_slice(&(unit.len() as u16).to_be_bytes());
-            payload.extend_from_slice(unit);
-        }
-        let mut payloads = Payloads::default();
-        payloads.push_split(&payload);
-        assert_eq!(reassemble(&payloads), [small, large]);
-    }
-
-    #[test]
-    fn parameter_sets_are_aggregated() {
-        let sets: [&[u8]; 2] = [&[0x67, 1, 2], &[0x68, 3]];
-        let mut payloads = Payloads::default();
-        payloads.push_aggregate(sets.into_iter());
-        assert_eq!(payloads.payload(0), [0x78, 0, 3, 0x67, 1, 2, 0, 2, 0x68, 3]);
-        assert_eq!(reassemble(&payloads), sets);
     }
 
     #[test]

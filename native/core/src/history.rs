@@ -146,7 +146,7 @@ impl Cache for History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::h264::Payloads;
+    use crate::payloads::Payloads;
 
     fn frame(number: u64, packets: usize, keyframe: bool, millis: u64) -> Arc<Frame> {
         let mut payloads = Payloads::default();

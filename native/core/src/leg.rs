@@ -112,14 +112,15 @@ impl Leg {
             Ok(Admission::First) => self.restart(),
             Err(reason) => {
                 self.counters.dropped(reason, 1);
+                // Among the numbers of the stream, such as of error correction: nothing is missing there.
                 if reason == DropReason::PayloadType {
-                    self.pass_over(&packet, now);
+                    self.take(&packet, None, now, out);
                 }
                 return false;
             }
         }
         self.rhythm.observe(packet.timestamp, now);
-        self.take(&packet, datagram, now, out);
+        self.take(&packet, Some(datagram), now, out);
         !self.holder.has_departed()
     }
 
@@ -130,24 +131,21 @@ impl Leg {
         self.counters.dropped(DropReason::PayloadType, 1);
     }
 
-    /// Another payload type among the numbers of the stream, such as of error correction: nothing is missing there.
-    fn pass_over(&mut self, packet: &RtpPacket<'_>, now: Time) {
-        self.order.pass_over(packet.sequence);
-        if let Some(upstream) = &mut self.upstream {
-            upstream.packet(packet.sequence, packet.timestamp, now);
-        }
-    }
-
-    fn take(&mut self, packet: &RtpPacket<'_>, datagram: &[u8], now: Time, out: &mut impl FnMut(Frame, bool)) {
+    /// `None`: the packet is not for this leg.
+    fn take(&mut self, packet: &RtpPacket<'_>, datagram: Option<&[u8]>, now: Time, out: &mut impl FnMut(Frame, bool)) {
         let Self { order, media, counters, upstream, .. } = self;
         let (mut keyframe, mut restarted) = (false, false);
-        let result = order.push(packet.sequence, datagram, now, |item| {
+        let put = |item: Ordered<'_>| {
             restarted |= item == Ordered::Restart;
             forward(media, item, now, &mut |frame: Frame, jumped| {
                 keyframe |= frame.keyframe;
                 out(frame, jumped);
             });
-        });
+        };
+        let result = match datagram {
+            Some(datagram) => order.push(packet.sequence, datagram, now, put),
+            None => Ok(order.pass_over(packet.sequence, now, put)),
+        };
         match result {
             Ok(()) => {}
             Err(Refused::Late) => counters.dropped(DropReason::Late, 1),

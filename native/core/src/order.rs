@@ -104,12 +104,15 @@ impl Reorder {
         self.resumed = true;
     }
 
-    /// The packet of this number is not for this leg, and not missing either.
-    pub fn pass_over(&mut self, sequence: u16) {
+    /// The packet of this number is not for this leg, and not missing either; `out` gets what has waited for it.
+    pub fn pass_over(&mut self, sequence: u16, now: Time, mut out: impl FnMut(Ordered<'_>)) {
         let Some(next) = self.next else { return };
         let distance = sequence.wrapping_sub(next as u16) as i16;
         if (0..WINDOW as i16).contains(&distance) {
             self.empty.insert(next + distance as u64);
+        }
+        if distance == 0 && !self.held.is_empty() {
+            self.release(now, &mut out);
         }
     }
 
@@ -293,24 +296,34 @@ mod tests {
             let _ = order.push(sequence, &sequence.to_be_bytes(), Time::default(), |item| note(&mut seen, item));
             std::mem::take(&mut seen)
         };
+        let pass_over = |order: &mut Reorder, sequence: u16| {
+            let mut seen = Vec::new();
+            order.pass_over(sequence, Time::default(), |item| note(&mut seen, item));
+            seen
+        };
         assert_eq!(push(&mut order, 65_533), [65_533]);
-        order.pass_over(65_534);
-        order.pass_over(65_535);
+        pass_over(&mut order, 65_534);
+        pass_over(&mut order, 65_535);
         assert_eq!(push(&mut order, 0), [0]);
-        order.pass_over(3);
+        pass_over(&mut order, 3);
         assert_eq!(push(&mut order, 4), [0; 0]);
         assert_eq!(order.missing().collect::<Vec<_>>(), [1, 2]);
         assert_eq!(push(&mut order, 2), [0; 0]);
         assert_eq!(push(&mut order, 1), [1, 2, 4]);
         // One of them comes after all, in its turn.
-        order.pass_over(5);
+        pass_over(&mut order, 5);
         assert_eq!(push(&mut order, 5), [5]);
         assert_eq!(push(&mut order, 6), [6]);
-        order.pass_over(8);
-        assert_eq!(push(&mut order, 10), [0; 0]);
+        // Overtaken by what follows.
+        assert_eq!(push(&mut order, 9), [0; 0]);
+        assert_eq!(push(&mut order, 7), [7]);
+        assert_eq!(pass_over(&mut order, 8), [9]);
+        assert_eq!(order.deadline(), None);
+        pass_over(&mut order, 11);
+        assert_eq!(push(&mut order, 13), [0; 0]);
         let mut late = Vec::new();
         order.poll(Time::from_millis(40), |item| note(&mut late, item));
-        assert_eq!(late, [-2, 10], "7 and 9");
+        assert_eq!(late, [-2, 13], "10 and 12");
     }
 
     #[test]

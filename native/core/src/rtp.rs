@@ -17,11 +17,14 @@ const AROUND: usize = 40 + 8 + 16;
 /// The original sequence number in a repeated packet (RFC 4588 §4).
 const ORIGINAL: usize = 2;
 
-/// The largest payload of an outgoing packet: whatever is written around it, the datagram fits every line.
-pub const MAX_PAYLOAD: usize = MAX_DATAGRAM - AROUND - HEADER - Extension::CAPACITY - ORIGINAL;
+/// The largest payload of an outgoing packet: the datagram fits every line, sent again as well.
+pub const MAX_PAYLOAD: usize = MAX_DATAGRAM - AROUND - HEADER - ORIGINAL;
 
-/// The largest packet of sound, which cannot be split: most lines take what Ethernet takes.
-pub const MAX_SOUND: usize = MAX_PAYLOAD + MAX_ETHERNET - MAX_DATAGRAM;
+/// The largest that may have an extension, which is seldom: none has to be smaller for its sake.
+pub const MAX_EXTENDED: usize = MAX_PAYLOAD - Extension::CAPACITY;
+
+/// The largest packet of sound, which cannot be split: most lines take what Ethernet takes, an extension included.
+pub const MAX_SOUND: usize = MAX_EXTENDED + MAX_ETHERNET - MAX_DATAGRAM;
 
 /// A parsed packet; `payload` excludes CSRCs, the header extension and padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

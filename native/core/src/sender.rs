@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::extension::{self, Extension, ExtensionIds};
 use crate::frame::{ClockPoint, Frame, Kind};
 use crate::rtcp::SenderReport;
-use crate::rtp::{HEADER, write_header};
+use crate::rtp::{HEADER, MAX_EXTENDED, write_header};
 use crate::sent::{Sent, SentPacket};
 use crate::time::Time;
 use crate::track::{Outgoing, TrackConfig};
@@ -91,7 +91,7 @@ impl Sender {
         let sequence = self.sent.assign(frame.first_packet + index as u64, shift);
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(frame.payloads.payload(index).len() as u32);
-        let extension = if index == 0 && self.extension_due(now) { self.extension(frame) } else { None };
+        let extension = self.due_extension(frame, index, now);
         if extension.is_some() {
             self.sent.extend();
         }
@@ -125,13 +125,15 @@ impl Sender {
         true
     }
 
-    /// Once a second, with a frame's first packet: receivers interpolate.
-    fn extension_due(&mut self, now: Time) -> bool {
-        let due = self.next_extension.is_none_or(|due| due <= now);
-        if due {
-            self.next_extension = Some(now + REPORT_INTERVAL);
+    /// Once a second, with the first packet that has room: receivers interpolate. Chromium reads the playout delay of a
+    /// frame's first packet alone; that of a keyframe, which holds parameter sets, has room.
+    fn due_extension(&mut self, frame: &Frame, index: usize, now: Time) -> Option<Extension> {
+        let fits = frame.kind == Kind::Audio || frame.payloads.payload(index).len() <= MAX_EXTENDED;
+        if !fits || self.next_extension.is_some_and(|due| now < due) {
+            return None;
         }
-        due
+        self.next_extension = Some(now + REPORT_INTERVAL);
+        self.extension(frame)
     }
 
     /// The same for a frame whenever it is asked for.

@@ -3,8 +3,10 @@
 
 use crate::access_unit::nal_units;
 use crate::counters::{DropReason, LegCounters};
-use crate::h264::{PayloadError, Payloads, Place, Slice, Unit, is_hevc, nal, place, units, without_stray_bytes};
+use crate::h264::{PayloadError, Place, Slice, is_hevc, nal, place, without_stray_bytes};
+use crate::nal_units::NalUnits;
 use crate::parameter_sets::ParameterSets;
+use crate::payloads::Payloads;
 use crate::sps::Sps;
 
 /// An access unit larger than this is not a picture but an attack.
@@ -47,9 +49,8 @@ pub struct Assembler {
 #[derive(Debug)]
 struct Assembly {
     timestamp: u32,
-    payloads: Payloads,
-    /// A payload does not fit its successors' limit.
-    oversized_payload: bool,
+    units: NalUnits,
+    /// Why it has to go, but for what its units show.
     damage: Option<DropReason>,
     after_gap: bool,
     /// Its newest payload has the marker.
@@ -87,18 +88,18 @@ impl Assembler {
         let hint = self.size_hint;
         let current = self.current.get_or_insert_with(|| Assembly {
             timestamp,
-            payloads: Payloads::with_capacity(hint),
-            oversized_payload: false,
+            units: NalUnits::with_capacity(hint),
             // The beginning of the picture is on its way already.
             damage: cut.then_some(DropReason::Damaged),
             after_gap: gap,
             marked: false,
         });
-        if current.payloads.total() + payload.len() > MAX_ACCESS_UNIT {
+        if current.units.size() + payload.len() > MAX_ACCESS_UNIT {
             current.damage = Some(DropReason::Oversized);
-        } else {
-            current.oversized_payload |= payload.len() > crate::rtp::MAX_PAYLOAD;
-            current.payloads.push(payload);
+            current.units.interrupt();
+        } else if let Err(error) = current.units.push(payload) {
+            counters.dropped(DropReason::Malformed, 1);
+            self.annex_b |= error == PayloadError::AnnexB;
         }
         current.marked = false;
         if marker {
@@ -119,7 +120,7 @@ impl Assembler {
     /// Packets are missing here.
     pub fn lost(&mut self) {
         match &mut self.current {
-            Some(current) => current.damage = Some(DropReason::Damaged),
+            Some(current) => current.units.interrupt(),
             None => self.gap = true,
         }
         self.chain = false;
@@ -144,14 +145,13 @@ impl Assembler {
     ) -> bool {
         self.finish(counters, out);
         let nals = nal_units(data);
-        let mut payloads = Payloads::with_capacity(self.size_hint);
-        nals.iter().flatten().filter(|unit| travels(unit[0] & 0x1f)).for_each(|unit| payloads.push_nal(unit));
+        let mut units = NalUnits::with_capacity(data.len());
+        nals.iter().flatten().for_each(|unit| units.push_unit(unit));
         let damage = match nals {
             None => Some(DropReason::Malformed),
-            Some(_) => (payloads.total() > MAX_ACCESS_UNIT).then_some(DropReason::Oversized),
+            Some(_) => (units.size() > MAX_ACCESS_UNIT).then_some(DropReason::Oversized),
         };
-        self.current =
-            Some(Assembly { timestamp, payloads, oversized_payload: false, damage, after_gap: false, marked: false });
+        self.current = Some(Assembly { timestamp, units, damage, after_gap: false, marked: false });
         self.finish(counters, out);
         damage != Some(DropReason::Malformed)
     }
@@ -173,8 +173,8 @@ impl Assembler {
 
     fn finish(&mut self, counters: &LegCounters, out: &mut impl FnMut(AccessUnit)) {
         let Some(current) = self.current.take() else { return };
-        self.size_hint = current.payloads.total() + current.payloads.total() / 4;
-        match self.examine(current, counters) {
+        self.size_hint = current.units.size() + current.units.size() / 4;
+        match self.examine(&current) {
             Ok(Some(unit)) => {
                 self.chain = true;
                 self.hevc = false;
@@ -189,19 +189,13 @@ impl Assembler {
     }
 
     /// `Ok(None)`: no picture in it, only parameter sets or such.
-    fn examine(&mut self, current: Assembly, counters: &LegCounters) -> Result<Option<AccessUnit>, DropReason> {
+    fn examine(&mut self, current: &Assembly) -> Result<Option<AccessUnit>, DropReason> {
         let mut scan = Scan::default();
-        for payload in current.payloads.iter() {
-            if let Err(error) = units(payload, |unit| scan.unit(unit, &mut self.sets)) {
-                counters.dropped(DropReason::Malformed, 1);
-                self.annex_b |= error == PayloadError::AnnexB;
-                scan.damaged = true;
-            }
-        }
+        current.units.iter().for_each(|unit| scan.unit(unit, &mut self.sets));
         if let Some(damage) = current.damage {
             return Err(damage);
         }
-        if scan.damaged || scan.open.is_some() || current.after_gap && !scan.begins_picture {
+        if !current.units.is_whole() || current.after_gap && !scan.begins_picture {
             return Err(DropReason::Damaged);
         }
         if !scan.picture {
@@ -214,16 +208,10 @@ impl Assembler {
         if inject && !self.sets.complete() {
             return Err(DropReason::NoParameterSets);
         }
-        let payloads = if inject || current.oversized_payload {
-            let mut payloads = Payloads::with_capacity(current.payloads.total() + 128);
-            if inject {
-                payloads.push_aggregate(self.sets.units());
-            }
-            current.payloads.iter().for_each(|payload| payloads.push_split(payload));
-            payloads
-        } else {
-            current.payloads
-        };
+        let sets = inject.then(|| self.sets.units()).into_iter().flatten();
+        let units = current.units.iter().filter(|unit| travels(unit[0] & 0x1f));
+        let mut payloads = Payloads::with_capacity(current.units.size() + current.units.size() / 64 + 128);
+        payloads.push_units(sets.chain(units));
         Ok(Some(AccessUnit {
             timestamp: current.timestamp,
             keyframe: scan.idr,
@@ -242,9 +230,6 @@ fn travels(kind: u8) -> bool {
 /// What an access unit is made of.
 #[derive(Debug, Default)]
 struct Scan {
-    /// Type of the NAL unit whose fragments are coming.
-    open: Option<u8>,
-    damaged: bool,
     picture: bool,
     idr: bool,
     sps: bool,
@@ -256,41 +241,20 @@ struct Scan {
 }
 
 impl Scan {
-    fn unit(&mut self, unit: Unit<'_>, sets: &mut ParameterSets) {
-        match unit {
-            Unit::Whole(unit) => {
-                self.damaged |= self.open.is_some();
-                self.nal(unit[0], &unit[1..]);
-                match unit[0] & 0x1f {
-                    nal::SPS => self.sps |= sets.keep_sps(unit),
-                    nal::PPS => self.pps |= sets.keep_pps(unit),
-                    _ => {}
-                }
-            }
-            Unit::Fragment { header, start, end, data } => {
-                let kind = header & 0x1f;
-                if start {
-                    self.damaged |= self.open.replace(kind).is_some();
-                    self.nal(header, data);
-                }
-                self.damaged |= self.open != Some(kind);
-                if end {
-                    self.open = None;
-                }
-            }
-        }
-    }
-
-    /// `data` is the NAL unit's beginning, header byte excluded.
-    fn nal(&mut self, header: u8, data: &[u8]) {
-        let kind = header & 0x1f;
-        let slice = matches!(kind, nal::SLICE | nal::IDR | 2).then(|| Slice::parse(data)).flatten();
+    fn unit(&mut self, unit: &[u8], sets: &mut ParameterSets) {
+        let kind = unit[0] & 0x1f;
+        let slice = matches!(kind, nal::SLICE | nal::IDR | 2).then(|| Slice::parse(&unit[1..])).flatten();
         if !self.seen_unit {
             self.seen_unit = true;
             self.begins_picture = match slice {
                 Some(slice) => slice.first_macroblock == 0,
                 None => matches!(kind, 6..=9),
             };
+        }
+        match kind {
+            nal::SPS => self.sps |= sets.keep_sps(unit),
+            nal::PPS => self.pps |= sets.keep_pps(unit),
+            _ => {}
         }
         // Types 1 to 5 carry the picture (ITU-T H.264 table 7-1).
         self.picture |= (1..=5).contains(&kind);

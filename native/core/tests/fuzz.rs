@@ -78,13 +78,12 @@ fn rtcp() {
 #[test]
 fn h264() {
     run("h264", fuzz::h264, |random| {
-        if random.chance(50) {
-            return aggregate(random);
-        }
-        let size = random.below(3_000) as usize;
-        let mut data = random.bytes(size);
-        if let Some(first) = data.first_mut() {
-            *first = [0x78, 0x7c, 0x65, 0x41][random.below(4) as usize];
+        let mut data = Vec::new();
+        for _ in 0..1 + random.below(4) {
+            for payload in payloads(random) {
+                data.extend((payload.len() as u16).to_be_bytes());
+                data.extend(payload);
+            }
         }
         data
     });
@@ -108,6 +107,21 @@ fn gate() {
         }
         data
     });
+}
+
+/// One NAL unit or several, in one of the ways in which they travel.
+fn payloads(random: &mut Random) -> Vec<Vec<u8>> {
+    let size = 1 + random.below(3_000) as usize;
+    match random.below(3) {
+        0 => vec![aggregate(random)],
+        1 => vec![[vec![0x41], random.bytes(size)].concat()],
+        _ => {
+            let data = random.bytes(size);
+            let pieces: Vec<&[u8]> = data.chunks(1 + random.below(1_500) as usize).take(40).collect();
+            let flags = |index| u8::from(index == 0) << 7 | u8::from(index + 1 == pieces.len()) << 6;
+            pieces.iter().enumerate().map(|(index, piece)| [&[0x7c, flags(index) | 5], *piece].concat()).collect()
+        }
+    }
 }
 
 /// A STAP-A whose lengths are right, of units that are anything.

@@ -161,3 +161,16 @@ fn sound_is_taken_as_it_is_and_nonsense_counted() {
     assert_eq!(sent, [vec![0xfc, 1, 2], vec![0xfc, 3]]);
     assert_eq!(bench.audio.count(DropReason::Malformed), 2);
 }
+
+#[test]
+fn pictures_pushed_within_one_tick_get_a_time_stamp_each() {
+    let mut bench = Bench::new();
+    let picture = [&[0, 0, 0, 1], SPS, &[0, 0, 0, 1], PPS, &[0, 0, 0, 1, 0x65, 0x88]].concat();
+    for micros in [0, 3, 6, 33_000, 33_000, 33_000] {
+        let capture = Duration::from_micros(1_000_000 + micros);
+        bench.source.push(Kind::Video, &picture, capture, bench.now, &mut bench.output);
+    }
+    let frames = bench.frames();
+    let stamps: Vec<u64> = frames.iter().map(|frame| frame.timestamp - frames[0].timestamp).collect();
+    assert_eq!(stamps, [0, 1, 2, 2_970, 2_971, 2_972]);
+}

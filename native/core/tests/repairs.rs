@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use core_media::extension::{Extension, ExtensionIds};
 use core_media::frame::{ClockPoint, Frame, Kind};
-use core_media::h264::Payloads;
 use core_media::history::{Cache, History, Keyframe, Limits};
+use core_media::payloads::Payloads;
 use core_media::rtcp::{self, Rtcp};
-use core_media::rtp::MAX_PAYLOAD;
+use core_media::rtp::{MAX_EXTENDED, MAX_PAYLOAD};
 use core_media::time::{Time, WallClock};
 use core_media::track::{Outgoing, Retransmission, Track, TrackConfig};
 use support::Random;
@@ -122,27 +122,46 @@ fn without_a_stream_for_repairs_only_the_newest_thousand_packets_are_repeated() 
 fn a_datagram_fits_every_line_whatever_is_written_around_the_payload() {
     // IPv6, UDP and the tag of AEAD_AES_256_GCM.
     const AROUND: usize = 40 + 8 + 16;
+    const SIZES: [usize; 3] = [MAX_EXTENDED, MAX_EXTENDED + 1, MAX_PAYLOAD];
     let ids = [None, Some(1)];
     let mut largest = 0;
     for absolute_capture_time in ids {
         for playout_delay in ids {
-            for retransmission in [None, Some(RTX)] {
+            for (retransmission, size) in [None, Some(RTX)].into_iter().flat_map(|rtx| SIZES.map(|size| (rtx, size))) {
                 let extensions = ExtensionIds { absolute_capture_time, playout_delay };
                 let mut track = track(Kind::Video, true, retransmission, extensions);
                 let mut history = History::new(Kind::Video, Limits::default());
-                let frame = frame(Kind::Video, 0, 3, MAX_PAYLOAD);
+                let frame = frame(Kind::Video, 0, 3, size);
                 history.push(frame.clone());
-                let (mut first, mut again) = (0, 0);
-                track.live(&frame, frame.received, &mut |packet| first = first.max(bytes(&packet).len()));
+                let (mut first, mut again, mut extended) = (0, 0, 0);
+                track.live(&frame, frame.received, &mut |packet| {
+                    first = first.max(bytes(&packet).len());
+                    extended += usize::from(packet.extension.is_some());
+                });
                 track.nack(&[0, 1, 2], TRIP, frame.received, &history, &mut |packet| {
                     again = again.max(bytes(&packet).len());
                 });
                 assert!(again > 0 && AROUND + first.max(again) <= 1_280, "{extensions:?}: {first}, {again}");
+                let wanted = size <= MAX_EXTENDED && (absolute_capture_time.or(playout_delay)).is_some();
+                assert_eq!(extended, usize::from(wanted), "{extensions:?}, {size} bytes");
                 largest = largest.max(AROUND + first.max(again));
             }
         }
     }
     assert_eq!(largest, 1_280, "and nothing is given away");
+}
+
+#[test]
+fn an_extension_that_is_due_waits_for_the_first_packet_with_room() {
+    let mut track = track(Kind::Video, true, None, EXTENSIONS);
+    let mut extended = Vec::new();
+    for (number, size) in [MAX_PAYLOAD, MAX_PAYLOAD, MAX_EXTENDED, MAX_EXTENDED].into_iter().enumerate() {
+        let frame = frame(Kind::Video, number as u64, 2, size);
+        track.live(&frame, frame.received, &mut |packet| {
+            extended.extend(packet.extension.map(|_| (number, packet.index)));
+        });
+    }
+    assert_eq!(extended, [(2, 0)]);
 }
 
 /// A cache that counts how often it is asked.

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use core_media::counters::DropReason;
 use core_media::frame::Kind;
+use core_media::rtcp::SenderReport;
 use core_media::rtp::write_header;
 use core_media::source::{Ending, Notice};
+use core_media::time::Ntp;
 use core_media::warning::Warning;
-use support::{Bench, Decoder, Encoder, FRAME, run};
+use support::{Bench, Decoder, Encoder, FFMPEG, FRAME, run};
 
 fn bye(ssrc: u32) -> Vec<u8> {
     [&[0x81, 203, 0, 1], ssrc.to_be_bytes().as_slice()].concat()
@@ -154,5 +156,82 @@ fn a_stream_that_takes_over_again_and_again_costs_no_picture() {
         seen += frames(&mut encoder, &mut bench, 30);
     }
     assert_eq!(seen, 600);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+}
+
+#[test]
+fn another_sender_is_ignored_while_the_first_is_active_and_takes_over_after_two_seconds() {
+    let (mut first, mut second, mut bench) = (Encoder::new(7), Encoder::new(8), Bench::new());
+    let send = |encoder: &mut Encoder, bench: &mut Bench, from: &str| {
+        let unit = encoder.next_unit();
+        encoder.packetize(&unit).iter().for_each(|datagram| bench.from(from, datagram));
+        bench.frames().len()
+    };
+    assert_eq!(send(&mut first, &mut bench, FFMPEG), 1);
+    assert_eq!(send(&mut second, &mut bench, "127.0.0.1:50000"), 0);
+    assert!(bench.video.count(DropReason::ForeignSender) > 0);
+    bench.pass(Duration::from_millis(1_900));
+    assert_eq!(send(&mut second, &mut bench, "127.0.0.1:50000"), 0);
+    bench.pass(Duration::from_millis(101));
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Inactive(Kind::Video, Ending::Silent)]);
+    assert_eq!(send(&mut second, &mut bench, "127.0.0.1:50000"), 0, "a delta frame begins nothing");
+    second.gop = 1;
+    assert_eq!(send(&mut second, &mut bench, "127.0.0.1:50000"), 1);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+}
+
+#[test]
+fn a_restarted_encoder_continues_the_line() {
+    let (mut first, mut bench) = (Encoder::new(9), Bench::new());
+    run(&mut first, &mut bench, 30, |datagrams| datagrams);
+    let mut last = None;
+    for restart in 0..3 {
+        let mut next = Encoder::new(20 + restart);
+        next.timestamp = 77_777 * restart as u32;
+        let mut sent = Vec::new();
+        for _ in 0..10 {
+            sent.push(next.next_unit());
+            let unit = sent.last().expect("just pushed").clone();
+            next.packetize(&unit).iter().for_each(|datagram| bench.video(datagram));
+            bench.pass(FRAME);
+            for frame in bench.frames() {
+                if let Some((number, timestamp)) = last {
+                    assert_eq!(frame.number, number + 1);
+                    let step: u64 = frame.timestamp - timestamp;
+                    assert!((2_900..3_100).contains(&step), "a step of {step} ticks");
+                }
+                last = Some((frame.number, frame.timestamp));
+            }
+        }
+    }
+    assert_eq!(last.map(|(number, _)| number), Some(59));
+}
+
+#[test]
+fn goodbye_makes_the_leg_inactive_at_once_and_lets_the_next_sender_in() {
+    let (mut first, mut second, mut bench) = (Encoder::new(10), Encoder::new(11), Bench::new());
+    run(&mut first, &mut bench, 3, |datagrams| datagrams);
+    bench.video(&bye(first.ssrc));
+    let expected = [Notice::Active(Kind::Video), Notice::Inactive(Kind::Video, Ending::Bye)];
+    assert_eq!(bench.notices(), expected);
+    let straggler = first.next_unit();
+    first.packetize(&straggler).iter().for_each(|datagram| bench.video(datagram));
+    assert_eq!(bench.notices(), [], "a straggler does not bring it back");
+    let unit = second.next_unit();
+    second.packetize(&unit).iter().for_each(|datagram| bench.from("127.0.0.1:50000", datagram));
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
+}
+
+#[test]
+fn what_is_said_of_other_streams_is_counted_and_changes_nothing() {
+    let (mut encoder, mut bench) = (Encoder::new(13), Bench::new());
+    bench.video(&bye(99));
+    assert_eq!(bench.video.count(DropReason::ForeignReport), 0, "nobody knows yet which streams there are");
+    run(&mut encoder, &mut bench, 3, |datagrams| datagrams);
+    let mut report = Vec::new();
+    SenderReport { ssrc: 98, ntp: Ntp(1 << 32), timestamp: 0, packets: 0, octets: 0, cname: "" }.write(&mut report);
+    bench.video(&bye(99));
+    bench.video(&report);
+    assert_eq!(bench.video.count(DropReason::ForeignReport), 2);
     assert_eq!(bench.notices(), [Notice::Active(Kind::Video)]);
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::RandomState;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak, mpsc};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ use crate::stream::{Legs, Stream, StreamFacts};
 
 /// Events handed out at once.
 const MAX_EVENTS: usize = 1_024;
+/// Sessions, of some 150 KB each.
+const ENDED: usize = 16;
 
 /// Moves media from streams to viewers.
 pub struct Engine {
@@ -47,6 +49,8 @@ pub struct Engine {
     keys: AtomicU64,
     random: RandomState,
     direct: bool,
+    /// Sessions, since memory was last given back.
+    ended: AtomicUsize,
     closing: AtomicBool,
     /// Read by what adds, changes or removes something, written by `close`: each waits for the other. True at the end.
     closed: RwLock<bool>,
@@ -94,6 +98,7 @@ impl Engine {
             keys: AtomicU64::new(0),
             random: RandomState::new(),
             direct: config.direct,
+            ended: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             closed: RwLock::new(false),
             streams: Mutex::default(),
@@ -177,7 +182,20 @@ impl Engine {
         let removed = lock(&self.sessions).remove(id);
         let session = removed.flatten()?;
         self.close_session(&session);
-        Some(session.state.totals())
+        let totals = session.state.totals();
+        drop(session);
+        self.give_back();
+        Some(totals)
+    }
+
+    /// What ended sessions had, now and then: often enough that little is kept, seldom enough that many sessions make it
+    /// no work.
+    fn give_back(&self) {
+        let ended = self.ended.fetch_add(1, Relaxed) + 1;
+        if ended >= ENDED.max(lock(&self.sessions).len() / 4) {
+            self.ended.store(0, Relaxed);
+            rtc::give_back();
+        }
     }
 
     /// All counters.
@@ -198,6 +216,7 @@ impl Engine {
             first_keyframe: histograms.first_keyframe.snapshot(),
             fanout: histograms.fanout.snapshot(),
             send_batch: histograms.send_batch.snapshot(),
+            frame_messages: histograms.frame_messages.snapshot(),
             rtt: histograms.rtt.snapshot(),
             loss: histograms.loss.snapshot(),
         }

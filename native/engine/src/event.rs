@@ -14,6 +14,8 @@ pub enum Event {
     SessionConnected {
         /// Its name.
         session: String,
+        /// How it is protected.
+        security: Option<rtc::Security>,
     },
     /// It is over; whoever embeds the engine removes it.
     SessionEnded {

@@ -215,8 +215,8 @@ mod tests {
     use super::*;
     use crate::stream::Legs;
     use core_media::frame::ClockPoint;
-    use core_media::h264::Payloads;
     use core_media::history::Limits;
+    use core_media::payloads::Payloads;
 
     fn stream(key: StreamKey) -> Arc<Stream> {
         let legs = Legs { video: true, audio: true };

@@ -1,14 +1,14 @@
 //! A viewer or publisher between its peer, the thread that serves it, and its readers.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use core_media::budget::{Budget, Charge};
 use core_media::frame::Kind;
 use core_media::rtcp::Reception;
 use core_media::time::Time;
-use rtc::{PeerEvents, PeerState};
+use rtc::{PeerEvents, PeerState, Security};
 
 use crate::clock::Clock;
 use crate::event::{EndReason, Event, Events};
@@ -34,6 +34,7 @@ pub struct SessionState {
     /// Nanoseconds after `created`; 0 before.
     ice_connected: AtomicU64,
     connected: AtomicBool,
+    security: OnceLock<Security>,
     /// Sent to a viewer, received from a publisher.
     pub packets: AtomicU64,
     pub bytes: AtomicU64,
@@ -56,6 +57,7 @@ impl SessionState {
             playing: AtomicBool::new(false),
             ice_connected: AtomicU64::new(0),
             connected: AtomicBool::new(false),
+            security: OnceLock::new(),
             packets: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             retransmissions: AtomicU64::new(0),
@@ -199,7 +201,8 @@ impl PeerEvents for SessionEvents {
                 if !viewer.connected.swap(true, Relaxed) {
                     let ice = viewer.ice_connected.load(Relaxed) as f64 / 1e9;
                     self.histograms.dtls.observe((age.as_secs_f64() - ice).max(0.0));
-                    self.events.push(Event::SessionConnected { session: viewer.id.clone() });
+                    let (session, security) = (viewer.id.clone(), viewer.security.get().copied());
+                    self.events.push(Event::SessionConnected { session, security });
                 }
             }
             PeerState::IceLost if viewer.connected() => viewer.end(EndReason::ConsentLost, &self.events),
@@ -211,6 +214,11 @@ impl PeerEvents for SessionEvents {
                 viewer.end(EndReason::DtlsFailed, &self.events);
             }
         }
+    }
+
+    fn secured(&self, security: Security) {
+        // A peer shakes hands once.
+        let _ = self.state.security.set(security);
     }
 
     fn open(&self, track: usize) {

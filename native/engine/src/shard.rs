@@ -177,21 +177,29 @@ impl Worker {
     fn deliver(&mut self, Delivery { stream, frame }: &Delivery) {
         let (Some(audience), Some(leg)) = (self.audiences.get(&stream.key), stream.leg(frame.kind)) else { return };
         self.scratch.load(frame);
-        let (mut tally, mut awaiting) = (Tally::default(), 0);
-        rtc::burst(|burst| {
+        let (mut tally, mut awaiting, mut sent) = (Tally::default(), 0, 0);
+        let messages = rtc::burst(|burst| {
+            let before = burst.messages();
             for key in audience {
                 let Some(viewer) = self.viewers.get_mut(key) else { continue };
                 match viewer.live(frame, burst, &mut self.scratch, self.clock, &mut tally) {
                     Some(Outcome::AwaitingKeyframe) => awaiting += frame.payloads.len() as u64,
                     Some(Outcome::Queued) => self.behind.extend(viewer.falls_behind().then_some(*key)),
-                    Some(Outcome::Sent) => viewer.note_start(frame.kind, self.clock, &self.histograms),
+                    Some(Outcome::Sent) => {
+                        sent += 1;
+                        viewer.note_start(frame.kind, self.clock, &self.histograms);
+                    }
                     _ => {}
                 }
             }
+            burst.messages() - before
         });
         leg.count(tally);
         leg.output.awaiting_keyframe.fetch_add(awaiting, Relaxed);
         self.histograms.send_batch.observe(tally.packets as f64);
+        if frame.kind == Kind::Video && sent > 0 {
+            self.histograms.frame_messages.observe((messages as f64 / f64::from(sent)).round());
+        }
         self.histograms.fanout.observe(self.clock.now().since(frame.received).as_secs_f64());
     }
 

@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub fanout: HistogramSnapshot,
     /// Packets gathered in one burst.
     pub send_batch: HistogramSnapshot,
+    /// Messages to the kernel that a picture took for each viewer, reports to it included.
+    pub frame_messages: HistogramSnapshot,
     /// As receivers report.
     pub rtt: HistogramSnapshot,
     /// As receivers report.
@@ -155,6 +157,7 @@ pub struct Histograms {
     pub first_keyframe: Histogram,
     pub fanout: Histogram,
     pub send_batch: Histogram,
+    pub frame_messages: Histogram,
     pub rtt: Histogram,
     pub loss: Histogram,
 }
@@ -162,6 +165,7 @@ pub struct Histograms {
 const SETUP_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const LATENCY_SECONDS: &[f64] = &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 const BATCH_PACKETS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0];
+const FRAME_MESSAGES: &[f64] = &[1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0];
 const RTT_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6];
 const LOSS_RATIO: &[f64] = &[0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
@@ -173,6 +177,7 @@ impl Default for Histograms {
             first_keyframe: Histogram::new(SETUP_SECONDS),
             fanout: Histogram::new(LATENCY_SECONDS),
             send_batch: Histogram::new(BATCH_PACKETS),
+            frame_messages: Histogram::new(FRAME_MESSAGES),
             rtt: Histogram::new(RTT_SECONDS),
             loss: Histogram::new(LOSS_RATIO),
         }

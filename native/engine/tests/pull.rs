@@ -33,6 +33,24 @@ fn every_byte_arrives_over_one_hop() {
 }
 
 #[test]
+fn an_answer_need_not_announce_its_streams() {
+    let (origin, edge_engine) = (start(1), start(1));
+    let mut programme = Programme::new(&origin, "cam");
+    let mut edge = Edge::new(&edge_engine, "relay");
+    edge.pull_legs(&origin, "cam", &Kind::ALL, |answer| {
+        answer.split_inclusive('\n').filter(|line| !line.starts_with("a=ssrc")).collect()
+    });
+    let viewer = Viewer::join(&edge_engine, "relay");
+    programme.picture(true, 9_000);
+    programme.sound_for(std::slice::from_ref(&viewer));
+    for number in 1..10 {
+        programme.picture(false, 2_000 + 700 * number);
+        viewer.wait_for_last(&programme);
+    }
+    assert_eq!(programme.position(&viewer.received(Kind::Video)), 0..10);
+}
+
+#[test]
 fn viewers_stay_while_the_pull_begins_anew() {
     let (origin, edge_engine) = (start(1), start(1));
     let mut programme = Programme::new(&origin, "cam");
@@ -158,7 +176,7 @@ fn a_leg_that_the_other_side_has_not_is_not_there() {
     let _programme = Programme::new(&origin, "cam");
     let mut edge = Edge::new(&edge_engine, "relay");
     assert!(edge_engine.facts("relay").is_some_and(|facts| facts.audio.is_some()), "not known yet");
-    edge.pull_legs(&origin, "cam", &[Kind::Video]);
+    edge.pull_legs(&origin, "cam", &[Kind::Video], str::to_owned);
     let facts = edge_engine.facts("relay").expect("the stream is there");
     assert_eq!((facts.video.is_some(), facts.audio.is_some()), (true, false));
 }

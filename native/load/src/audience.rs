@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rtc::burst;
+use rtc::{SrtpProfile, burst};
 
+use crate::programme::Programme;
 use crate::reception::Totals;
 use crate::stamp;
 use crate::viewer::{Latencies, Viewer, lock};
@@ -29,7 +30,9 @@ const LONGEST: u64 = 60_000_000_000;
 /// Viewers of one or several streams. Dropping it ends them all.
 pub struct Audience {
     crowd: Arc<Crowd>,
+    programme: Programme,
     host: IpAddr,
+    profiles: Vec<SrtpProfile>,
     client: Client,
     groups: Mutex<HashMap<u32, Latencies>>,
     reporter: Option<JoinHandle<()>>,
@@ -68,8 +71,12 @@ pub struct Joined {
 pub struct Arrivals {
     /// Have joined and are connected.
     pub connected: usize,
-    /// Of each that got one: from the POST to its first keyframe.
+    /// Of each that was connected: from the POST to that moment.
+    pub connections: Vec<Duration>,
+    /// Of each that got one: from the POST to its first keyframe, or its first sound where it asks for no video.
     pub first_keyframes: Vec<Duration>,
+    /// What those that are connected negotiated, each once.
+    pub profiles: Vec<SrtpProfile>,
 }
 
 /// What a group got.
@@ -94,14 +101,16 @@ pub struct Sample {
 }
 
 impl Audience {
-    /// Nobody yet; viewers bind to `host`.
-    pub fn new(host: IpAddr) -> Result<Self, rtc::Error> {
+    /// Nobody yet; viewers ask for the legs of `programme`, bind to `host` and offer just these SRTP profiles.
+    pub fn new(programme: Programme, host: IpAddr, profiles: Vec<SrtpProfile>) -> Result<Self, rtc::Error> {
         let crowd = Arc::new(Crowd::default());
         let its = crowd.clone();
         let reporter = std::thread::Builder::new().name("load-reports".into()).spawn(move || report(&its));
         Ok(Self {
             crowd,
+            programme,
             host,
+            profiles,
             client: Client::new(AT_ONCE),
             groups: Mutex::default(),
             reporter: Some(reporter.map_err(rtc::Error::Bind)?),
@@ -155,7 +164,10 @@ impl Audience {
         let mut arrivals = Arrivals::default();
         for viewer in lock(&self.crowd.viewers).iter().filter(|viewer| viewer.group == group) {
             arrivals.connected += usize::from(viewer.eyes.connected());
+            arrivals.connections.extend(viewer.eyes.connection());
             arrivals.first_keyframes.extend(viewer.eyes.first_keyframe());
+            let profile = viewer.eyes.security().map(|security| security.profile);
+            arrivals.profiles.extend(profile.filter(|profile| !arrivals.profiles.contains(profile)));
         }
         arrivals
     }
@@ -188,7 +200,7 @@ impl Audience {
         let left = AtomicUsize::new(count);
         let made = each_of(HANDS, || {
             left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).ok()?;
-            Some(Viewer::new(self.host, group, latencies.clone()))
+            Some(Viewer::new(self.programme, self.host, group, &self.profiles, latencies.clone()))
         });
         let (mut viewers, mut failures) = (Vec::new(), Vec::new());
         for viewer in made {

@@ -4,18 +4,18 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use rtc::{RecvBatch, UdpSocket, burst};
+use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
+use rtc::{RecvBatch, SrtpProfile, UdpSocket, burst, in_network_of};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::programme::Leg;
+use crate::programme::Programme;
 
 /// As libjuice asks for.
 const SEND_BUFFER: usize = 1024 * 1024;
@@ -33,13 +33,28 @@ pub enum Road {
     Single,
 }
 
+/// What protects the packets (RFC 7714). There is no floor without AES-GCM.
+fn algorithm(profile: SrtpProfile) -> io::Result<&'static Algorithm> {
+    match profile {
+        SrtpProfile::AeadAes128Gcm => Ok(&AES_128_GCM),
+        SrtpProfile::AeadAes256Gcm => Ok(&AES_256_GCM),
+        SrtpProfile::AesCmSha1 => Err(io::Error::new(io::ErrorKind::Unsupported, "there is no floor for this profile")),
+    }
+}
+
 /// What to send, to how many.
 #[derive(Clone, Copy, Debug)]
 pub struct FloorConfig {
     /// Each with its own key and its own socket.
     pub viewers: usize,
-    /// Pictures; must divide 90000.
-    pub frames_per_second: u32,
+    /// The packets.
+    pub programme: Programme,
+    /// How they are protected.
+    pub profile: SrtpProfile,
+    /// Where the viewers' sockets are: an address of this process's network.
+    pub host: IpAddr,
+    /// The process in whose network the sending socket is; absent: this one.
+    pub sender: Option<u32>,
     /// For how long.
     pub lasts: Duration,
     /// How.
@@ -57,13 +72,14 @@ pub struct Floor {
     pub cpu: Duration,
 }
 
-/// Measures it, on loopback. Blocks for `config.lasts` and some milliseconds.
+/// Measures it. Blocks for `config.lasts` and some milliseconds.
 pub fn floor(config: &FloorConfig) -> io::Result<Floor> {
-    let receivers = (0..config.viewers).map(|_| Receiver::start()).collect::<io::Result<Vec<_>>>()?;
-    let mut viewers: Vec<Viewer> =
-        receivers.iter().enumerate().map(|(index, receiver)| Viewer::new(index, receiver.address)).collect();
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    let receivers = (0..config.viewers).map(|_| Receiver::start(config.host)).collect::<io::Result<Vec<_>>>()?;
+    let algorithm = algorithm(config.profile)?;
+    let viewer = |(index, receiver): (usize, &Receiver)| Viewer::new(algorithm, index, receiver.address);
+    let mut viewers: Vec<Viewer> = receivers.iter().enumerate().map(viewer).collect();
+    let domain = Domain::for_address(SocketAddr::new(config.host, 0));
+    let socket = in_network_of(config.sender, || Socket::new(domain, Type::DGRAM, None))?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.set_nonblocking(true)?;
 
@@ -75,15 +91,12 @@ pub fn floor(config: &FloorConfig) -> io::Result<Floor> {
 }
 
 fn send(socket: &Socket, viewers: &mut [Viewer], config: &FloorConfig) -> io::Result<(u64, Duration)> {
-    let mut lanes = [Leg::video(config.frames_per_second), Leg::audio()].map(|leg| (leg, Instant::now()));
+    let mut lanes: Vec<_> = config.programme.legs().into_iter().map(|leg| (leg, Instant::now())).collect();
     let end = Instant::now() + config.lasts;
     let (mut sent, before) = (0, thread_cpu()?);
     loop {
-        let [video, audio] = &mut lanes;
-        let (leg, due) = if audio.1 < video.1 { audio } else { video };
-        if *due >= end {
-            return Ok((sent, thread_cpu()? - before));
-        }
+        let next = lanes.iter_mut().min_by_key(|(_, due)| *due).filter(|(_, due)| *due < end);
+        let Some((leg, due)) = next else { return Ok((sent, thread_cpu()? - before)) };
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         *due += leg.interval();
         let packets = leg.next();
@@ -104,10 +117,10 @@ struct Viewer {
 }
 
 impl Viewer {
-    fn new(index: usize, address: SocketAddr) -> Self {
+    fn new(algorithm: &'static Algorithm, index: usize, address: SocketAddr) -> Self {
         let mut key = [0x5a; 32];
         key[..8].copy_from_slice(&(index as u64).to_be_bytes());
-        let key = UnboundKey::new(&AES_256_GCM, &key).expect("the length is that of AES-256");
+        let key = UnboundKey::new(algorithm, &key[..algorithm.key_len()]).expect("the length is the cipher's");
         Self { key: LessSafeKey::new(key), address: address.into(), counter: 0, packet: Vec::new() }
     }
 
@@ -142,9 +155,9 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn start() -> io::Result<Self> {
+    fn start(host: IpAddr) -> io::Result<Self> {
         const SOCKET: Token = Token(0);
-        let mut socket = UdpSocket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let mut socket = UdpSocket::bind(SocketAddr::new(host, 0))?;
         let address = socket.local_addr()?;
         let mut poll = Poll::new()?;
         poll.registry().register(&mut socket, SOCKET, Interest::READABLE)?;
@@ -189,16 +202,45 @@ fn thread_cpu() -> io::Result<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::programme::Video;
+    use std::net::Ipv4Addr;
+
+    const CONFIG: FloorConfig = FloorConfig {
+        viewers: 10,
+        programme: Programme { video: Some(Video { frames_per_second: 30, packets_per_frame: 8 }), audio: true },
+        profile: SrtpProfile::AeadAes128Gcm,
+        host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        sender: None,
+        lasts: Duration::from_millis(300),
+        road: Road::Gathered,
+    };
 
     #[test]
     fn all_that_is_sent_is_received_on_both_roads() {
-        for road in [Road::Gathered, Road::Single] {
-            let config = FloorConfig { viewers: 10, frames_per_second: 30, lasts: Duration::from_millis(300), road };
-            let floor = floor(&config).expect("loopback works");
+        for (road, profile) in
+            [(Road::Gathered, SrtpProfile::AeadAes128Gcm), (Road::Single, SrtpProfile::AeadAes256Gcm)]
+        {
+            let floor = floor(&FloorConfig { road, profile, ..CONFIG }).expect("loopback works");
             // 9 or 10 pictures of 8 packets, 15 or 16 sounds, parameter sets once.
             assert!((10 * 88..=10 * 97).contains(&floor.sent), "{floor:?}");
             assert_eq!(floor.received, floor.sent);
             assert!(floor.cpu > Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn a_profile_without_gcm_is_refused() {
+        let refused = floor(&FloorConfig { profile: SrtpProfile::AesCmSha1, ..CONFIG });
+        assert_eq!(refused.expect_err("no AES-CM here").kind(), io::ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn one_leg_alone_is_sent_alone() {
+        let video = Programme { audio: false, ..CONFIG.programme };
+        let audio = Programme { video: None, ..CONFIG.programme };
+        for (programme, least, most) in [(video, 10 * 73, 10 * 81), (audio, 10 * 15, 10 * 16)] {
+            let floor = floor(&FloorConfig { programme, ..CONFIG }).expect("loopback works");
+            assert!((least..=most).contains(&floor.sent), "{floor:?}");
         }
     }
 }

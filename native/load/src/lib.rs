@@ -27,4 +27,5 @@ mod whep;
 
 pub use audience::{Arrivals, Audience, Joined, Joining, Sample};
 pub use floor::{Floor, FloorConfig, Road, floor};
-pub use sender::Sender;
+pub use programme::{Programme, Video};
+pub use sender::{Ports, Sender};

@@ -1,17 +1,18 @@
-//! What is sent: the RTP packets of an H264 and an Opus stream that a server takes for real, 720p at about 2 Mbit/s.
+//! What is sent: the RTP packets of an H264 and an Opus stream that a server takes for real, 720p at about 2 Mbit/s unless
+//! told otherwise.
 
 use std::time::Duration;
 
 use core_media::frame::Kind;
-use core_media::h264::Payloads;
+use core_media::payloads::Payloads;
 use core_media::rtp::write_header;
 
 use crate::stamp;
 
 /// From IDR picture to IDR picture.
 const GOP_SECONDS: u64 = 2;
-/// Makes 8 packets, the last a little shorter; 2 Mbit/s at 30 pictures a second.
-const FRAME_BYTES: usize = 8_330;
+/// Of a picture for each of its packets, the last a little shorter; 8 of them are 2 Mbit/s at 30 pictures a second.
+const PACKET_BYTES: usize = 1_060;
 /// 64 kbit/s.
 const AUDIO_BYTES: usize = 160;
 
@@ -28,9 +29,44 @@ const PREDICTED: [u8; 2] = [0x41, 0x9a];
 /// CELT, 20 ms, stereo, one frame (RFC 6716 §3.1).
 const OPUS: [u8; 1] = [0xfc];
 
+/// The stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Programme {
+    /// Pictures; absent: sound alone.
+    pub video: Option<Video>,
+    /// Whether there is sound.
+    pub audio: bool,
+}
+
+/// Its pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Video {
+    /// Must divide 90000.
+    pub frames_per_second: u32,
+    /// In how many packets each picture leaves, up to 8: more would need fuller ones.
+    pub packets_per_frame: u32,
+}
+
+impl Programme {
+    /// Whether it has a leg of this kind.
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Video => self.video.is_some(),
+            Kind::Audio => self.audio,
+        }
+    }
+
+    /// Both legs, or the one there is.
+    pub(crate) fn legs(&self) -> Vec<Leg> {
+        self.video.map(Leg::video).into_iter().chain(self.audio.then(Leg::audio)).collect()
+    }
+}
+
 /// One leg's packets, one frame after the other.
 pub(crate) struct Leg {
     pub kind: Kind,
+    /// Bytes of a picture or sound.
+    size: usize,
     /// Pictures or sounds.
     per_second: u64,
     frame: u64,
@@ -41,18 +77,18 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    /// Pictures at this rate, which must divide 90000.
-    pub fn video(frames_per_second: u32) -> Self {
-        Self::new(Kind::Video, u64::from(frames_per_second), 0x5000_0001)
+    fn video(Video { frames_per_second, packets_per_frame }: Video) -> Self {
+        let size = PACKET_BYTES * packets_per_frame as usize;
+        Self::new(Kind::Video, size, u64::from(frames_per_second), 0x5000_0001)
     }
 
     /// Sounds of 20 ms.
-    pub fn audio() -> Self {
-        Self::new(Kind::Audio, 50, 0x5000_0002)
+    fn audio() -> Self {
+        Self::new(Kind::Audio, AUDIO_BYTES, 50, 0x5000_0002)
     }
 
-    fn new(kind: Kind, per_second: u64, ssrc: u32) -> Self {
-        Self { kind, per_second, frame: 0, sequence: 0, ssrc, media: Vec::new(), packets: Vec::new() }
+    fn new(kind: Kind, size: usize, per_second: u64, ssrc: u32) -> Self {
+        Self { kind, size, per_second, frame: 0, sequence: 0, ssrc, media: Vec::new(), packets: Vec::new() }
     }
 
     /// Between two pictures or sounds.
@@ -83,24 +119,21 @@ impl Leg {
     fn payloads(&mut self) -> Payloads {
         let mut payloads = Payloads::default();
         let key = self.frame.is_multiple_of(GOP_SECONDS * self.per_second);
-        let (start, size): (&[u8], _) = match (self.kind, key) {
-            (Kind::Audio, _) => (&OPUS, AUDIO_BYTES),
-            (Kind::Video, true) => (&IDR, FRAME_BYTES),
-            (Kind::Video, false) => (&PREDICTED, FRAME_BYTES),
+        let start: &[u8] = match (self.kind, key) {
+            (Kind::Audio, _) => &OPUS,
+            (Kind::Video, true) => &IDR,
+            (Kind::Video, false) => &PREDICTED,
         };
         self.media.clear();
         self.media.extend(start);
         // Bytes that no one can take for a start code.
-        self.media.extend((start.len()..size).map(|at| 0x40 | (at as u8).wrapping_mul(7) | self.frame as u8 & 0x3f));
+        self.media
+            .extend((start.len()..self.size).map(|at| 0x40 | (at as u8).wrapping_mul(7) | self.frame as u8 & 0x3f));
         stamp::write(stamp::now(), &mut self.media);
         match self.kind {
             Kind::Audio => payloads.push(&self.media),
-            Kind::Video => {
-                if key {
-                    payloads.push_aggregate([&SPS[..], &PPS].into_iter());
-                }
-                payloads.push_nal(&self.media);
-            }
+            Kind::Video if key => payloads.push_units([&SPS[..], &PPS, &self.media].into_iter()),
+            Kind::Video => payloads.push_units([&self.media[..]].into_iter()),
         }
         payloads
     }
@@ -116,10 +149,19 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
+    fn a_picture_has_the_packets_that_are_asked_for() {
+        for count in 1..=8 {
+            let mut leg = Leg::video(Video { frames_per_second: 30, packets_per_frame: count });
+            leg.next();
+            assert_eq!(leg.next().len(), count as usize, "behind the keyframe with its parameter sets");
+        }
+    }
+
+    #[test]
     fn a_server_takes_it_for_real() {
         let mut frames = Vec::new();
         let mut input = Input::new(Kind::Video, Arc::new(LegCounters::default()));
-        let mut leg = Leg::video(30);
+        let mut leg = Leg::video(Video { frames_per_second: 30, packets_per_frame: 8 });
         let from = SocketAddr::from(([127, 0, 0, 1], 9));
         for number in 0..130 {
             let packets = leg.next();

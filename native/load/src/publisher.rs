@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use core_media::frame::Kind;
-use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
+use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, SrtpProfile, TrackId};
 
+use crate::programme::Programme;
 use crate::trickle;
 use crate::whep::Client;
 
@@ -36,23 +37,31 @@ pub(crate) struct Publisher {
     _port: MuxPort,
     client: Client,
     session: String,
+    /// Of its tracks.
+    kinds: Vec<Kind>,
 }
 
 impl Publisher {
     /// Publishes to the WHIP endpoint `url`. Blocks until media can flow; the error is for a person.
-    pub fn start(host: IpAddr, url: &str) -> Result<Self, String> {
+    pub fn start(programme: Programme, host: IpAddr, url: &str) -> Result<Self, String> {
         let failed = |error: rtc::Error| format!("cannot publish: {error}");
         let port = MuxPort::open(Some(host), 0).map_err(failed)?;
-        let tracks = SECTIONS.map(|(_, section)| section);
-        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: PATIENCE };
+        let (kinds, tracks): (Vec<_>, Vec<_>) = SECTIONS.into_iter().filter(|(kind, _)| programme.has(*kind)).unzip();
+        let config = PeerConfig {
+            port: &port,
+            role: Role::Offer,
+            tracks: &tracks,
+            profiles: &SrtpProfile::PREFERENCE,
+            timeout: PATIENCE,
+        };
         let open = Arc::new(Open::default());
         let (peer, offer) = Peer::new(config, open.clone()).map_err(failed)?;
         let client = Client::new(1);
         let session = client.post(url, &trickle::without_candidates(&offer))?;
-        let publisher = Self { peer, _port: port, client, session: session.url };
+        let publisher = Self { peer, _port: port, client, session: session.url, kinds };
         trickle::accept(&publisher.peer, &session.answer).map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;
-        while open.0.load(Relaxed) < SECTIONS.len() {
+        while open.0.load(Relaxed) < publisher.kinds.len() {
             if Instant::now() > deadline {
                 return Err(format!("POST {url}: no connection within {} s", PATIENCE.as_secs()));
             }
@@ -61,9 +70,9 @@ impl Publisher {
         Ok(publisher)
     }
 
-    /// Where a leg's packets go.
+    /// Where the packets of one of the programme's legs go.
     pub fn track(&self, kind: Kind) -> TrackId {
-        self.peer.track(usize::from(kind == Kind::Video))
+        self.peer.track(self.kinds.iter().take_while(|other| **other != kind).count())
     }
 }
 

@@ -1,15 +1,16 @@
 //! The thread that sends the stream by the clock.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use rtc::{TrackId, burst};
+use core_media::frame::Kind;
+use rtc::{TrackId, burst, in_network_of};
 
-use crate::programme::Leg;
+use crate::programme::{Leg, Programme};
 use crate::publisher::Publisher;
 
 /// Sends a stream until it is dropped.
@@ -28,24 +29,25 @@ struct Shared {
 }
 
 impl Sender {
-    /// Starts to send RTP to the ports of a stream's legs; the pictures' rate must divide 90000.
-    pub fn start(video: SocketAddr, audio: Option<SocketAddr>, frames_per_second: u32) -> io::Result<Self> {
-        let mut lanes = vec![Lane::new(Leg::video(frames_per_second), Way::to(video)?)];
-        if let Some(audio) = audio {
-            lanes.push(Lane::new(Leg::audio(), Way::to(audio)?));
-        }
-        Self::run(lanes, None)
+    /// Starts to send RTP to `ports`, on the loopback of the process `server` or of this one. A leg without a port is left
+    /// out.
+    pub fn start(programme: Programme, ports: Ports, server: Option<u32>) -> io::Result<Self> {
+        let with_port = |leg: Leg| Some((ports.of(leg.kind)?, leg));
+        let lanes = programme.legs().into_iter().filter_map(with_port).map(|(port, leg)| {
+            let way = in_network_of(server, || Way::to(SocketAddr::from((Ipv4Addr::LOCALHOST, port))))?;
+            Ok(Lane::new(leg, way))
+        });
+        Self::run(lanes.collect::<io::Result<_>>()?, None)
     }
 
-    /// Starts to publish both legs to a WHIP endpoint, from `host`. Blocks until media can flow; the error is for a person.
-    pub fn publish(host: IpAddr, url: &str, frames_per_second: u32) -> Result<Self, String> {
-        let publisher = Publisher::start(host, url)?;
-        let legs = [Leg::video(frames_per_second), Leg::audio()];
-        let lanes = legs.map(|leg| {
+    /// Starts to publish to a WHIP endpoint, from `host`. Blocks until media can flow; the error is for a person.
+    pub fn publish(programme: Programme, host: IpAddr, url: &str) -> Result<Self, String> {
+        let publisher = Publisher::start(programme, host, url)?;
+        let lanes = programme.legs().into_iter().map(|leg| {
             let way = Way::Track(publisher.track(leg.kind));
             Lane::new(leg, way)
         });
-        Self::run(lanes.into(), Some(publisher)).map_err(|error| format!("cannot start a thread: {error}"))
+        Self::run(lanes.collect(), Some(publisher)).map_err(|error| format!("cannot start a thread: {error}"))
     }
 
     fn run(mut lanes: Vec<Lane>, publisher: Option<Publisher>) -> io::Result<Self> {
@@ -55,7 +57,7 @@ impl Sender {
         Ok(Self { shared, thread: Some(thread), _publisher: publisher })
     }
 
-    /// Packets sent so far, both legs together.
+    /// Packets sent so far, all legs together.
     pub fn packets(&self) -> u64 {
         self.shared.packets.load(Relaxed)
     }
@@ -67,6 +69,24 @@ impl Drop for Sender {
         if let Some(thread) = self.thread.take() {
             // It ends within the time of a picture; a panic of it is not made worse here.
             let _ = thread.join();
+        }
+    }
+}
+
+/// Where a server takes a stream's legs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// UDP.
+    pub video: Option<u16>,
+    /// UDP.
+    pub audio: Option<u16>,
+}
+
+impl Ports {
+    fn of(self, kind: Kind) -> Option<u16> {
+        match kind {
+            Kind::Video => self.video,
+            Kind::Audio => self.audio,
         }
     }
 }
@@ -94,10 +114,7 @@ impl Lane {
 
 impl Way {
     fn to(address: SocketAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind(match address {
-            SocketAddr::V4(_) => "0.0.0.0:0",
-            SocketAddr::V6(_) => "[::]:0",
-        })?;
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         socket.connect(address)?;
         Ok(Self::Socket(socket))
     }

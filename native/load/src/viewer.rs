@@ -2,14 +2,15 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use core_media::frame::Kind;
 use core_media::rtp::{RtpPacket, is_rtcp};
 use hdrhistogram::Histogram;
-use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
+use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, Security, SrtpProfile};
 
+use crate::programme::Programme;
 use crate::reception::{Reception, Totals, begins_keyframe, latency};
 use crate::stamp;
 use crate::tap::{self, Tapped};
@@ -50,12 +51,18 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    /// On a port of its own, as every real viewer is.
-    pub fn new(host: IpAddr, group: u32, latencies: Latencies) -> Result<Self, rtc::Error> {
+    /// On a port of its own, as every real viewer is. It offers just these SRTP profiles.
+    pub fn new(
+        programme: Programme,
+        host: IpAddr,
+        group: u32,
+        profiles: &[SrtpProfile],
+        latencies: Latencies,
+    ) -> Result<Self, rtc::Error> {
         let port = MuxPort::open(Some(host), 0)?;
-        let eyes = Arc::new(Eyes::new(latencies));
-        let tracks = SECTIONS.map(|(_, section)| section);
-        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: OFFER_TIMEOUT };
+        let (kinds, tracks): (Vec<_>, Vec<_>) = SECTIONS.into_iter().filter(|(kind, _)| programme.has(*kind)).unzip();
+        let eyes = Arc::new(Eyes::new(kinds, latencies));
+        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, profiles, timeout: OFFER_TIMEOUT };
         let (peer, offer) = Peer::new(config, eyes.clone())?;
         let offer = trickle::without_candidates(&offer);
         Ok(Self { peer, tapped: None, _port: port, offer, group, session: None, eyes })
@@ -69,7 +76,7 @@ impl Viewer {
 
     /// One receiver report for each track, as a browser sends about once a second (RFC 3550 §6.4.2).
     pub fn report(&self, burst: &mut Burst) {
-        for (index, track) in self.eyes.tracks.iter().enumerate() {
+        for (index, (_, track)) in self.eyes.tracks.iter().enumerate() {
             let report = lock(track).report(index as u32);
             if let Some(report) = report.filter(|_| self.eyes.open.load(Relaxed)) {
                 burst.send(self.peer.track(index), &report);
@@ -81,45 +88,74 @@ impl Viewer {
 /// Takes a peer's callbacks. All of it costs as little as it can: it runs beside the server that is measured.
 #[derive(Debug)]
 pub(crate) struct Eyes {
-    tracks: [Mutex<Reception>; SECTIONS.len()],
+    tracks: Vec<(Kind, Mutex<Reception>)>,
     latencies: Latencies,
     /// Packets are counted by [`Eyes::glance`].
     pub tapped: AtomicBool,
     /// When it asked to join; by [`stamp::now`], as all times here. 0: not yet.
     pub asked: AtomicU64,
+    /// When it was connected; 0: not yet.
+    connected: AtomicU64,
+    /// When its first keyframe began, or its first sound where it watches no video; 0: not yet.
     keyframe: AtomicU64,
     open: AtomicBool,
-    connected: AtomicBool,
+    security: OnceLock<Security>,
     gone: AtomicBool,
 }
 
 impl Eyes {
-    fn new(latencies: Latencies) -> Self {
+    fn new(kinds: Vec<Kind>, latencies: Latencies) -> Self {
         Self {
-            tracks: Default::default(),
+            tracks: kinds.into_iter().map(|kind| (kind, Mutex::default())).collect(),
             latencies,
             tapped: AtomicBool::new(false),
             asked: AtomicU64::new(0),
+            connected: AtomicU64::new(0),
             keyframe: AtomicU64::new(0),
             open: AtomicBool::new(false),
-            connected: AtomicBool::new(false),
+            security: OnceLock::new(),
             gone: AtomicBool::new(false),
         }
     }
 
     pub fn connected(&self) -> bool {
-        self.connected.load(Relaxed) && !self.gone.load(Relaxed)
+        self.connected.load(Relaxed) > 0 && !self.gone.load(Relaxed)
+    }
+
+    /// From asking to join to being connected.
+    pub fn connection(&self) -> Option<Duration> {
+        self.since_asked(&self.connected)
+    }
+
+    /// What has been negotiated, once it has.
+    pub fn security(&self) -> Option<Security> {
+        self.security.get().copied()
     }
 
     /// From asking to join to the first packet of a keyframe.
     pub fn first_keyframe(&self) -> Option<Duration> {
-        let at = self.keyframe.load(Relaxed);
+        self.since_asked(&self.keyframe)
+    }
+
+    fn since_asked(&self, time: &AtomicU64) -> Option<Duration> {
+        let at = time.load(Relaxed);
         (at > 0).then(|| Duration::from_nanos(at.saturating_sub(self.asked.load(Relaxed))))
+    }
+
+    fn kind(&self, track: usize) -> Kind {
+        self.tracks[track].0
+    }
+
+    fn begins(&self, track: usize, payload: &[u8]) -> bool {
+        match self.kind(track) {
+            Kind::Video => begins_keyframe(payload),
+            Kind::Audio => self.tracks.len() == 1,
+        }
     }
 
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        self.tracks.iter().for_each(|track| totals.add(lock(track).totals()));
+        self.tracks.iter().for_each(|(_, track)| totals.add(lock(track).totals()));
         totals
     }
 }
@@ -128,8 +164,8 @@ impl Eyes {
     /// Counts a packet by its header, which is not encrypted. True when that was all that is wanted of it; else the
     /// decrypted packet is to come as a message.
     pub fn glance(&self, track: usize, packet: &RtpPacket<'_>) -> bool {
-        let ends = packet.marker || SECTIONS[track].0 == Kind::Audio;
-        let mut reception = lock(&self.tracks[track]);
+        let ends = packet.marker || self.kind(track) == Kind::Audio;
+        let mut reception = lock(&self.tracks[track].1);
         if !reception.note(packet) {
             return true;
         }
@@ -141,10 +177,15 @@ impl Eyes {
 impl PeerEvents for Eyes {
     fn state(&self, state: PeerState) {
         match state {
-            PeerState::Connected => self.connected.store(true, Relaxed),
+            PeerState::Connected => self.connected.store(stamp::now(), Relaxed),
             PeerState::Disconnected | PeerState::Failed | PeerState::Closed => self.gone.store(true, Relaxed),
             PeerState::Connecting | PeerState::IceConnected | PeerState::IceLost => {}
         }
+    }
+
+    fn secured(&self, security: Security) {
+        // A peer shakes hands once.
+        let _ = self.security.set(security);
     }
 
     fn open(&self, _track: usize) {
@@ -157,14 +198,14 @@ impl PeerEvents for Eyes {
         }
         let Ok(packet) = RtpPacket::parse(packet) else { return };
         let tapped = self.tapped.load(Relaxed);
-        let counted = tapped || lock(&self.tracks[track]).note(&packet);
-        let video = SECTIONS[track].0 == Kind::Video;
-        if counted && video && self.keyframe.load(Relaxed) == 0 && begins_keyframe(packet.payload) {
+        let counted = tapped || lock(&self.tracks[track].1).note(&packet);
+        let video = self.kind(track) == Kind::Video;
+        if counted && self.keyframe.load(Relaxed) == 0 && self.begins(track, packet.payload) {
             self.keyframe.store(stamp::now(), Relaxed);
         }
         // Decrypting is the viewer's own affair, and waits for handshakes of others when many join.
         let arrived = if tapped {
-            lock(&self.tracks[track]).arrived(&packet)
+            lock(&self.tracks[track].1).arrived(&packet)
         } else {
             (counted && (packet.marker || !video)).then(stamp::now)
         };

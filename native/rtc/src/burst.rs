@@ -14,6 +14,8 @@ const PACKET_SIZES: std::ops::RangeInclusive<usize> = 8..=65_507;
 #[derive(Debug)]
 pub struct Burst {
     thread: PhantomData<*const ()>,
+    #[cfg(not(target_os = "linux"))]
+    sent: u64,
 }
 
 impl Burst {
@@ -33,7 +35,10 @@ impl Burst {
         #[cfg(not(target_os = "linux"))]
         let result = send();
         #[cfg(not(target_os = "linux"))]
-        crate::counters::Tally { datagrams: 1, calls: 1, ..Default::default() }.publish();
+        {
+            self.sent += 1;
+            crate::counters::Tally { datagrams: 1, calls: 1, ..Default::default() }.publish();
+        }
         result >= 0
     }
 
@@ -51,6 +56,14 @@ impl Burst {
         #[cfg(not(target_os = "linux"))]
         let _ = way;
         self.send(track, packet)
+    }
+
+    /// Messages that the system gets of this burst, as far as it has come; with GSO one can hold many packets.
+    pub fn messages(&self) -> u64 {
+        #[cfg(target_os = "linux")]
+        return crate::gather::messages();
+        #[cfg(not(target_os = "linux"))]
+        self.sent
     }
 
     /// Sends bytes as they are from a peer's socket, by a way that an RTP packet has just taken; false when that is not a
@@ -97,5 +110,9 @@ impl Way {
 pub fn burst<R>(f: impl FnOnce(&mut Burst) -> R) -> R {
     #[cfg(target_os = "linux")]
     let _scope = crate::gather::Scope::open();
-    f(&mut Burst { thread: PhantomData })
+    f(&mut Burst {
+        thread: PhantomData,
+        #[cfg(not(target_os = "linux"))]
+        sent: 0,
+    })
 }

@@ -104,7 +104,8 @@ fn drain_singly(
     *scratch = singles;
 }
 
-fn datagrams(messages: &[Message]) -> u64 {
+/// How many there are in messages.
+pub(crate) fn datagrams(messages: &[Message]) -> u64 {
     messages.iter().map(|message| message.datagrams as u64).sum()
 }
 

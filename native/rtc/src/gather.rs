@@ -10,7 +10,7 @@ use crate::asking;
 use crate::batch::{Address, Batch, Message, Route};
 use crate::counters::Tally;
 use crate::direct::Lesson;
-use crate::flush::flush;
+use crate::flush::{datagrams, flush};
 use crate::gso::Gso;
 use crate::kernel::{self, SystemCalls};
 use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
@@ -44,6 +44,8 @@ struct Gathered {
     batch: Batch,
     singles: Vec<Message>,
     gso: Gso,
+    /// Messages of this burst that have left.
+    left: u64,
     /// Datagrams of the batch that were protected in place.
     direct: u64,
     /// What a send that is under way shows, when somebody wants to know.
@@ -53,18 +55,34 @@ struct Gathered {
 impl Gathered {
     fn new() -> Self {
         let gso = Gso::new(kernel::gso());
-        Self { open: false, mark: None, batch: Batch::new(), singles: Vec::new(), gso, direct: 0, lesson: None }
+        Self {
+            open: false,
+            mark: None,
+            batch: Batch::new(),
+            singles: Vec::new(),
+            gso,
+            left: 0,
+            direct: 0,
+            lesson: None,
+        }
     }
 
     fn flush(&mut self) {
         if self.batch.messages().is_empty() {
             return;
         }
+        self.left += self.waiting();
         self.batch.group_by_socket();
         self.gso.begin(Instant::now());
         let tally = flush(&self.batch, &mut self.gso, &mut SystemCalls::new(), &mut self.singles);
         Tally { direct: std::mem::take(&mut self.direct), ..tally }.publish();
         self.batch.clear();
+    }
+
+    /// Messages of the batch.
+    fn waiting(&self) -> u64 {
+        let messages = self.batch.messages();
+        if self.gso.enabled() { messages.len() as u64 } else { datagrams(messages) }
     }
 
     fn relieve(&mut self) {
@@ -81,8 +99,13 @@ pub(crate) struct Scope {
 
 impl Scope {
     pub fn open() -> Self {
-        let outermost = GATHERED.with_borrow_mut(|gathered| !std::mem::replace(&mut gathered.open, true));
-        Self { outermost }
+        GATHERED.with_borrow_mut(|gathered| {
+            let outermost = !std::mem::replace(&mut gathered.open, true);
+            if outermost {
+                gathered.left = 0;
+            }
+            Self { outermost }
+        })
     }
 }
 
@@ -116,6 +139,11 @@ pub(crate) fn put(route: Route, bytes: &[u8], room: usize, finish: impl FnOnce(&
         gathered.direct += u64::from(put);
         put
     })
+}
+
+/// Messages of this thread's burst so far.
+pub(crate) fn messages() -> u64 {
+    GATHERED.with_borrow(|gathered| gathered.left + gathered.waiting())
 }
 
 /// What this thread's burst has leaves if it is a lot.

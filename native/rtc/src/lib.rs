@@ -33,6 +33,8 @@ mod kernel;
 mod log;
 mod machine;
 mod mask;
+mod memory;
+mod network;
 mod peer;
 mod port;
 mod precedence;
@@ -41,6 +43,7 @@ mod receive;
 mod registry;
 #[cfg(target_os = "linux")]
 mod rtcp;
+mod security;
 #[cfg(target_os = "linux")]
 mod senders;
 mod udp;
@@ -54,9 +57,12 @@ pub use error::Error;
 pub use hold::{Hold, hold_receives};
 pub use log::{Level, init};
 pub use machine::{Grant, Machine, machine};
+pub use memory::give_back;
+pub use network::in_network_of;
 pub use peer::{Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId};
 pub use port::MuxPort;
 pub use precedence::take_precedence;
 #[cfg(target_os = "linux")]
 pub use receive::tap;
+pub use security::{DtlsVersion, Security, SrtpProfile};
 pub use udp::{RecvBatch, UdpSocket};

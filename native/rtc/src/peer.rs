@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::port::MuxPort;
 use crate::registry::{MAX_TRACKS, Registration, dispatch};
-use crate::{candidate, log};
+use crate::security::{Security, SrtpProfile};
+use crate::{candidate, log, security};
 use datachannel_sys as dc;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct PeerConfig<'a> {
     /// SDP media sections (`m=` line and attributes) of the local tracks, at most 254. When answering,
     /// each carries the `a=mid` of the line that it answers.
     pub tracks: &'a [&'a str],
+    /// By preference: the DTLS server's decides, the client's is what it offers.
+    pub profiles: &'a [SrtpProfile],
     /// How long [`Peer::new`] waits for the local candidates.
     pub timeout: Duration,
 }
@@ -60,6 +63,8 @@ pub enum PeerState {
 pub trait PeerEvents: Send + Sync + 'static {
     /// The peer's state has changed.
     fn state(&self, state: PeerState);
+    /// What DTLS has negotiated; before the state is [`PeerState::Connected`].
+    fn secured(&self, _security: Security) {}
     /// The track (index into [`PeerConfig::tracks`]) can send from now on.
     fn open(&self, track: usize);
     /// A raw RTP or RTCP packet for the track, decrypted. A compound RTCP packet that names SSRCs of
@@ -97,7 +102,7 @@ impl Peer {
     /// are gathered. Errors: [`Error::InvalidSdp`], [`Error::Timeout`], [`Error::Failed`].
     pub fn new(config: PeerConfig<'_>, events: Arc<dyn PeerEvents>) -> Result<(Self, String), Error> {
         log::start();
-        let mut peer = Self { connection: Connection::new(config.port)?, registration: Registration::new(events) };
+        let mut peer = Self { connection: Connection::new(&config)?, registration: Registration::new(events) };
         peer.subscribe();
         peer.add_tracks(config.tracks)?;
         let local = match config.role {
@@ -199,7 +204,8 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(port: &MuxPort) -> Result<Self, Error> {
+    fn new(&PeerConfig { port, profiles, .. }: &PeerConfig<'_>) -> Result<Self, Error> {
+        let profiles = security::list(profiles);
         // SAFETY: a C struct of numbers, flags and pointers that may be null.
         let mut config: dc::rtcConfiguration = unsafe { mem::zeroed() };
         config.bindAddress = port.bind_address().map_or(ptr::null(), CStr::as_ptr);
@@ -208,7 +214,8 @@ impl Connection {
         config.portRangeEnd = port.port();
         config.disableAutoNegotiation = true;
         config.forceMediaTransport = true;
-        // SAFETY: the configuration and the address in it outlive the call.
+        config.srtpProfiles = profiles.as_ptr();
+        // SAFETY: the configuration and the strings in it outlive the call.
         let id = unsafe { dc::rtcCreatePeerConnection(&config) };
         if id < 0 {
             return Err(Error::Failed("make a peer"));
@@ -283,6 +290,9 @@ unsafe extern "C" fn on_state(peer: c_int, state: dc::rtcState, pointer: *mut c_
         if state == PeerState::Connected {
             // Here, on libdatachannel's pool: to ask means to wait for the lock of the port.
             entry.connect(selected_pair(peer));
+            if let Some(security) = Security::of(peer) {
+                entry.events.secured(security);
+            }
         }
         entry.events.state(state);
     });

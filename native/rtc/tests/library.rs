@@ -8,13 +8,10 @@ use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::stun::{Joined, Kind, join, kind, receive, socket};
+use support::stun::{
+    CLIENT_HELLO, HANDSHAKE_TYPE, Joined, Kind, SERVER_HELLO, client_hello, join, kind, receive, socket,
+};
 use support::{DEADLINE, Event, LOOPBACK, Recorder, VIDEO_SSRC, eventually, join_with, port, receiver_report, rtp};
-
-/// Where a DTLS record of the first flights names its message (RFC 6347 §4.2.2, RFC 5246 §7.4).
-const HANDSHAKE_TYPE: usize = 13;
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
 
 /// A peer that has gone through ICE with a client, and waits for its ClientHello.
 fn expect_hello(port: &MuxPort, client: &UdpSocket) -> Joined {
@@ -26,13 +23,6 @@ fn expect_hello(port: &MuxPort, client: &UdpSocket) -> Joined {
     joined.nominate(client);
     joined.wait(client, Kind::Success);
     joined
-}
-
-/// A ClientHello as the library makes it.
-fn client_hello(port: &MuxPort) -> Vec<u8> {
-    let (joined, client) = (join(port, "passive", ""), socket());
-    joined.nominate(&client);
-    joined.wait(&client, Kind::Dtls)
 }
 
 #[test]
@@ -236,4 +226,24 @@ fn a_peer_that_is_flooded_holds_up_nobody_else() {
 fn a_fragment_is_not_drawn_twice() {
     let port = port();
     assert!(join(&port, "actpass", "").ufrag.len() >= 8, "48 bits: 128 agents share a port");
+}
+
+#[test]
+fn a_check_that_a_request_triggers_waits_for_nothing() {
+    let port = port();
+    let (joined, client) = (join(&port, "active", ""), socket());
+    let (other, others) = (join(&port, "active", ""), socket());
+    other.nominate(&others);
+    other.wait(&others, Kind::Check);
+    joined.nominate(&client);
+    assert_eq!(kind(&receive(&client)), Kind::Success);
+    // Fewer milliseconds than the pace of checks, on a machine that is not too busy to tell.
+    for _ in 0..50 {
+        other.nominate(&others);
+        other.wait(&others, Kind::Success);
+    }
+    client.set_nonblocking(true).expect("valid");
+    let mut buffer = [0; 2048];
+    let length = client.recv(&mut buffer).expect("the check has come");
+    assert_eq!(kind(&buffer[..length]), Kind::Check);
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use rtc::{Error, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, burst};
+use rtc::{Error, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, SrtpProfile, burst};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -131,7 +131,7 @@ fn bad_descriptions_are_refused_by_name() {
     let port = port();
     let given = section("video", "0", "sendonly", VIDEO_SSRC);
     let make = |role, tracks: &[&str]| {
-        let config = PeerConfig { port: &port, role, tracks, timeout: DEADLINE };
+        let config = PeerConfig { port: &port, role, tracks, profiles: &SrtpProfile::PREFERENCE, timeout: DEADLINE };
         Peer::new(config, Recorder::new().0).map(|(_, sdp)| sdp)
     };
     for offer in ["", "v=0\r\n", "\0", "nonsense", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n"] {
@@ -339,6 +339,7 @@ fn mutated_offers_do_no_harm() {
             port: &server_port,
             role: Role::Answer { offer: &mutated },
             tracks: &[&given],
+            profiles: &SrtpProfile::PREFERENCE,
             timeout: DEADLINE,
         };
         match Peer::new(config, Recorder::new().0) {

@@ -1,6 +1,6 @@
 import { openLoad } from './load.ts';
-import { arrive, publish, settle } from './measure.ts';
-import type { BenchOptions } from './options.ts';
+import { arrive, profileOf, publish, settle } from './measure.ts';
+import { type BenchOptions, loadConfig } from './options.ts';
 import { type Usage, usage } from './process.ts';
 import type { Column } from './report.ts';
 import { openTarget } from './target.ts';
@@ -12,6 +12,8 @@ export interface ChurnRow {
   /** Viewers that joined, watched and left. */
   sessions: number;
   failures: number;
+  /** SRTP profiles that were negotiated. */
+  profiles: string[];
   /** Of those that joined, without a keyframe. */
   withoutPicture: number;
   /** When everybody had left: after the warm-up, and at the end. */
@@ -22,6 +24,7 @@ export interface ChurnRow {
 export const COLUMNS: Column<ChurnRow>[] = [
   ['viewers', (row) => row.viewers],
   ['sessions', (row) => row.sessions],
+  ['profile', profileOf],
   ['failed', (row) => row.failures + row.withoutPicture],
   ['RSS before', (row) => row.idle && `${Math.round(row.idle.before.rss / 2 ** 20)} MiB`],
   ['after', (row) => row.idle && `${Math.round(row.idle.after.rss / 2 ** 20)} MiB`],
@@ -40,17 +43,20 @@ const ROUND = 1_000;
 /** All `viewers` join, get a picture and leave, again and again. */
 export async function churn(viewers: number, options: BenchOptions, say: (text: string) => void): Promise<ChurnRow> {
   const target = await openTarget(options);
-  const load = openLoad();
+  const load = openLoad(loadConfig(options));
   const sum = { sessions: 0, failures: 0, withoutPicture: 0 };
+  const profiles = new Set<string>();
   const round = async () => {
-    const { posts, failures, firstKeyframes } = await arrive(load, { url: target.url, viewers, over: ROUND, group: 0 });
+    const arrived = await arrive(load, { url: target.url, viewers, over: ROUND, group: 0 });
+    const { posts, failures, firstKeyframes } = arrived;
+    for (const profile of arrived.profiles) profiles.add(profile);
     await load.leave(0);
     sum.sessions += posts.length;
     sum.failures += failures.length;
     sum.withoutPicture += posts.length - firstKeyframes.length;
   };
   try {
-    await publish(load, target, options.fps);
+    await publish(load, target);
     say('warming up');
     for (let count = 0; count < WARM_UP; count++) await round();
     await settle();
@@ -65,7 +71,7 @@ export async function churn(viewers: number, options: BenchOptions, say: (text: 
     const after = usage(target.pid);
     const idle = before && after && { before, after };
     const growth = idle && Math.round((idle.after.rss - idle.before.rss) / Math.max(1, sum.sessions - warm));
-    return { bench: 'churn', viewers, ...sum, idle, rssGrowthBytesPerSession: growth };
+    return { bench: 'churn', viewers, ...sum, profiles: [...profiles], idle, rssGrowthBytesPerSession: growth };
   } finally {
     await load.close();
     await target.stop();

@@ -26,9 +26,9 @@ export function pause(milliseconds: number): Promise<void> {
 }
 
 /** Starts the stream, when the server takes one, and waits until our own server has it. */
-export async function publish(load: Load, { ports, whip, origin }: Target, framesPerSecond: number): Promise<void> {
-  if (whip !== undefined) await load.publish(framesPerSecond, whip);
-  else if (ports !== undefined) load.send(framesPerSecond, ports.video, ports.audio);
+export async function publish(load: Load, { ports, whip, origin }: Target): Promise<void> {
+  if (whip !== undefined) await load.publish(whip);
+  else if (ports !== undefined) load.send(ports.video, ports.audio);
   else return;
   if (origin === undefined) return pause(SETTLING);
   await waitFor('the stream', PUBLISHING, async () => {
@@ -39,8 +39,17 @@ export async function publish(load: Load, { ports, whip, origin }: Target, frame
 
 export interface Arrived extends Joined {
   connected: number;
+  /** Milliseconds from POST to connection. */
+  connections: number[];
   /** Milliseconds from POST to first keyframe. */
   firstKeyframes: number[];
+  /** SRTP profiles that were negotiated, each once. */
+  profiles: string[];
+}
+
+/** A cell of the table. */
+export function profileOf({ profiles }: { profiles: readonly string[] }): string | undefined {
+  return profiles.length === 0 ? undefined : profiles.map((name) => name.replace(/^SRTP_/, '')).join(', ');
 }
 
 /** Lets viewers join and waits until each that got in has a picture, or never will have one. */

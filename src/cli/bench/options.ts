@@ -1,11 +1,20 @@
 import * as z from 'zod';
 import { readArguments, UsageError } from '../arguments.ts';
 import { columns } from '../flags.ts';
+import type { LoadConfig } from './load.ts';
 
 const COUNTS = 'give numbers of viewers such as 10,50,100';
 const SECONDS = 'give a whole number of seconds from 1 to 86400';
 const whole = (message: string, least: number, most: number) =>
   z.string().regex(/^\d+$/, message).transform(Number).pipe(z.int(message).min(least, message).max(most, message));
+
+/** SRTP profiles as IANA registers them. */
+const PROFILES: ReadonlyMap<string, string> = new Map([
+  ['aead-aes-128-gcm', 'SRTP_AEAD_AES_128_GCM'],
+  ['aead-aes-256-gcm', 'SRTP_AEAD_AES_256_GCM'],
+  ['aes-cm-sha1', 'SRTP_AES128_CM_HMAC_SHA1_80'],
+]);
+const PROFILE = [...PROFILES.keys()].join(', ');
 
 const schema = z.object({
   viewers: z
@@ -18,6 +27,11 @@ const schema = z.object({
     .enum(['5', '10', '15', '25', '30', '50', '60'], 'give 5, 10, 15, 25, 30, 50 or 60')
     .transform(Number)
     .default(30),
+  packets: whole('give a number of packets from 1 to 8', 1, 8).default(8),
+  'video-only': z.boolean().default(false),
+  'audio-only': z.boolean().default(false),
+  'sender-only': z.boolean().default(false),
+  rate: whole('give a number of joins a second from 1 to 1000', 1, 1000).optional(),
   playing: whole('give a number of viewers', 1, 10_000).default(50),
   url: z
     .string()
@@ -33,6 +47,11 @@ const schema = z.object({
   shards: whole('give a number of threads from 1 to 256', 1, 256).optional(),
   'direct-send': z.enum(['on', 'off'], 'give on or off').optional(),
   runtime: z.enum(['node', 'bun', 'deno'], 'give node, bun or deno').optional(),
+  profile: z
+    .string()
+    .transform((name) => PROFILES.get(name))
+    .pipe(z.string(`give one of ${PROFILE}`))
+    .optional(),
   compare: z.literal('portable', 'give portable').optional(),
   json: z.boolean().default(false),
 });
@@ -43,15 +62,21 @@ export type BenchOptions = z.output<typeof schema> & {
 };
 
 interface Flag {
-  name: Exclude<keyof z.output<typeof schema>, 'json'>;
-  value: string;
+  name: keyof z.output<typeof schema>;
+  /** Undefined: the flag has none. */
+  value?: string;
   help: string;
 }
 
 const FLAGS: readonly Flag[] = [
   { name: 'viewers', value: 'N,N', help: 'viewers, one measurement each (fanout 10,50,100,200,300; join, churn 100)' },
   { name: 'secs', value: 'N', help: 'how long to measure (fanout 15, join 5, churn 60)' },
-  { name: 'fps', value: 'N', help: 'pictures a second, of 8 packets each (default 30)' },
+  { name: 'fps', value: 'N', help: 'pictures a second (default 30)' },
+  { name: 'packets', value: 'N', help: 'packets of each picture, of about a kilobyte, up to 8 (default 8)' },
+  { name: 'video-only', help: 'pictures without sound, in the stream and in what viewers ask for' },
+  { name: 'audio-only', help: 'sound without pictures' },
+  { name: 'sender-only', help: 'fanout: the server alone, see below (Linux, as root)' },
+  { name: 'rate', value: 'N', help: 'join: how many join in a second (default: all of them)' },
   { name: 'playing', value: 'N', help: 'join: viewers that play before the others come (default 50)' },
   { name: 'url', value: 'URL', help: 'a WHEP endpoint to measure instead of a server of our own' },
   { name: 'pid', value: 'PID', help: 'the process behind --url, on this machine, for its CPU and memory' },
@@ -60,12 +85,18 @@ const FLAGS: readonly Flag[] = [
   { name: 'shards', value: 'N', help: 'sending threads of our own server (default: one per core)' },
   { name: 'direct-send', value: 'on|off', help: 'as in fetch-whep serve, of our own server (default off)' },
   { name: 'runtime', value: 'NAME', help: 'node, bun or deno for our own server (default: this one)' },
+  { name: 'profile', value: 'NAME', help: `the one SRTP profile that viewers offer: ${PROFILE}` },
   { name: 'compare', value: 'portable', help: 'measure our own server with the portable engine as well' },
+  { name: 'json', help: 'a line of JSON for each measurement instead of the table' },
 ];
 
 /** The options after the benchmark's name. Throws a `UsageError`. */
 export function parseOptions(args: readonly string[]): BenchOptions {
-  const given = readArguments(args, [...FLAGS, { name: 'json', bare: true }], 'bench');
+  const given = readArguments(
+    args,
+    FLAGS.map(({ name, value }) => ({ name, bare: value === undefined })),
+    'bench',
+  );
   const last = [...given].map(([name, values]) => [name, values.length === 0 ? true : values.at(-1)]);
   const parsed = schema.safeParse(Object.fromEntries(last));
   if (!parsed.success) {
@@ -81,12 +112,24 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       '--ingest, --shards, --direct-send, --runtime and --compare are for a server of our own: leave them out with --url',
     );
   }
+  if (url !== undefined && parsed.data['sender-only']) {
+    throw new UsageError('--sender-only is for a server of our own: leave it out with --url');
+  }
+  if (compare !== undefined && parsed.data['sender-only']) {
+    throw new UsageError('--compare is not for --sender-only: the portable engine does not count what it sends');
+  }
+  if (parsed.data['video-only'] && parsed.data['audio-only']) {
+    throw new UsageError('--video-only and --audio-only leave nothing: leave one of them out');
+  }
   return { ...parsed.data, engine: 'native' };
 }
 
+export function loadConfig(options: BenchOptions): LoadConfig {
+  const { fps, packets, profile, 'video-only': videoOnly, 'audio-only': audioOnly } = options;
+  const programme = { framesPerSecond: fps, packetsPerFrame: packets, video: !audioOnly, audio: !videoOnly };
+  return { programme, ...(profile !== undefined && { profile }) };
+}
+
 export function help(): string {
-  return columns([
-    ...FLAGS.map(({ name, value, help }) => [`--${name} ${value}`, help] as const),
-    ['--json', 'a line of JSON for each measurement instead of the table'],
-  ]);
+  return columns(FLAGS.map(({ name, value, help }) => [`--${name}${value ? ` ${value}` : ''}`, help] as const));
 }

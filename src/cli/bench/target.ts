@@ -3,8 +3,10 @@ import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../index.ts';
+import { currentRuntime } from '../../runtime.ts';
+import type { Cable } from './cable.ts';
 import { waitFor } from './measure.ts';
-import type { BenchOptions } from './options.ts';
+import { type BenchOptions, loadConfig } from './options.ts';
 
 /** The server that is measured. */
 export interface Target {
@@ -13,7 +15,7 @@ export interface Target {
   /** Undefined: not known, or not on this machine. */
   pid: number | undefined;
   /** Where it takes the stream; undefined: it has one of its own. */
-  ports: { video: number; audio: number | undefined } | undefined;
+  ports: { video: number | undefined; audio: number | undefined } | undefined;
   /** Its WHIP endpoint, when it takes the stream there. */
   whip: string | undefined;
   /** Where it tells about itself, when it is ours. */
@@ -22,25 +24,35 @@ export interface Target {
   stop(): Promise<void>;
 }
 
-export function openTarget(options: BenchOptions): Promise<Target> | Target {
+/** Our own is at the other end of the `cable`, when there is one; `cli` is the program that has the command `serve`. */
+export function openTarget(options: BenchOptions, cable?: Cable, cli = CLI): Promise<Target> | Target {
   const { url, pid, rtp } = options;
-  if (url === undefined) return startServer(options);
-  const [video, audio] = rtp ?? [];
-  const ports = video === undefined ? undefined : { video, audio };
+  if (url === undefined) return startServer(options, cable, cli);
+  const ports = rtp && { video: rtp[0], audio: rtp[1] };
   return { url, pid, ports, whip: undefined, origin: undefined, stop: async () => {} };
 }
 
-/** A server in a process of its own, on loopback, with one stream that takes RTP or a publisher. */
-async function startServer(options: BenchOptions): Promise<Target> {
-  const { runtime, shards, engine, ingest, 'direct-send': directSend } = options;
+/** A program of ours as a command, by default this one on the runtime that it runs on. */
+export function commandFor(runtime?: BenchOptions['runtime'], cli = CLI): string[] {
   const [program, first] = commandOf(runtime);
-  const cli = fileURLToPath(import.meta.url);
+  return [program, ...first, cli];
+}
+
+const CLI = fileURLToPath(import.meta.url);
+
+/** A server in a process of its own, with one stream that takes RTP or a publisher. */
+async function startServer(options: BenchOptions, cable: Cable | undefined, cli: string): Promise<Target> {
+  const { runtime, shards, engine, ingest, 'direct-send': directSend } = options;
+  const { video: hasVideo, audio: hasAudio } = loadConfig(options).programme;
   const limits = ['--max-viewers', '10000', '--max-viewers-per-stream', 'none'];
   const threads = shards === undefined ? [] : ['--shards', `${shards}`];
   const way = directSend === undefined ? [] : ['--direct-send', directSend];
-  const source = ingest === 'whip' ? 'whip' : 'rtp:0,0';
+  const source = ingest === 'whip' ? 'whip' : `rtp:${hasVideo ? 0 : ''}${hasAudio ? ',0' : ''}`;
+  const place = cable === undefined ? [] : ['--host', cable.server, '--media-host', cable.server];
   const rest = ['--port', '0', '--stream', `bench=${source}`, '--log-level', 'error', '--engine', engine];
-  const child = spawn(program, [...first, cli, 'serve', ...rest, ...limits, ...threads, ...way], {
+  const serve = [...commandFor(runtime, cli), 'serve', ...rest, ...place, ...limits, ...threads, ...way];
+  const [program = '', ...args] = [...(cable?.enter ?? []), ...serve];
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, PATH: searchPath(cli) },
   });
@@ -53,7 +65,7 @@ async function startServer(options: BenchOptions): Promise<Target> {
   return {
     url: `${listening}/whep/bench`,
     pid: child.pid,
-    ports: video === undefined ? undefined : { video, audio },
+    ports: ingest === 'whip' ? undefined : { video, audio },
     whip: ingest === 'whip' ? `${listening}/whip/bench` : undefined,
     origin: listening,
     stop: async () => {
@@ -69,7 +81,7 @@ interface Announcement {
 }
 
 function commandOf(runtime: BenchOptions['runtime']): [program: string, first: string[]] {
-  const current = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
+  const current = currentRuntime();
   const first = (runtime ?? current) === 'deno' ? ['run', '-A', '--node-modules-dir=manual'] : [];
   return [runtime === undefined || runtime === current ? process.execPath : runtime, first];
 }

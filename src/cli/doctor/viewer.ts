@@ -13,7 +13,7 @@ export interface Viewer {
 
 /** One of the addon's. Throws `engine-unavailable`. */
 export function nativeViewer(host: string): Viewer {
-  const load = openLoad(host);
+  const load = openLoad({ host });
   return {
     async join(url) {
       const { posts, failures } = await load.join({ url, viewers: 1, over: 0, group: 0 });

@@ -2,6 +2,7 @@
 export type DropReason =
   | 'malformed'
   | 'foreign-sender'
+  | 'other-stream'
   | 'payload-type'
   | 'late'
   | 'stray'

@@ -38,6 +38,7 @@ const LIMITS = [
   'media runs on the JavaScript thread: some tens of viewers',
   'a viewer waits for the next keyframe: no instant start',
   'no low latency on request, no capture times',
+  'no Chromium behind TURN over TCP or TLS, no viewer whose NAT changes its port',
 ];
 
 interface Entry {
@@ -168,7 +169,7 @@ class PortableEngine implements MediaEngine {
   snapshot(): EngineSnapshot {
     const now = performance.now();
     const { iceSeconds, dtlsSeconds, firstKeyframeSeconds, fanoutLatencySeconds } = this.#histograms;
-    const { sendBatchPackets, rttSeconds, lossRatio } = this.#histograms;
+    const { sendBatchPackets, frameMessages, rttSeconds, lossRatio } = this.#histograms;
     const sockets = [...this.#streams.values()].reduce((sum, { input }) => sum + (input?.sockets ?? 0), 0);
     return {
       udpPorts: sockets + (this.#closed ? 0 : 1),
@@ -181,6 +182,7 @@ class PortableEngine implements MediaEngine {
         firstKeyframeSeconds: firstKeyframeSeconds.snapshot(),
         fanoutLatencySeconds: fanoutLatencySeconds.snapshot(),
         sendBatchPackets: sendBatchPackets.snapshot(),
+        frameMessages: frameMessages.snapshot(),
         rttSeconds: rttSeconds.snapshot(),
         lossRatio: lossRatio.snapshot(),
       },

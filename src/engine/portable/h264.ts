@@ -32,7 +32,7 @@ export function readUnits(payload: Buffer): Unit[] | 'annex-b' | 'malformed' {
   if (type >= 1 && type <= 23) return [{ whole: payload }];
   if (type === NAL.stapA) return readAggregate(payload);
   const fragment = payload[1];
-  if (type === NAL.fuA && fragment !== undefined) {
+  if (type === NAL.fuA && fragment !== undefined && isNal(fragment)) {
     const header = (first & 0xe0) | (fragment & 0x1f);
     return [{ header, start: (fragment & 0x80) !== 0, end: (fragment & 0x40) !== 0, data: payload.subarray(2) }];
   }
@@ -45,11 +45,44 @@ function readAggregate(payload: Buffer): Unit[] | 'malformed' {
   while (at + 2 <= payload.length) {
     const length = payload.readUInt16BE(at);
     const end = at + 2 + length;
-    if (length === 0 || end > payload.length) return 'malformed';
+    if (length === 0 || end > payload.length || !isNal(payload.readUInt8(at + 2))) return 'malformed';
     units.push({ whole: payload.subarray(at + 2, end) });
     at = end;
   }
   return at === payload.length && units.length > 0 ? units : 'malformed';
+}
+
+/** Neither aggregates nor fragments hold other packet types (RFC 6184 §5.7.1 and §5.8). */
+function isNal(first: number): boolean {
+  const type = first & 0x1f;
+  return type >= 1 && type <= 23;
+}
+
+/**
+ * Where in an access unit a payload can stand: at its beginning, as the first slice of a picture or what comes before one
+ * (ITU-T H.264 §7.4.1.2.3), or behind it, as a further slice or fragment. Undefined: not told.
+ */
+export function place(payload: Buffer): 'beginning' | 'within' | undefined {
+  const units = readUnits(payload);
+  const first = typeof units === 'string' ? undefined : units[0];
+  if (first === undefined) return undefined;
+  if (!('whole' in first) && !first.start) return 'within';
+  const [header, data] =
+    'whole' in first ? [first.whole.readUInt8(0), first.whole.subarray(1)] : [first.header, first.data];
+  const type = header & 0x1f;
+  const slice = isSlice(type) ? readSlice(data) : undefined;
+  if (slice !== undefined) return slice.firstMacroblock > 0 ? 'within' : 'beginning';
+  return type >= 6 && type <= NAL.delimiter ? 'beginning' : undefined;
+}
+
+/** The type of a NAL unit, which is not empty. */
+export function typeOf(unit: Buffer): number {
+  return unit.readUInt8(0) & 0x1f;
+}
+
+/** A slice, or what holds the header of one. */
+export function isSlice(type: number): boolean {
+  return type === NAL.slice || type === NAL.partition || type === NAL.idr;
 }
 
 /** A payload without what some cameras write behind the units of an aggregate: zeros, or a byte too few for a length. */
@@ -71,39 +104,51 @@ function startsWithCode(bytes: Buffer): boolean {
   return at === 0 || (at === 1 && bytes[0] === 0);
 }
 
-/** A payload that `readUnits` takes, in pieces that fit. */
-export function splitPayload(payload: Buffer): Buffer[] {
-  if (payload.length <= MAX_PAYLOAD) return [payload];
-  const units = readUnits(payload);
-  return typeof units === 'string' ? [] : units.flatMap(splitUnit);
+/**
+ * NAL units in decoding order as payloads, in as few as fit: neighbours that are small together, others alone, large ones
+ * in fragments of one size, the last of which is shorter.
+ */
+export function pack(units: readonly Buffer[]): Buffer[] {
+  const payloads: Buffer[] = [];
+  let small: Buffer[] = [];
+  let size = 1;
+  const flush = () => {
+    payloads.push(...(small.length > 1 ? [aggregate(small)] : small));
+    [small, size] = [[], 1];
+  };
+  for (const unit of units) {
+    if (size + 2 + unit.length > MAX_PAYLOAD) flush();
+    if (unit.length > MAX_PAYLOAD) {
+      payloads.push(...fragments(unit));
+      continue;
+    }
+    small.push(unit);
+    size += 2 + unit.length;
+  }
+  flush();
+  return payloads;
 }
 
-/** One NAL unit: whole where it fits, else as fragments of nearly equal size. */
-export function splitUnit(unit: Unit): Buffer[] {
-  if (!('whole' in unit)) return fragments(unit.header, unit.start, unit.end, unit.data);
-  const { whole } = unit;
-  return whole.length <= MAX_PAYLOAD ? [whole] : fragments(whole.readUInt8(0), true, true, whole.subarray(1));
-}
-
-function fragments(header: number, start: boolean, end: boolean, data: Buffer): Buffer[] {
-  const count = Math.max(1, Math.ceil(data.length / (MAX_PAYLOAD - 2)));
-  const size = Math.ceil(data.length / count);
+function fragments(unit: Buffer): Buffer[] {
+  const header = unit.readUInt8(0);
+  const length = unit.length - 1;
+  const size = Math.ceil(length / Math.ceil(length / (MAX_PAYLOAD - 2)));
+  const count = Math.ceil(length / size);
   return Array.from({ length: count }, (_, index) => {
-    const first = start && index === 0 ? 0x80 : 0;
-    const last = end && index === count - 1 ? 0x40 : 0;
-    const head = [(header & 0xe0) | NAL.fuA, first | last | (header & 0x1f)];
-    return Buffer.concat([Buffer.from(head), data.subarray(index * size, (index + 1) * size)]);
+    const start = index === 0 ? 0x80 : 0;
+    const end = index === count - 1 ? 0x40 : 0;
+    const head = [(header & 0xe0) | NAL.fuA, start | end | (header & 0x1f)];
+    return Buffer.concat([Buffer.from(head), unit.subarray(1 + index * size, 1 + (index + 1) * size)]);
   });
 }
 
-/** Several small NAL units as one aggregation packet where they fit (RFC 6184 §5.7.1). */
-export function aggregate(units: readonly Buffer[]): Buffer[] {
-  const size = units.reduce((sum, unit) => sum + 2 + unit.length, 1);
-  if (size > MAX_PAYLOAD) return units.flatMap((whole) => splitUnit({ whole }));
-  // The importance of an aggregate is the highest of its units (§5.3).
-  const importance = Math.max(...units.map((unit) => unit.readUInt8(0) & 0x60));
+/** One aggregation packet (RFC 6184 §5.7.1): its first byte is the worst and the most important of theirs (§5.3, §5.7). */
+function aggregate(units: readonly Buffer[]): Buffer {
+  const headers = units.map((unit) => unit.readUInt8(0));
+  const faulty = headers.some((header) => header >= 0x80) ? 0x80 : 0;
+  const importance = Math.max(...headers.map((header) => header & 0x60));
   const parts = units.flatMap((unit) => [Buffer.from([unit.length >> 8, unit.length & 0xff]), unit]);
-  return [Buffer.concat([Buffer.from([importance | NAL.stapA]), ...parts])];
+  return Buffer.concat([Buffer.from([faulty | importance | NAL.stapA]), ...parts]);
 }
 
 /** The NAL units of a byte stream with start codes (ITU-T H.264 annex B), empty ones left out. */

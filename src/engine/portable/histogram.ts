@@ -37,6 +37,7 @@ export class Histograms {
     0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1,
   ]);
   readonly sendBatchPackets = new Histogram([1, 4, 16, 64, 256, 1_024, 4_096, 16_384]);
+  readonly frameMessages = new Histogram([1, 2, 3, 4, 6, 8, 12, 16, 32]);
   readonly rttSeconds = new Histogram([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6]);
   readonly lossRatio = new Histogram([0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]);
 }

@@ -5,16 +5,12 @@ import { Timeline } from './clock.ts';
 import type { Drops } from './drops.ts';
 import { type Frame, makePacket } from './frame.ts';
 import { parseOpus } from './opus.ts';
+import { Pace } from './pace.ts';
 import { MAX_SOUND, type RtpPacket } from './rtp.ts';
+import { type Codec, Sound } from './sound.ts';
 import { TICKS } from './time.ts';
 import { type AccessUnit, Assembler } from './video.ts';
 
-/** An AAC frame lasts 1024 samples (ISO 14496-3 §4.5.1.1); no Opus packet does. */
-const AAC_STEP = 1_024;
-/** So many of those steps in a row are no accident. */
-const AAC_EVIDENCE = 10;
-/** Static payload types of sound that is no Opus (RFC 3551 table 4). */
-const LAST_STATIC = 18;
 /** A time stamp that differs by less from what the packets' durations say is jitter. 20 ms. */
 const SOUND_JITTER = 960;
 
@@ -31,18 +27,30 @@ export class Media {
   #now = 0;
   #nextPacket = 0;
   #frames = 0;
+  /** The highest media time so far. */
   #last: number | undefined;
   /** Mean ticks from frame to frame, smoothed. */
   #step: number | undefined;
-  #keyframe: { at: number; frame: number; timestamp: number } | undefined;
+  #keyframe: { frame: number; timestamp: number } | undefined;
   #gop: { frames: number; ticks: number } | undefined;
-  #sps: AccessUnit['sps'];
   #channels: 1 | 2 | undefined;
-  #sound = newSound();
+  #sound = new Sound();
+  /** Where the next Opus packet begins if nothing is missing, on the outgoing line. */
+  #nextSound: number | undefined;
+  #timestampBreaks = 0;
+  #pace = new Pace();
+  /** The parameter set in force. */
+  sps: AccessUnit['sps'];
+  /** When the newest IDR picture came. */
+  keyframeAt: number | undefined;
   /** B slices were seen: WebRTC cannot reorder. */
   bidirectional = false;
-  /** The sound is AAC, or what its payload type says. */
-  notOpus = false;
+  /** The sound is something else than Opus. */
+  notOpus: Codec | undefined;
+  /** The time stamps do not run as fast as time does. */
+  wrongPace = false;
+  /** The profile changed while the stream went on, which players that have joined cannot follow. */
+  profileChanged = false;
   /** A program pushed what is neither Annex B nor AVCC. */
   notH264 = false;
 
@@ -52,11 +60,6 @@ export class Media {
     this.#out = out;
     this.#timeline = new Timeline(kind);
     this.#assembler = new Assembler(drops, (unit) => this.#picture(unit));
-  }
-
-  /** When the newest IDR picture came. */
-  get keyframeAt(): number | undefined {
-    return this.#keyframe?.at;
   }
 
   get annexB(): boolean {
@@ -69,7 +72,7 @@ export class Media {
 
   /** `now` in milliseconds, as everywhere. */
   videoFacts(active: boolean, now: number): VideoFacts {
-    const { profileLevelId, width, height, interlaced } = this.#sps ?? {};
+    const { profileLevelId, width, height, interlaced } = this.sps ?? {};
     return {
       active,
       ...(profileLevelId !== undefined && { profileLevelId }),
@@ -79,12 +82,13 @@ export class Media {
       ...(this.#step !== undefined && { framesPerSecond: (TICKS.video * 1000) / this.#step }),
       ...(this.#gop && { gopFrames: this.#gop.frames, gopSeconds: this.#gop.ticks / TICKS.video / 1000 }),
       bFrames: this.bidirectional,
-      ...(this.#keyframe && { keyframeAge: (now - this.#keyframe.at) / 1000 }),
+      ...(this.keyframeAt !== undefined && { keyframeAge: (now - this.keyframeAt) / 1000 }),
     };
   }
 
   audioFacts(active: boolean): AudioFacts {
-    return { active, notOpus: this.notOpus, ...(this.#channels && { channels: this.#channels }) };
+    const channels = this.#channels && { channels: this.#channels };
+    return { active, notOpus: this.notOpus !== undefined, timestampBreaks: this.#timestampBreaks, ...channels };
   }
 
   /** The outgoing media time of one of the source's time stamps. */
@@ -94,6 +98,7 @@ export class Media {
 
   packet(packet: RtpPacket, now: number): void {
     this.#now = now;
+    if (this.#pace.observe(packet.timestamp, TICKS[this.#kind], now)) this.wrongPace = true;
     if (this.#kind === 'video') this.#assembler.push(packet);
     else if (packet.payload.length > 0) this.#hear(packet.payload, packet.timestamp, packet.payloadType);
   }
@@ -122,49 +127,62 @@ export class Media {
     this.#timeline.restart();
     this.#last = undefined;
     this.#keyframe = undefined;
-    this.#sound = newSound();
+    this.#sound = new Sound();
+    this.#nextSound = undefined;
+    this.#pace = new Pace();
   }
 
   #picture(unit: AccessUnit): void {
-    this.#sps = unit.sps;
+    // profile_idc and its constraints; the level may change at will.
+    const profile = unit.sps?.profileLevelId.slice(0, 4);
+    this.profileChanged ||= this.sps !== undefined && this.sps.profileLevelId.slice(0, 4) !== profile;
+    this.sps = unit.sps;
     this.bidirectional ||= unit.bidirectional;
     const { timestamp, jumped } = this.#timeline.map(unit.timestamp, this.#now);
     if (unit.keyframe) {
       const before = this.#keyframe;
-      this.#keyframe = { at: this.#now, frame: this.#frames, timestamp };
+      this.keyframeAt = this.#now;
+      this.#keyframe = { frame: this.#frames, timestamp };
       if (before && !jumped) this.#gop = { frames: this.#frames - before.frame, ticks: timestamp - before.timestamp };
     }
     this.#give(unit.payloads, unit.keyframe, timestamp, jumped);
   }
 
   #hear(packet: Buffer, timestamp: number, payloadType?: number): void {
-    const facts = parseOpus(packet);
-    this.#watchForAac(timestamp);
-    this.notOpus ||= payloadType !== undefined && payloadType <= LAST_STATIC;
-    if (facts === undefined || packet.length > MAX_SOUND || this.notOpus) {
-      this.#drops.add(this.notOpus ? 'not-opus' : facts === undefined ? 'malformed' : 'oversized');
+    const opus = parseOpus(packet);
+    const afterSilence = this.#sound.isSilent;
+    this.notOpus = this.#sound.examine(packet, opus, timestamp, payloadType);
+    if (this.notOpus !== undefined || opus === undefined || packet.length > MAX_SOUND) {
+      this.#drops.add(this.notOpus !== undefined ? 'not-opus' : opus === undefined ? 'malformed' : 'oversized');
       return;
     }
-    this.#channels = facts.channels;
+    this.#channels = opus.channels;
     const { timestamp: natural, jumped } = this.#timeline.map(timestamp, this.#now);
-    // Browsers hear jitter of time stamps; packets that follow each other take theirs from the one before.
-    const { next } = this.#sound;
-    const continued = next !== undefined && !jumped && Math.abs(next - natural) <= SOUND_JITTER ? next : natural;
-    this.#sound.next = continued + facts.duration;
-    this.#give([packet], true, continued, jumped);
+    const stamp = this.#continued(natural, afterSilence, jumped);
+    this.#nextSound = stamp + opus.duration;
+    this.#give([packet], true, stamp, jumped);
   }
 
-  #watchForAac(timestamp: number): void {
-    const { before, aacSteps } = this.#sound;
-    this.#sound.aacSteps = before !== undefined && ((timestamp - before) | 0) === AAC_STEP ? aacSteps + 1 : 0;
-    this.#sound.before = timestamp;
-    this.notOpus = this.#sound.aacSteps >= AAC_EVIDENCE;
+  /** Browsers hear jitter of time stamps; packets that follow each other take theirs from the one before. */
+  #continued(natural: number, afterSilence: boolean, jumped: boolean): number {
+    const next = this.#nextSound;
+    if (next === undefined || jumped) return natural;
+    if (Math.abs(next - natural) <= SOUND_JITTER) return next;
+    if (!(afterSilence && natural > next)) this.#timestampBreaks++;
+    return natural;
   }
 
-  #give(payloads: readonly Buffer[], keyframe: boolean, timestamp: number, jumped: boolean): void {
-    const step = this.#last === undefined || jumped ? 0 : timestamp - this.#last;
-    this.#last = timestamp;
-    if (step > 0) this.#step = this.#step === undefined ? step : this.#step + (step - this.#step) / 16;
+  #give(payloads: readonly Buffer[], keyframe: boolean, natural: number, jumped: boolean): void {
+    const last = this.#last ?? natural - 1;
+    const back = last - natural;
+    // Players take two frames under one time stamp for one. B-frames go back by more than 1 ms.
+    const timestamp = back >= 0 && back < TICKS[this.#kind] ? last + 1 : natural;
+    if (this.#last !== undefined && !jumped) {
+      // Frames that are shown before others that came before them add nothing to the time.
+      const step = Math.max(0, timestamp - last);
+      this.#step = this.#step === undefined ? step : this.#step + (step - this.#step) / 16;
+    }
+    this.#last = Math.max(last, timestamp);
     this.#frames++;
     const packets = payloads.map((payload, index) => {
       const marker = this.#kind === 'video' && index === payloads.length - 1;
@@ -172,17 +190,4 @@ export class Media {
     });
     this.#out({ kind: this.#kind, keyframe, packets }, timestamp, jumped);
   }
-}
-
-interface Sound {
-  /** The source's newest time stamp. */
-  before: number | undefined;
-  /** Where the next packet begins if nothing is missing, on the outgoing line. */
-  next: number | undefined;
-  /** Consecutive steps of an AAC frame. */
-  aacSteps: number;
-}
-
-function newSound(): Sound {
-  return { before: undefined, next: undefined, aacSteps: 0 };
 }

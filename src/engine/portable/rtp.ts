@@ -3,9 +3,9 @@ import type { Buffer } from 'node:buffer';
 /** Bytes of a header without CSRCs and extensions (RFC 3550 §5.1). */
 export const HEADER = 12;
 /** The largest payload of an outgoing packet: leaves room for RTP, SRTP, UDP and IPv6 within 1280 bytes. */
-export const MAX_PAYLOAD = 1188;
-/** The largest packet of sound, which cannot be split: most lines take the 1500 bytes of Ethernet. */
-export const MAX_SOUND = MAX_PAYLOAD + 1500 - 1280;
+export const MAX_PAYLOAD = 1202;
+/** The largest packet of sound, which cannot be split, as the native engine has it. */
+export const MAX_SOUND = 1402;
 
 export interface RtpPacket {
   /** The end of a picture (RFC 6184 §5.1). */

@@ -1,5 +1,4 @@
 import type { Buffer } from 'node:buffer';
-import { aggregate } from './h264.ts';
 import { parseSps, ppsId, type Sps } from './sps.ts';
 
 /** Remembered of each kind; H.264 allows 32 and 256, encoders use one or two. */
@@ -32,8 +31,8 @@ export class ParameterSets {
   }
 
   /** All of them, to go before an IDR picture that lacks them. */
-  payloads(): Buffer[] {
-    return aggregate([...this.#sps.values(), ...this.#pps.values()]);
+  units(): Buffer[] {
+    return [...this.#sps.values(), ...this.#pps.values()];
   }
 }
 

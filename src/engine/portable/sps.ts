@@ -11,6 +11,8 @@ export interface Sps {
   height: number;
   /** Pictures may be of fields. */
   interlaced: boolean;
+  /** Samples of more than 8 bits, or colour that is not sampled 4:2:0. */
+  uncommonPixels: boolean;
 }
 
 /** Profiles whose parameter sets have the chroma fields. */
@@ -22,7 +24,7 @@ export function parseSps(unit: Buffer): Sps | undefined {
   return whole(() => {
     const bits = new Bits(unit, 4);
     const id = bits.unsigned();
-    const { chroma, separatePlanes } = readChroma(bits, unit[1] ?? 0);
+    const { chroma, separatePlanes, deep } = readChroma(bits, unit[1] ?? 0);
     skipOrder(bits);
     bits.unsigned(); // max_num_ref_frames
     bits.flag();
@@ -39,7 +41,8 @@ export function parseSps(unit: Buffer): Sps | undefined {
     const width = blocksWide * 16 - (left + right) * cropX;
     const height = unitsHigh * fields * 16 - (top + bottom) * cropY;
     if (![width, height].every((pixels) => pixels > 0 && pixels <= MAX_PIXELS)) throw new BitsError();
-    return { id, profileLevelId: unit.toString('hex', 1, 4), width, height, interlaced: !framesOnly };
+    const profileLevelId = unit.toString('hex', 1, 4);
+    return { id, profileLevelId, width, height, interlaced: !framesOnly, uncommonPixels: deep || chroma !== 1 };
   });
 }
 
@@ -48,18 +51,18 @@ export function ppsId(unit: Buffer): number | undefined {
   return whole(() => new Bits(unit, 1).unsigned());
 }
 
-function readChroma(bits: Bits, profile: number): { chroma: number; separatePlanes: boolean } {
-  if (!WITH_CHROMA.has(profile)) return { chroma: 1, separatePlanes: false };
+function readChroma(bits: Bits, profile: number): { chroma: number; separatePlanes: boolean; deep: boolean } {
+  if (!WITH_CHROMA.has(profile)) return { chroma: 1, separatePlanes: false, deep: false };
   const chroma = bits.unsigned();
   const separatePlanes = chroma === 3 && bits.flag();
-  bits.unsigned(); // bit depths
-  bits.unsigned();
+  // bit_depth_luma_minus8 and bit_depth_chroma_minus8
+  const depths = [bits.unsigned(), bits.unsigned()];
   bits.flag(); // transform bypass
   if (bits.flag()) {
     for (let list = 0; list < (chroma === 3 ? 12 : 8); list++)
       if (bits.flag()) skipScalingList(bits, list < 6 ? 16 : 64);
   }
-  return { chroma, separatePlanes };
+  return { chroma, separatePlanes, deep: depths.some((depth) => depth > 0) };
 }
 
 function skipScalingList(bits: Bits, size: number): void {

@@ -3,7 +3,8 @@ import type { EngineEvent, LegKind, StreamFacts, StreamSnapshot } from '../port.
 import { StreamClock } from './clock.ts';
 import type { Frame } from './frame.ts';
 import type { Histograms } from './histogram.ts';
-import { type Address, Leg } from './leg.ts';
+import type { Address } from './holder.ts';
+import { Leg } from './leg.ts';
 import { parseRtcp, type Report } from './rtcp.ts';
 import { isRtcp } from './rtp.ts';
 import { TICKS } from './time.ts';
@@ -16,7 +17,7 @@ const MAX_EARLY_REPORTS = 4;
 export interface StreamTerms {
   id: string;
   legs: readonly LegKind[];
-  /** A leg without a packet for this long is inactive. Milliseconds. */
+  /** A leg without a packet for this long is inactive, or longer where its frames are rare. Milliseconds. */
   silence: number;
   histograms: Histograms;
   tell(event: EngineEvent): void;
@@ -77,9 +78,9 @@ export class Stream {
     this.#now = now;
     for (const leg of this.#legs.values()) {
       leg.poll(now);
-      if (leg.active && now - (leg.lastPacket ?? 0) >= this.#terms.silence) this.#inactive(leg, 'silent');
+      if (leg.active && now >= leg.silentAt(this.#terms.silence)) this.#inactive(leg, 'silent');
     }
-    for (const warning of warningsOf([...this.#legs.values()], now)) this.#warn(warning);
+    for (const warning of warningsOf([...this.#legs.values()])) this.#warn(warning);
     for (const viewer of this.viewers) viewer.poll(now);
   }
 
@@ -115,15 +116,16 @@ export class Stream {
     this.#clock.observe(kind, timestamp, this.#now);
     if (this.viewers.size === 0) return;
     for (const viewer of this.viewers) viewer.deliver(frame, this.#now);
-    const { sendBatchPackets, fanoutLatencySeconds } = this.#terms.histograms;
+    const { sendBatchPackets, frameMessages, fanoutLatencySeconds } = this.#terms.histograms;
     sendBatchPackets.observe(frame.packets.length * this.viewers.size);
+    if (kind === 'video') frameMessages.observe(frame.packets.length);
     fanoutLatencySeconds.observe((performance.now() - this.#now) / 1000);
   }
 
   #alive(leg: Leg): void {
     if (leg.active) return;
     leg.active = true;
-    leg.firstPacket ??= this.#now;
+    leg.began = this.#now;
     this.#terms.tell({ type: 'leg-active', stream: this.#terms.id, leg: leg.kind });
   }
 

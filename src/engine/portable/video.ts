@@ -1,7 +1,9 @@
 import type { Buffer } from 'node:buffer';
 import type { DropReason, Drops } from './drops.ts';
-import { isHevc, NAL, readSlice, readUnits, splitPayload, splitUnit, type Unit, withoutStrayBytes } from './h264.ts';
+import { isHevc, NAL, pack, place, typeOf, withoutStrayBytes } from './h264.ts';
+import { NalUnits } from './nal-units.ts';
 import type { RtpPacket } from './rtp.ts';
+import { Scan } from './scan.ts';
 import { ParameterSets } from './sets.ts';
 import type { Sps } from './sps.ts';
 
@@ -23,11 +25,13 @@ export interface AccessUnit {
 
 interface Assembly {
   timestamp: number;
-  payloads: Buffer[];
-  bytes: number;
+  nals: NalUnits;
+  /** Why it has to go, but for what its units show. */
   damage: DropReason | undefined;
   /** Packets are missing before it. */
   afterGap: boolean;
+  /** Its newest payload has the marker. */
+  marked: boolean;
 }
 
 /** From RTP payloads in order to access units: whole, and in an unbroken chain from an IDR picture. */
@@ -39,6 +43,10 @@ export class Assembler {
   #gap = false;
   /** An IDR picture has come, and every access unit since. */
   #chain = false;
+  /** The time stamp of the picture that a marker has just ended. */
+  #ended: number | undefined;
+  /** The sender marks what is no end of a picture, such as each slice. */
+  #marksParts = false;
   /** Payloads with start codes came: the sender does not speak RFC 6184. */
   annexB = false;
   /** H265 came, and no H264 picture since. */
@@ -52,36 +60,53 @@ export class Assembler {
   push({ payload: received, timestamp, marker }: RtpPacket): void {
     // Nothing but padding, to probe for bandwidth (RFC 3550 §5.1): no part of a picture, though it may end one.
     if (received.length === 0) {
-      if (marker && this.#current?.timestamp === timestamp) this.#finish();
+      if (marker && this.#current?.timestamp === timestamp) this.#mark();
       return;
     }
     const payload = withoutStrayBytes(received);
     this.hevc ||= isHevc(payload);
-    // A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1).
-    if (this.#current !== undefined && this.#current.timestamp !== timestamp) this.#finish();
-    this.#current ??= { timestamp, payloads: [], bytes: 0, damage: undefined, afterGap: this.#gap };
+    if (this.#current !== undefined && isEnded(this.#current, timestamp, payload)) this.#finish();
+    this.#current ??= this.#begin(timestamp, payload);
+    this.#take(this.#current, payload);
+    this.#current.marked = false;
+    if (marker) this.#mark();
+  }
+
+  #begin(timestamp: number, payload: Buffer): Assembly {
+    const cut = this.#ended === timestamp && !this.#gap && place(payload) === 'within';
+    const afterGap = this.#gap;
+    this.#marksParts ||= cut;
+    this.#ended = undefined;
     this.#gap = false;
-    this.#current.bytes += payload.length;
-    if (this.#current.bytes > MAX_ACCESS_UNIT) this.#current.damage = 'oversized';
-    else this.#current.payloads.push(payload);
-    if (marker) this.#finish();
+    // The beginning of a picture that was cut is on its way already.
+    return { timestamp, nals: new NalUnits(), damage: cut ? 'damaged' : undefined, afterGap, marked: false };
+  }
+
+  /** The marker: the end of a picture, unless the sender is known to mark its parts. */
+  #mark(): void {
+    if (this.#current === undefined) return;
+    if (this.#marksParts) {
+      this.#current.marked = true;
+    } else {
+      this.#ended = this.#current.timestamp;
+      this.#finish();
+    }
   }
 
   /** A whole access unit from a program, as NAL units; undefined: it is none. */
   pushAccessUnit(units: readonly Buffer[] | undefined, timestamp: number): void {
     this.#finish();
-    const wanted = (units ?? []).filter((unit) => travels(typeOf(unit)));
-    const payloads = wanted.flatMap((whole) => splitUnit({ whole }));
-    const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0);
-    const damage = units === undefined ? 'malformed' : bytes > MAX_ACCESS_UNIT ? 'oversized' : undefined;
-    this.#current = { timestamp, payloads, bytes, damage, afterGap: false };
+    const nals = new NalUnits();
+    for (const unit of units ?? []) nals.pushUnit(unit);
+    const damage = units === undefined ? 'malformed' : nals.size > MAX_ACCESS_UNIT ? 'oversized' : undefined;
+    this.#current = { timestamp, nals, damage, afterGap: false, marked: false };
     this.#finish();
   }
 
   /** Packets are missing here. */
   lost(): void {
     if (this.#current === undefined) this.#gap = true;
-    else this.#current.damage = 'damaged';
+    else this.#current.nals.interrupt();
     this.#chain = false;
   }
 
@@ -90,6 +115,20 @@ export class Assembler {
     this.#current = undefined;
     this.#gap = false;
     this.#chain = false;
+    this.#ended = undefined;
+    this.#marksParts = false;
+  }
+
+  #take(current: Assembly, payload: Buffer): void {
+    if (current.nals.size + payload.length > MAX_ACCESS_UNIT) {
+      current.damage = 'oversized';
+      current.nals.interrupt();
+      return;
+    }
+    const fault = current.nals.push(payload);
+    if (fault === undefined) return;
+    this.#drops.add('malformed');
+    this.annexB ||= fault === 'annex-b';
   }
 
   #finish(): void {
@@ -108,10 +147,13 @@ export class Assembler {
   }
 
   /** Why it has to go; undefined when there is no picture in it, only parameter sets or such. */
-  #examine({ timestamp, payloads, damage, afterGap }: Assembly): AccessUnit | DropReason | undefined {
-    const scan = this.#scan(payloads);
+  #examine({ timestamp, nals, damage, afterGap }: Assembly): AccessUnit | DropReason | undefined {
+    const scan = new Scan(this.#sets);
+    for (const unit of nals.units) scan.unit(unit);
     if (damage !== undefined) return damage;
-    if (scan.damaged || (afterGap && !scan.beginsPicture)) return 'damaged';
+    const [first] = nals.units;
+    const begins = first !== undefined && place(first) === 'beginning';
+    if (!nals.whole || (afterGap && !begins)) return 'damaged';
     if (!scan.picture) return undefined;
     if (!scan.keyframe && !this.#chain) return 'awaiting-keyframe';
     const inject = scan.keyframe && !scan.complete;
@@ -121,86 +163,17 @@ export class Assembler {
       keyframe: scan.keyframe,
       bidirectional: scan.bidirectional,
       sps: this.#sets.newest,
-      payloads: [...(inject ? this.#sets.payloads() : []), ...payloads.flatMap(splitPayload)],
+      payloads: pack([...(inject ? this.#sets.units() : []), ...nals.units.filter((unit) => travels(typeOf(unit)))]),
     };
   }
-
-  #scan(payloads: readonly Buffer[]): Scan {
-    const scan = new Scan(this.#sets);
-    for (const payload of payloads) {
-      const units = readUnits(payload);
-      if (typeof units === 'string') {
-        this.#drops.add('malformed');
-        this.annexB ||= units === 'annex-b';
-        scan.broken = true;
-      } else units.forEach((unit) => void scan.unit(unit));
-    }
-    return scan;
-  }
 }
 
-/** What an access unit is made of. */
-class Scan {
-  readonly #sets: ParameterSets;
-  /** Type of the NAL unit whose fragments are coming. */
-  #open: number | undefined;
-  #sps = false;
-  #pps = false;
-  #seen = false;
-  broken = false;
-  picture = false;
-  keyframe = false;
-  bidirectional = false;
-  /** Its first unit can only stand at the beginning of an access unit. */
-  beginsPicture = false;
-
-  constructor(sets: ParameterSets) {
-    this.#sets = sets;
-  }
-
-  get damaged(): boolean {
-    return this.broken || this.#open !== undefined;
-  }
-
-  /** It brings its own parameter sets. */
-  get complete(): boolean {
-    return this.#sps && this.#pps;
-  }
-
-  unit(unit: Unit): void {
-    if ('whole' in unit) {
-      const type = typeOf(unit.whole);
-      this.broken ||= this.#open !== undefined;
-      this.#nal(type, unit.whole.subarray(1));
-      if (type === NAL.sps) this.#sps = this.#sets.keepSps(unit.whole) || this.#sps;
-      if (type === NAL.pps) this.#pps = this.#sets.keepPps(unit.whole) || this.#pps;
-      return;
-    }
-    const type = unit.header & 0x1f;
-    if (unit.start) {
-      this.broken ||= this.#open !== undefined;
-      this.#open = type;
-      this.#nal(type, unit.data);
-    }
-    this.broken ||= this.#open !== type;
-    if (unit.end) this.#open = undefined;
-  }
-
-  #nal(type: number, data: Buffer): void {
-    const slice = type === NAL.slice || type === NAL.partition || type === NAL.idr ? readSlice(data) : undefined;
-    if (!this.#seen) {
-      this.#seen = true;
-      this.beginsPicture = slice === undefined ? type >= 6 && type <= 9 : slice.firstMacroblock === 0;
-    }
-    // Types 1 to 5 carry the picture (ITU-T H.264 table 7-1).
-    this.picture ||= type >= NAL.slice && type <= NAL.idr;
-    this.keyframe ||= type === NAL.idr;
-    this.bidirectional ||= slice?.bidirectional ?? false;
-  }
-}
-
-function typeOf(unit: Buffer): number {
-  return unit.readUInt8(0) & 0x1f;
+/**
+ * A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1), and so does the beginning of
+ * a picture behind a marker.
+ */
+function isEnded({ timestamp, marked }: Assembly, next: number, payload: Buffer): boolean {
+  return timestamp !== next || (marked && place(payload) === 'beginning');
 }
 
 /** Delimiters and filler are for byte streams; types past 23 mean something else in RTP (RFC 6184 §5.2). */

@@ -1,4 +1,5 @@
 import type { Leg } from './leg.ts';
+import type { Codec } from './sound.ts';
 
 /** What hurts viewers and a person beside the encoder can cure; said once, with the cure. */
 export interface Warning {
@@ -10,8 +11,19 @@ export interface Warning {
 const KEYFRAME_PATIENCE = 10_000;
 /** So many lost packets hurt; one may be the price of a start in mid-stream. */
 const LOST_PACKETS = 10;
+/** So many packets of another stream are no stragglers. */
+const OTHER_PACKETS = 10;
 
-const CAUSES: readonly (Warning & { seen: (leg: Leg, now: number) => boolean })[] = [
+interface Cause extends Warning {
+  seen(leg: Leg): boolean;
+}
+
+function notOpus(codec: Codec, is: string, cure: string): Cause {
+  const text = `the audio is ${is}, and is dropped; ${cure}`;
+  return { code: 'not-opus', text, seen: ({ media }) => media.notOpus === codec };
+}
+
+const CAUSES: readonly Cause[] = [
   {
     code: 'b-frames',
     text: 'the video has B-frames, which WebRTC cannot reorder: pictures will jump; encode with -bf 0',
@@ -35,10 +47,11 @@ const CAUSES: readonly (Warning & { seen: (leg: Leg, now: number) => boolean })[
   {
     code: 'no-keyframe',
     text: 'no keyframe has come for 10 seconds, so nobody can join quickly; encode with a short GOP, such as -g 60',
-    seen: ({ kind, media, drops, firstPacket }, now) => {
-      if (kind !== 'video' || firstPacket === undefined || drops.of('no-parameter-sets') > 0) return false;
+    seen: ({ kind, media, drops, began, lastPacket }) => {
+      if (kind !== 'video' || began === undefined || drops.of('no-parameter-sets') > 0) return false;
       if (media.annexB || media.hevc) return false;
-      return now - (media.keyframeAt ?? firstPacket) >= KEYFRAME_PATIENCE;
+      // While nothing comes, none is missing.
+      return (lastPacket ?? began) - Math.max(media.keyframeAt ?? began, began) >= KEYFRAME_PATIENCE;
     },
   },
   {
@@ -47,14 +60,43 @@ const CAUSES: readonly (Warning & { seen: (leg: Leg, now: number) => boolean })[
     seen: ({ media }) => media.notH264,
   },
   {
-    code: 'not-opus',
-    text: "the audio is AAC or something else, not Opus, and is dropped; put -c:a libopus before the output of the audio leg: FFmpeg's codec options belong to the next output only",
-    seen: ({ media }) => media.notOpus,
+    code: 'pixel-format',
+    text: 'the video has more than 8 bits or other chroma than 4:2:0, which most players cannot decode; encode with -pix_fmt yuv420p',
+    seen: ({ media }) => media.sps?.uncommonPixels ?? false,
   },
+  {
+    code: 'interlaced',
+    text: 'the video is interlaced, which most players cannot show; encode it without fields, such as with -vf yadif',
+    seen: ({ media }) => media.sps?.interlaced ?? false,
+  },
+  {
+    code: 'profile-changed',
+    text: "the video's H264 profile changed while viewers watched, and some players cannot follow; keep one, such as -profile:v baseline",
+    seen: ({ media }) => media.profileChanged,
+  },
+  notOpus(
+    'AAC',
+    'AAC, not Opus',
+    "put -c:a libopus before the output of the audio leg: FFmpeg's codec options belong to the next output only",
+  ),
+  ...(['G.711', 'G.722', 'L16', 'MPEG audio'] as const).map((codec) =>
+    notOpus(codec, `${codec}, not Opus`, 'encode it with -c:a libopus'),
+  ),
+  notOpus('unknown', 'not Opus', 'encode it with -c:a libopus'),
   {
     code: 'large-sound',
     text: 'sound is dropped: its packets exceed 1408 bytes and fit no datagram; send shorter packets or fewer bits, such as -frame_duration 20 -b:a 128k',
     seen: ({ kind, drops }) => kind === 'audio' && drops.of('oversized') > 0,
+  },
+  {
+    code: 'wrong-pace',
+    text: 'the time stamps do not run as fast as time does, and players stutter; the clock of video is 90 kHz, that of Opus 48 kHz (with FFmpeg: read files with -re, and see that it keeps up)',
+    seen: ({ media }) => media.wrongPace && media.notOpus === undefined,
+  },
+  {
+    code: 'several-streams',
+    text: 'several streams come for one leg, such as the layers of simulcast, and all but one are dropped; send one',
+    seen: ({ drops }) => drops.of('other-stream') >= OTHER_PACKETS,
   },
   {
     code: 'loss',
@@ -64,6 +106,6 @@ const CAUSES: readonly (Warning & { seen: (leg: Leg, now: number) => boolean })[
 ];
 
 /** What legs give cause for now. */
-export function warningsOf(legs: readonly Leg[], now: number): Warning[] {
-  return CAUSES.filter(({ seen }) => legs.some((leg) => seen(leg, now))).map(({ code, text }) => ({ code, text }));
+export function warningsOf(legs: readonly Leg[]): Warning[] {
+  return CAUSES.filter(({ seen }) => legs.some(seen)).map(({ code, text }) => ({ code, text }));
 }

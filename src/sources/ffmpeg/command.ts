@@ -99,5 +99,5 @@ function audioArguments({ audioBitrate = 96_000 }: FfmpegSpec, codec: 'copy' | '
 
 /** Datagrams that fit a WebRTC path as they are; RTCP goes to the port after. */
 function rtpOutput({ port, ssrc }: Output): string[] {
-  return ['-ssrc', `${ssrc}`, '-f', 'rtp', `rtp://127.0.0.1:${port}?pkt_size=1194&localaddr=127.0.0.1`];
+  return ['-ssrc', `${ssrc}`, '-f', 'rtp', `rtp://127.0.0.1:${port}?pkt_size=1200&localaddr=127.0.0.1`];
 }

@@ -4,10 +4,10 @@ import { collect } from '../../collect.ts';
 import { unlessAborted } from '../../patience.ts';
 import { leadsInside } from '../addresses.ts';
 import { entityTag, type FollowOrigins, follow } from './follow.ts';
-import { within } from './limits.ts';
 import { PATH_HEADER, readPath } from './path.ts';
 import { failureInWords, Refusal, statusInWords } from './refusal.ts';
 import type { WhepSpec } from './spec.ts';
+import { withTimeout } from './timeout.ts';
 
 const log = getLogger(['fetch-whep', 'pull']);
 
@@ -59,7 +59,7 @@ export class WhepClient {
 
   /** POSTs an offer. Rejects with a `Refusal`. */
   join(offer: string, signal: AbortSignal): Promise<Answered> {
-    return within(ANSWER_TIME, signal, (limited) => this.#join(offer, limited));
+    return withTimeout(ANSWER_TIME, signal, (limited) => this.#join(offer, limited));
   }
 
   async #join(offer: string, signal: AbortSignal): Promise<Answered> {
@@ -79,7 +79,7 @@ export class WhepClient {
   async has({ url, etag }: NonNullable<Answered['session']>, fragment: string, signal: AbortSignal): Promise<boolean> {
     const headers = { 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': etag ?? '*' };
     try {
-      const response = await within(ASIDE_TIME, signal, (limited) =>
+      const response = await withTimeout(ASIDE_TIME, signal, (limited) =>
         this.#send('PATCH', url, { headers, body: fragment, signal: limited }),
       );
       await discard(response);

@@ -118,6 +118,19 @@ export const answer: Row[] = [
     },
   },
   {
+    name: '13: the answer leads DTLS only if the offer insists on that',
+    run: async (client) => {
+      for (const [offered, answered] of [
+        ['actpass', 'passive'],
+        ['active', 'passive'],
+        ['passive', 'active'],
+      ] as const) {
+        const { reply } = await client.watch('/whep/live', { body: edit(WATCH, 'a=setup', `a=setup:${offered}`) });
+        assert.equal([...new Set(reply.text.match(/(?<=^a=setup:)\w+/gm))], [answered]);
+      }
+    },
+  },
+  {
     name: '13: ids of sessions differ',
     run: async (client) => {
       const locations = await Promise.all([client.watch(), client.watch(), client.watch()]);

@@ -3,6 +3,7 @@ import { edit } from '../exchange.ts';
 import { type Client, FRAGMENT, WATCH } from './client.ts';
 import type { Row } from './row.ts';
 
+const CHECKS = { iceChecks: 'both' } as const;
 const DRAFT = { conformance: 'draft' } as const;
 const [, UFRAG = ''] = /a=ice-ufrag:(.*)\r/.exec(WATCH) ?? [];
 const [, PWD = ''] = /a=ice-pwd:(.*)\r/.exec(WATCH) ?? [];
@@ -127,6 +128,7 @@ export const session: Row[] = [
   },
   {
     name: 'PATCH passes over candidates that are no use and takes the others',
+    options: CHECKS,
     needs: 'script',
     run: async (client) => {
       const { location } = await client.watch();
@@ -147,7 +149,21 @@ export const session: Row[] = [
     },
   },
   {
+    name: 'candidates of clients, in an offer or by PATCH, are read, and the engine gets none of them',
+    needs: 'script',
+    run: async (client) => {
+      const { location } = await client.watch('/whep/live', {
+        body: edit(WATCH, 'a=mid:0', 'a=mid:0', `a=${CANDIDATE}`),
+      });
+      assert.is((await patch(client, location, fragment(CANDIDATE.replace('54321', '54322')))).status, 204);
+      assert.is((await patch(client, location, `${CREDENTIALS}a=candidate:what\r\nm\r\n`)).status, 400);
+      assert.equal(client.engine.candidates, []);
+      assert.not.match([...client.engine.peers.values()].at(-1)?.offer ?? '', /candidate/);
+    },
+  },
+  {
     name: 'a candidate that comes again, in the offer or by PATCH, is used once',
+    options: CHECKS,
     needs: 'script',
     run: async (client) => {
       const { location } = await client.watch('/whep/live', {
@@ -165,6 +181,7 @@ export const session: Row[] = [
   },
   {
     name: 'a session takes 100 remote candidates, repeats not counted, and passes over more',
+    options: CHECKS,
     needs: 'script',
     run: async (client) => {
       const { location } = await client.watch();
@@ -180,6 +197,7 @@ export const session: Row[] = [
   },
   {
     name: 'a candidate that comes again in a later fragment is passed over',
+    options: CHECKS,
     needs: 'script',
     run: async (client) => {
       const { location } = await client.watch();

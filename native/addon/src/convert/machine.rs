@@ -44,6 +44,10 @@ pub struct EventObject {
     pub name: String,
     /// The session.
     pub session: Option<String>,
+    /// How its media is protected.
+    pub srtp_profile: Option<String>,
+    /// How that was agreed on.
+    pub dtls_version: Option<String>,
     /// The stream.
     pub stream: Option<String>,
     /// The leg.
@@ -63,7 +67,12 @@ impl From<Event> for EventObject {
         let named = |name: &str| Self { name: name.into(), ..Self::default() };
         let leg_name = |leg: Kind| Some(leg.name().into());
         match event {
-            Event::SessionConnected { session } => Self { session: Some(session), ..named("session-connected") },
+            Event::SessionConnected { session, security } => Self {
+                session: Some(session),
+                srtp_profile: security.map(|security| security.profile.name().into()),
+                dtls_version: security.map(|security| security.version.name().into()),
+                ..named("session-connected")
+            },
             Event::SessionEnded { session, reason } => {
                 Self { session: Some(session), reason: Some(reason.name().into()), ..named("session-ended") }
             }

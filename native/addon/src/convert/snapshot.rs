@@ -59,6 +59,8 @@ pub struct HistogramsObject {
     pub fanout_latency_seconds: HistogramObject,
     /// Datagrams handed to the kernel by one burst.
     pub send_batch_packets: HistogramObject,
+    /// Messages to the kernel that a picture took for each viewer.
+    pub frame_messages: HistogramObject,
     /// As receivers report.
     pub rtt_seconds: HistogramObject,
     /// As receivers report.
@@ -106,6 +108,7 @@ impl From<Snapshot> for SnapshotObject {
                 first_keyframe_seconds: snapshot.first_keyframe.into(),
                 fanout_latency_seconds: snapshot.fanout.into(),
                 send_batch_packets: snapshot.send_batch.into(),
+                frame_messages: snapshot.frame_messages.into(),
                 rtt_seconds: snapshot.rtt.into(),
                 loss_ratio: snapshot.loss.into(),
             },

@@ -10,7 +10,7 @@ use core_media::demux::Line;
 use core_media::frame::Kind;
 use core_media::time::Time;
 use core_media::track::{Retransmission, Track, TrackConfig};
-use rtc::{Peer, PeerConfig, Role, Way};
+use rtc::{Peer, PeerConfig, Role, SrtpProfile, Way};
 
 use super::{Engine, lock};
 use crate::config::{MediaLine, SessionConfig};
@@ -181,7 +181,13 @@ impl Engine {
             feedback: Mutex::new(Budget::feedback()),
             clock: self.clock,
         });
-        let config = PeerConfig { port: &carrier.port().mux, role, tracks: &tracks, timeout };
+        let config = PeerConfig {
+            port: &carrier.port().mux,
+            role,
+            tracks: &tracks,
+            profiles: &SrtpProfile::PREFERENCE,
+            timeout,
+        };
         let (peer, description) = Peer::new(config, events)?;
         let admitted = carrier.port().gate.admit(server.key(), &description, state.clone());
         // Now that the gate knows who may answer.

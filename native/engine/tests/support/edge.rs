@@ -39,21 +39,21 @@ impl<'a> Edge<'a> {
 
     /// Pulls a stream of the origin; again and again, for the reason that `Viewer::join` gives.
     pub fn pull(&mut self, origin: &Engine, from: &str) {
-        self.pull_legs(origin, from, &Kind::ALL);
+        self.pull_legs(origin, from, &Kind::ALL, str::to_owned);
     }
 
-    /// The same, where the answer is said to accept `legs`.
-    pub fn pull_legs(&mut self, origin: &Engine, from: &str, legs: &[Kind]) {
+    /// The same, where the answer is said to accept `legs` and comes as `change` makes it.
+    pub fn pull_legs(&mut self, origin: &Engine, from: &str, legs: &[Kind], change: fn(&str) -> String) {
         loop {
             let (id, offer) = self.offer();
             let watching = format!("watching-{id}");
             let answer = watch(origin, from, &watching, next_number(), &offer).expect("an answer");
             // An error: overtaken so early that the library refuses the answer.
-            let mut ended = self.engine.accept_answer(&id, &answer, legs).is_err();
+            let mut ended = self.engine.accept_answer(&id, &change(&answer), legs).is_err();
             let mut connected = false;
             eventually("a connection", || {
                 for event in self.engine.drain_events() {
-                    connected |= event == Event::SessionConnected { session: id.clone() };
+                    connected |= matches!(&event, Event::SessionConnected { session, .. } if *session == id);
                     ended |= matches!(&event, Event::SessionEnded { session, .. } if *session == id);
                 }
                 connected || ended

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use core_media::frame::Kind;
-use core_media::h264::Payloads;
 use core_media::history::Limits;
 use core_media::pacer::DEFAULT_BURST;
+use core_media::payloads::Payloads;
 use engine::{Engine, Ingress, StreamConfig};
 
 use super::{DEADLINE, Viewer, eventually};
@@ -43,7 +43,7 @@ impl<'a> Programme<'a> {
         let units = picture(number, keyframe, size);
         self.push(Kind::Video, annex_b(&units));
         let mut payloads = Payloads::default();
-        units.iter().for_each(|unit| payloads.push_nal(unit));
+        payloads.push_units(units.iter().map(Vec::as_slice));
         self.pictures.push(Picture { keyframe, payloads: payloads.iter().map(<[u8]>::to_vec).collect() });
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use core_media::frame::Kind;
 use core_media::rtp::write_header;
 use engine::{Engine, EngineError};
-use rtc::{MuxPort, Peer, PeerConfig, Role, Way};
+use rtc::{MuxPort, Peer, PeerConfig, Role, SrtpProfile, Way};
 
 use super::log::{Log, Packet};
 use super::session::{LINES, section, ssrc};
@@ -65,7 +65,13 @@ impl Viewer {
         let log = Arc::new(Log::default());
         let wanted = LINES.map(|(kind, payload_type, codec)| section(kind, payload_type, codec, direction, ssrc));
         let tracks = wanted.each_ref().map(String::as_str);
-        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: DEADLINE };
+        let config = PeerConfig {
+            port: &port,
+            role: Role::Offer,
+            tracks: &tracks,
+            profiles: &SrtpProfile::PREFERENCE,
+            timeout: DEADLINE,
+        };
         let (peer, offer) = Peer::new(config, log.clone()).expect("an offer");
         (Self { peer, _port: port, id: String::new(), log }, offer)
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use core_media::rtp::{RtpPacket, is_rtcp, write_header};
-use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, TrackId, Way, burst};
+use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, SrtpProfile, TrackId, Way, burst};
 
 use super::Budget;
 use super::noise::Noise;
@@ -76,7 +76,13 @@ impl Insider {
         // As a viewer that may send, which libdatachannel wants to hear before it sends RTP.
         let sections = SECTIONS.map(|(_, section)| section.replace("a=recvonly", "a=sendrecv"));
         let tracks = sections.each_ref().map(String::as_str);
-        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, timeout: PATIENCE };
+        let config = PeerConfig {
+            port: &port,
+            role: Role::Offer,
+            tracks: &tracks,
+            profiles: &SrtpProfile::PREFERENCE,
+            timeout: PATIENCE,
+        };
         let state = Arc::new(State::default());
         let (peer, offer) = Peer::new(config, state.clone()).map_err(failed)?;
         let answer = join(&trickle::without_candidates(&offer))?;

@@ -1,9 +1,10 @@
 //! Two peers in one process, and events that can be waited for.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod relay;
 pub mod stun;
 
-use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role};
+use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, Security, SrtpProfile};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,7 @@ pub fn section(kind: &str, mid: &str, direction: &str, ssrc: u32) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     State(PeerState),
+    Secured(Security),
     Open(usize),
     Message(usize, Vec<u8>),
 }
@@ -51,6 +53,9 @@ impl Recorder {
 impl PeerEvents for Recorder {
     fn state(&self, state: PeerState) {
         self.record(Event::State(state));
+    }
+    fn secured(&self, security: Security) {
+        self.record(Event::Secured(security));
     }
     fn open(&self, track: usize) {
         self.record(Event::Open(track));
@@ -83,6 +88,14 @@ impl Events {
         self.wait_for(&Event::State(wanted));
     }
 
+    /// What the peer has negotiated.
+    pub fn security(&self) -> Security {
+        self.wait(|event| match event {
+            Event::Secured(security) => Some(security),
+            _ => None,
+        })
+    }
+
     /// The packet of the next message.
     pub fn packet(&self) -> (usize, Vec<u8>) {
         self.wait(|event| match event {
@@ -102,7 +115,7 @@ pub fn port() -> MuxPort {
 }
 
 pub fn offer(port: &MuxPort, tracks: &[&str], events: Arc<dyn PeerEvents>) -> (Peer, String) {
-    let config = PeerConfig { port, role: Role::Offer, tracks, timeout: DEADLINE };
+    let config = PeerConfig { port, role: Role::Offer, tracks, profiles: &SrtpProfile::PREFERENCE, timeout: DEADLINE };
     Peer::new(config, events).expect("an offer")
 }
 
@@ -114,7 +127,13 @@ pub fn answer(port: &MuxPort, offer: &str, tracks: &[&str], events: Arc<dyn Peer
 
 /// Answers an offer as it is.
 pub fn answer_to(port: &MuxPort, offer: &str, tracks: &[&str], events: Arc<dyn PeerEvents>) -> (Peer, String) {
-    let config = PeerConfig { port, role: Role::Answer { offer }, tracks, timeout: DEADLINE };
+    let config = PeerConfig {
+        port,
+        role: Role::Answer { offer },
+        tracks,
+        profiles: &SrtpProfile::PREFERENCE,
+        timeout: DEADLINE,
+    };
     Peer::new(config, events).expect("an answer")
 }
 

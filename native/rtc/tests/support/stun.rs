@@ -10,6 +10,11 @@ use std::time::Instant;
 const UFRAG: &str = "byhand";
 pub const PASSWORD: &str = "not+secret+not+secret+not";
 
+/// Where a DTLS record of the first flights names its message (RFC 6347 §4.2.2, RFC 5246 §7.4).
+pub const HANDSHAKE_TYPE: usize = 13;
+pub const CLIENT_HELLO: u8 = 1;
+pub const SERVER_HELLO: u8 = 2;
+
 /// What the server has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -83,6 +88,13 @@ impl Joined {
         let check = Binding::parse(check).expect("a check");
         success(check.transaction, self.server, &key(PASSWORD))
     }
+}
+
+/// A ClientHello as the library makes it.
+pub fn client_hello(port: &MuxPort) -> Vec<u8> {
+    let (joined, client) = (join(port, "passive", ""), socket());
+    joined.nominate(&client);
+    joined.wait(&client, Kind::Dtls)
 }
 
 /// A socket of the client, with a deadline.

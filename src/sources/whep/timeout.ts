@@ -2,7 +2,7 @@
  * Does `work` with a signal that fires with `signal`, or after `time` milliseconds. The timer holds it: on Node 20 one that
  * `AbortSignal.any` made may be collected as garbage before it fires.
  */
-export async function within<T>(
+export async function withTimeout<T>(
   time: number,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,

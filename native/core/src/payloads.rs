@@ -1,0 +1,178 @@
+//! The payloads of an outgoing frame, and how NAL units become payloads (RFC 6184 §5.6 to §5.8).
+
+use crate::h264::nal;
+use crate::rtp::MAX_PAYLOAD;
+
+/// The payloads of one outgoing frame, back to back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Payloads {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Payloads {
+    /// Room for a frame of about this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(bytes / 1024 + 2) }
+    }
+
+    /// How many packets.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// No packet at all.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of all payloads.
+    pub fn total(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Payload `index`; panics past the end.
+    pub fn payload(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.bytes[start..self.ends[index] as usize]
+    }
+
+    /// In sending order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|index| self.payload(index))
+    }
+
+    /// Appends a payload as it is.
+    pub fn push(&mut self, payload: &[u8]) {
+        self.bytes.extend_from_slice(payload);
+        self.close();
+    }
+
+    /// Appends NAL units in decoding order, none of them empty, in as few packets as fit: neighbours that are small
+    /// together, others alone, large ones in fragments.
+    pub fn push_units<'a>(&mut self, mut units: impl Iterator<Item = &'a [u8]> + Clone) {
+        loop {
+            match fitting(units.clone()) {
+                0 | 1 => match units.next() {
+                    Some(unit) if unit.len() > MAX_PAYLOAD => self.push_fragments(unit),
+                    Some(unit) => self.push(unit),
+                    None => return,
+                },
+                count => self.push_aggregate(units.by_ref().take(count)),
+            }
+        }
+    }
+
+    /// One aggregation packet (§5.7.1).
+    fn push_aggregate<'a>(&mut self, units: impl Iterator<Item = &'a [u8]>) {
+        let start = self.bytes.len();
+        self.bytes.push(nal::STAP_A);
+        for unit in units {
+            self.bytes.extend_from_slice(&(unit.len() as u16).to_be_bytes());
+            self.bytes.extend_from_slice(unit);
+            // It is as faulty and as important as any of its units is (§5.3, §5.7).
+            let (header, head) = (self.bytes[start], unit[0]);
+            self.bytes[start] = (header | head) & 0x80 | (header & 0x60).max(head & 0x60) | nal::STAP_A;
+        }
+        self.close();
+    }
+
+    /// Fragmentation units (§5.8) of one size but for the last, which is shorter: they can leave as one message.
+    fn push_fragments(&mut self, unit: &[u8]) {
+        let (header, data) = (unit[0], &unit[1..]);
+        let size = data.len().div_ceil(data.len().div_ceil(MAX_PAYLOAD - 2));
+        let last = data.len().div_ceil(size) - 1;
+        for (index, piece) in data.chunks(size).enumerate() {
+            let start = u8::from(index == 0) << 7;
+            let end = u8::from(index == last) << 6;
+            self.bytes.extend_from_slice(&[header & 0xe0 | nal::FU_A, start | end | header & 0x1f]);
+            self.bytes.extend_from_slice(piece);
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        self.ends.push(self.bytes.len() as u32);
+    }
+}
+
+/// How many of the first units fit into one aggregation packet.
+fn fitting<'a>(units: impl Iterator<Item = &'a [u8]>) -> usize {
+    let mut size = 1;
+    let fits = |unit: &&[u8]| {
+        size += 2 + unit.len();
+        size <= MAX_PAYLOAD
+    };
+    units.take_while(fits).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nal_units::NalUnits;
+
+    fn packed(units: &[Vec<u8>]) -> Payloads {
+        let mut payloads = Payloads::default();
+        payloads.push_units(units.iter().map(Vec::as_slice));
+        payloads
+    }
+
+    /// Puts payloads together again as a receiver would.
+    fn reassemble(payloads: &Payloads) -> Vec<Vec<u8>> {
+        let mut units = NalUnits::default();
+        for payload in payloads.iter() {
+            assert!(payload.len() <= MAX_PAYLOAD);
+            units.push(payload).expect("own payloads are valid");
+        }
+        assert!(units.is_whole());
+        units.iter().map(<[u8]>::to_vec).collect()
+    }
+
+    fn unit(header: u8, size: usize) -> Vec<u8> {
+        (0..size).map(|at| if at == 0 { header } else { at as u8 }).collect()
+    }
+
+    /// The last of many fragments of a large unit could be empty, were their number not what their size makes it.
+    #[test]
+    fn units_of_every_size_survive_in_as_few_packets_as_can_be() {
+        let full = MAX_PAYLOAD - 2;
+        let sizes = [1, 2, MAX_PAYLOAD - 1, MAX_PAYLOAD, MAX_PAYLOAD + 1, 2 * full + 1, 2 * full + 2, 100_000];
+        let many = (1_500_000..1_500_000 + 2 * full).step_by(97);
+        for size in sizes.into_iter().chain(many) {
+            let unit = unit(0x65, size);
+            let payloads = packed(std::slice::from_ref(&unit));
+            assert!(reassemble(&payloads) == [unit], "{size}");
+            let fewest = if size <= MAX_PAYLOAD { 1 } else { (size - 1).div_ceil(full) };
+            assert!(payloads.len() <= fewest, "{size}: {} packets", payloads.len());
+        }
+    }
+
+    #[test]
+    fn fragments_are_of_one_size_but_for_a_shorter_last_one() {
+        for size in (MAX_PAYLOAD + 1..20_000).step_by(13) {
+            let payloads = packed(&[unit(0x41, size)]);
+            let sizes: Vec<usize> = payloads.iter().map(<[u8]>::len).collect();
+            let (last, others) = sizes.split_last().expect("some");
+            assert!(others.iter().all(|other| other == &others[0] && other >= last), "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn small_neighbours_go_together_and_in_order() {
+        let units =
+            [unit(0x67, 3), unit(0x68, 2), unit(0x65, 5_000), unit(0x41, 700), unit(0x41, 400), unit(0x41, 300)];
+        let payloads = packed(&units);
+        assert_eq!(payloads.payload(0), [0x78, 0, 3, 0x67, 1, 2, 0, 2, 0x68, 1]);
+        let sizes: Vec<usize> = payloads.iter().map(<[u8]>::len).collect();
+        assert_eq!((sizes.len(), &sizes[6..]), (8, &[1 + 702 + 402, 300][..]));
+        assert_eq!(reassemble(&payloads), units);
+    }
+
+    #[test]
+    fn an_aggregate_is_as_important_and_as_faulty_as_any_of_its_units() {
+        let head = |headers: [u8; 2]| packed(&headers.map(|header| unit(header, 9))).payload(0)[0];
+        assert_eq!(head([0x06, 0x41]), 0x40 | nal::STAP_A);
+        assert_eq!(head([0x67, 0x06]), 0x60 | nal::STAP_A);
+        assert_eq!(head([0x86, 0x21]), 0xa0 | nal::STAP_A);
+    }
+}
