@@ -3,10 +3,9 @@
 //   tests    build/test/: one bundle per test file, for every runtime
 //   addon    dist/fetch-whep.node, by cargo, with what tests and benchmarks need of it
 import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
-import * as esbuild from 'esbuild';
 import { cargo, cargoTarget } from './lib/cargo.mjs';
 import { filesBelow, root, whenChanged } from './lib/files.mjs';
 import { run } from './lib/run.mjs';
@@ -31,6 +30,12 @@ const bundling = {
   logLevel: 'warning',
 };
 
+/** The addon can be built before npm has brought esbuild. */
+async function bundle(options) {
+  const esbuild = await import('esbuild');
+  return esbuild.build(options);
+}
+
 const entries = { index: 'src/index.ts', serve: 'src/serve.ts', cli: 'src/cli/main.ts' };
 
 export function buildPackage() {
@@ -38,7 +43,7 @@ export function buildPackage() {
   return whenChanged({ name: 'package', inputs: [...configuration, ...filesBelow('src')], outputs }, async () => {
     for (const path of filesBelow('dist')) if (!path.endsWith('.node')) rmSync(join(root, path));
     // What entries share is a file of its own: there is one copy of each class, and an engine is loaded when it is asked for.
-    await esbuild.build({
+    await bundle({
       ...bundling,
       entryPoints: entries,
       outdir: 'dist',
@@ -70,13 +75,13 @@ function dropPrivateTypes() {
 /** The client as one module for bundlers and pages, and the page that the server shows. */
 async function buildPlayer() {
   const browser = { platform: 'browser', target: ['chrome100', 'firefox100', 'safari15.4'] };
-  await esbuild.build({
+  await bundle({
     ...bundling,
     ...browser,
     entryPoints: { index: 'src/player/index.ts' },
     outdir: 'dist/player',
   });
-  await esbuild.build({
+  await bundle({
     ...bundling,
     ...browser,
     entryPoints: ['page.ts', 'page.css', 'player.css', 'index.css'].map((name) => `src/player/page/${name}`),
@@ -98,7 +103,7 @@ export function testFiles() {
 
 /** Bundling takes less than a second: never skipped. */
 export function buildTests(files = testFiles()) {
-  return esbuild.build({
+  return bundle({
     ...bundling,
     entryPoints: files,
     outbase: 'test',
@@ -132,7 +137,7 @@ function makeAddon(name, path, features) {
     mkdirSync(join(root, dirname(path)), { recursive: true });
     const library = { darwin: 'libfetch_whep.dylib', win32: 'fetch_whep.dll' }[process.platform] ?? 'libfetch_whep.so';
     // Renamed into place: a server that runs keeps the file it has mapped.
-    const fresh = join(root, `${path}.${process.pid}`);
+    const fresh = join(root, dirname(path), `${process.pid}.${basename(path)}`);
     copyFileSync(join(cargoTarget(), 'release', library), fresh);
     renameSync(fresh, join(root, path));
   });

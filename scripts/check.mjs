@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { filesBelow, root } from './lib/files.mjs';
-import { patchedCopy, patches } from './lib/library.mjs';
+import { libraries, patchedCopy } from './lib/library.mjs';
 
 /** Lines a file should hold at most. Past it, it is named; it is no failure. */
 const budget = 250;
@@ -131,7 +131,7 @@ for (const crate of crates) checkCrate(crate);
 if (!/^#!\[forbid\(unsafe_code\)\]/m.test(readFileSync(join(root, 'native/core/src/lib.rs'), 'utf8'))) {
   fault('native/core/src/lib.rs', 1, 'core forbids unsafe code');
 }
-for (const path of patches()) checkReason(path);
+for (const path of libraries.flatMap(({ patches }) => patches)) checkReason(path);
 await checkPatches();
 
 const grown = files
@@ -206,7 +206,7 @@ function checkReason(path) {
 async function checkPatches() {
   const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-'));
   try {
-    await patchedCopy(join(folder, 'library'));
+    for (const library of libraries) await patchedCopy(library, join(folder, library.crate));
   } catch (error) {
     fault('native/patches', 1, error instanceof Error ? error.message : String(error));
   } finally {

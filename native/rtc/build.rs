@@ -1,11 +1,9 @@
 //! Routes some C functions, as libdatachannel calls them, through this crate, on Linux.
 
 /// With the file in src/ that replaces them.
-const WRAPPED: [(&str, &[&str]); 7] = [
+const WRAPPED: [(&str, &[&str]); 5] = [
     ("gather.rs", &["sendto", "setsockopt"]),
     ("claims.rs", &["srtp_add_stream", "srtp_protect", "srtp_protect_rtcp", "srtp_dealloc"]),
-    ("goodbye.rs", &["SSL_free"]),
-    ("idle.rs", &["SSL_read", "BUF_MEM_grow"]),
     ("rtcp.rs", &["srtp_unprotect_rtcp"]),
     ("receive.rs", &["recvfrom"]),
     ("senders.rs", &["srtp_unprotect"]),

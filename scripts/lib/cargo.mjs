@@ -4,7 +4,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { root } from './files.mjs';
-import { prepareLibrary } from './library.mjs';
+import { prepareLibraries } from './library.mjs';
+import { firstBuild } from './progress.mjs';
 import { run } from './run.mjs';
 
 function cache(name) {
@@ -41,16 +42,17 @@ export function addressSanitizer() {
 }
 
 /**
- * Runs cargo on the workspace. `shown` lets a terminal see its progress; without one, a line every 15 s says how long
- * it has been working (libdatachannel and OpenSSL take some minutes the first time).
+ * Runs cargo on the workspace. `shown` lets a terminal see its progress; else, and the first time, when libdatachannel and
+ * OpenSSL take some minutes, a line every 15 s says how long it has been working and about how long it will.
  */
 export async function cargo(args, { shown = false, env = {} } = {}) {
-  await prepareLibrary(cache('sources'));
-  const inherit = shown && process.stderr.isTTY;
+  await prepareLibraries(cache('sources'));
+  const left = firstBuild(env.CARGO_TARGET_DIR ?? cargoTarget());
+  const inherit = shown && process.stderr.isTTY && left === undefined;
   const start = Date.now();
   let doing = '';
   const timer = setInterval(() => {
-    if (!inherit) console.log(`cargo ${args[0]}: working for ${Math.round((Date.now() - start) / 1000)} s (${doing})`);
+    if (!inherit) console.log(progress(args[0], (Date.now() - start) / 1000, left, doing));
   }, 15_000);
   try {
     return await run('cargo', args, {
@@ -64,4 +66,10 @@ export async function cargo(args, { shown = false, env = {} } = {}) {
   } finally {
     clearInterval(timer);
   }
+}
+
+function progress(command, elapsed, left, doing) {
+  const seconds = left?.(elapsed);
+  const rest = seconds === undefined ? '' : `, about ${Math.max(10, Math.round(seconds / 10) * 10)} s left`;
+  return `cargo ${command}: working for ${Math.round(elapsed)} s${rest} (${doing})`;
 }

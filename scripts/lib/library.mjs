@@ -1,4 +1,4 @@
-// The crate of libdatachannel with our patches: made from what cargo fetches, outside the checkout.
+// The crates of libdatachannel and OpenSSL with our patches: made from what cargo fetches, outside the checkout.
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,16 +8,22 @@ import { run } from './run.mjs';
 
 const folder = 'native/patches';
 
-/** The patches in the order in which they apply, as paths relative to the checkout. */
-export function patches() {
-  return filesBelow(folder).filter((path) => path.endsWith('.patch'));
+/** Crates with their patches in the order in which they apply. `named`: our crates depend on a version of its own. */
+export const libraries = [
+  { crate: 'datachannel-sys', patches: patchesIn(folder), named: true },
+  { crate: 'openssl-src', patches: patchesIn(`${folder}/openssl`), named: false },
+];
+
+/** As paths relative to the checkout. */
+function patchesIn(folder) {
+  return filesBelow(folder).filter((path) => path.endsWith('.patch') && dirname(path) === folder);
 }
 
 /**
- * Makes the patched source in `cache`, unless it is there, and tells cargo in native/ where it lies. A change of any
+ * Makes the patched sources in `cache`, unless they are there, and tells cargo in native/ where they lie. A change of any
  * patch is another folder, which cargo builds anew.
  */
-export function prepareLibrary(cache) {
+export function prepareLibraries(cache) {
   preparing ??= prepare(cache);
   return preparing;
 }
@@ -26,11 +32,14 @@ export function prepareLibrary(cache) {
 let preparing;
 
 async function prepare(cache) {
-  const hash = createHash('sha256');
-  for (const path of [`${folder}/Cargo.lock`, ...patches()]) hash.update(readFileSync(join(root, path)));
-  const source = join(cache, `datachannel-sys-${hash.digest('hex').slice(0, 16)}`);
-  if (!existsSync(source)) await makeSource(source);
-  const configuration = `# Written by scripts/lib/library.mjs.\n[patch.crates-io]\ndatachannel-sys = { path = ${JSON.stringify(source)} }\n`;
+  let configuration = '# Written by scripts/lib/library.mjs.\n[patch.crates-io]\n';
+  for (const library of libraries) {
+    const hash = createHash('sha256');
+    for (const path of [`${folder}/Cargo.lock`, ...library.patches]) hash.update(readFileSync(join(root, path)));
+    const source = join(cache, `${library.crate}-${hash.digest('hex').slice(0, 16)}`);
+    if (!existsSync(source)) await makeSource(library, source);
+    configuration += `${library.crate} = { path = ${JSON.stringify(source)} }\n`;
+  }
   const path = join(root, 'native/.cargo/config.toml');
   if (existsSync(path) && readFileSync(path, 'utf8') === configuration) return;
   mkdirSync(dirname(path), { recursive: true });
@@ -38,10 +47,9 @@ async function prepare(cache) {
 }
 
 /** Renamed into place when it is whole: several runs may make it at once. */
-async function makeSource(source) {
+async function makeSource(library, source) {
   const fresh = `${source}.${process.pid}`;
-  await patchedCopy(fresh);
-  nameVersion(join(fresh, 'Cargo.toml'));
+  await patchedCopy(library, fresh);
   try {
     renameSync(fresh, source);
   } catch (error) {
@@ -50,19 +58,20 @@ async function makeSource(source) {
   }
 }
 
-/** Copies the crate as it was published to `folder`, which must not exist, and applies every patch. */
-export async function patchedCopy(folder) {
-  cpSync(await pristineSource(), folder, { recursive: true });
-  for (const path of patches()) await applyPatch(path, folder);
+/** Copies a crate as it was published to `folder`, which must not exist, and applies its patches. */
+export async function patchedCopy({ crate, patches, named }, folder) {
+  cpSync(await pristineSource(crate), folder, { recursive: true });
+  for (const path of patches) await applyPatch(path, folder);
+  if (named) nameVersion(join(folder, 'Cargo.toml'));
 }
 
 /** Where cargo keeps it. Started at the root, where native/.cargo says nothing. */
-async function pristineSource() {
+async function pristineSource(crate) {
   const args = ['metadata', '--locked', '--format-version', '1', '--manifest-path', `${folder}/Cargo.toml`];
   const { output, ending } = await run('cargo', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
-  if (ending !== undefined) throw new Error(`cargo could not fetch libdatachannel: ${ending}`);
+  if (ending !== undefined) throw new Error(`cargo could not fetch ${crate}: ${ending}`);
   const { packages } = JSON.parse(output);
-  return dirname(packages.find(({ name }) => name === 'datachannel-sys').manifest_path);
+  return dirname(packages.find(({ name }) => name === crate).manifest_path);
 }
 
 /** Applies a patch exactly where it says, and gives back what git says about it. */

@@ -24,13 +24,9 @@ mod flush;
 #[cfg(target_os = "linux")]
 mod gather;
 #[cfg(target_os = "linux")]
-mod goodbye;
-#[cfg(target_os = "linux")]
 mod gso;
 #[cfg(target_os = "linux")]
 mod hold;
-#[cfg(target_os = "linux")]
-mod idle;
 mod juice;
 #[cfg(target_os = "linux")]
 mod kernel;
