@@ -74,10 +74,11 @@ Measures a server with real WHEP viewers on this machine, which need about as mu
 
 ${help()}
 
---sender-only leaves out what receiving costs on one machine. The server and the viewers get a network each, joined by a
-cable (veth). Once the viewers are connected, media are dropped at their end of it by nftables, which counts them; consent
-checks and RTCP go through. What remains in the server's CPU is encrypting, UDP segmentation, the way through the kernel to
-that end, and the server itself; the floor is sent by the same way. There is a floor for the profiles with AES-GCM alone.
+--sender-only leaves out what receiving costs on one machine. The server and the viewers get a network each, joined by
+a cable (veth). Once the viewers are connected, media are dropped at their end of it by nftables, which counts them;
+consent checks and RTCP go through. What remains in the server's CPU is encrypting, UDP segmentation, the way through
+the kernel to that end, and the server itself; the floor is sent by the same way. There is a floor for the profiles
+with AES-GCM alone.
 
 The table goes to standard output, progress to standard error. Exit code 1: a viewer did not get in.
 `;
