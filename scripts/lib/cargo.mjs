@@ -47,7 +47,7 @@ export function addressSanitizer() {
  */
 export async function cargo(args, { shown = false, env = {} } = {}) {
   await prepareLibraries(cache('sources'));
-  const left = firstBuild(env.CARGO_TARGET_DIR ?? cargoTarget());
+  const left = args[0] === 'build' ? firstBuild(cargoTarget()) : undefined;
   const inherit = shown && process.stderr.isTTY && left === undefined;
   const start = Date.now();
   let doing = '';
