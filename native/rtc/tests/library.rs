@@ -240,9 +240,12 @@ fn a_check_that_a_request_triggers_waits_for_nothing() {
     // The library's thread has seen some of its milliseconds pass, and fewer than the pace of checks has, unless the machine
     // is too busy to tell.
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(10) {
+    // It answers before it looks at what is due: the last rounds follow such a look.
+    let mut last = 3;
+    while last > 0 {
         other.nominate(&others);
         other.wait(&others, Kind::Success);
+        last -= u8::from(start.elapsed() > Duration::from_millis(10));
     }
     client.set_nonblocking(true).expect("valid");
     let mut buffer = [0; 2048];
