@@ -5,7 +5,13 @@ import { all, type Pair, type Section, value } from './sdp-text.ts';
 export type Rule = (name: string, holds: boolean, text: string) => void;
 
 export function checkFormats({ o, a }: Pair, rule: Rule): void {
-  const maps = (from: Section) => new Map(all(from, 'rtpmap').map((each) => [each.split(' ')[0], each.toLowerCase()]));
+  // Of several for one number the first counts.
+  const maps = (from: Section) =>
+    new Map(
+      all(from, 'rtpmap')
+        .reverse()
+        .map((each) => [each.split(' ')[0], each.toLowerCase()]),
+    );
   const offered = maps(o);
   const answered = maps(a);
   rule(
