@@ -195,7 +195,8 @@ impl Assembler {
         if let Some(damage) = current.damage {
             return Err(damage);
         }
-        if !current.units.is_whole() || current.after_gap && !scan.begins_picture {
+        let begins_picture = || current.units.iter().next().is_some_and(|unit| place(unit) == Place::Beginning);
+        if !current.units.is_whole() || current.after_gap && !begins_picture() {
             return Err(DropReason::Damaged);
         }
         if !scan.picture {
@@ -235,22 +236,12 @@ struct Scan {
     sps: bool,
     pps: bool,
     bidirectional: bool,
-    /// Its first unit can only stand at the beginning of an access unit.
-    begins_picture: bool,
-    seen_unit: bool,
 }
 
 impl Scan {
     fn unit(&mut self, unit: &[u8], sets: &mut ParameterSets) {
         let kind = unit[0] & 0x1f;
         let slice = matches!(kind, nal::SLICE | nal::IDR | 2).then(|| Slice::parse(&unit[1..])).flatten();
-        if !self.seen_unit {
-            self.seen_unit = true;
-            self.begins_picture = match slice {
-                Some(slice) => slice.first_macroblock == 0,
-                None => matches!(kind, 6..=9),
-            };
-        }
         match kind {
             nal::SPS => self.sps |= sets.keep_sps(unit),
             nal::PPS => self.pps |= sets.keep_pps(unit),

@@ -30,7 +30,7 @@ use crate::stream::{Legs, Stream, StreamFacts};
 
 /// Events handed out at once.
 const MAX_EVENTS: usize = 1_024;
-/// Sessions, of some 150 KB each.
+/// Sessions, of some 100 KB each.
 const ENDED: usize = 16;
 
 /// Moves media from streams to viewers.
