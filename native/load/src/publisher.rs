@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use core_media::frame::Kind;
-use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, SrtpProfile, TrackId};
+use rtc::{MuxPort, Peer, PeerEvents, PeerState, SrtpProfile, TrackId};
 
 use crate::programme::Programme;
 use crate::trickle;
@@ -45,19 +45,12 @@ impl Publisher {
     /// Publishes to the WHIP endpoint `url`. Blocks until media can flow; the error is for a person.
     pub fn start(programme: Programme, host: IpAddr, url: &str) -> Result<Self, String> {
         let failed = |error: rtc::Error| format!("cannot publish: {error}");
-        let port = MuxPort::open(Some(host), 0).map_err(failed)?;
         let (kinds, tracks): (Vec<_>, Vec<_>) = SECTIONS.into_iter().filter(|(kind, _)| programme.has(*kind)).unzip();
-        let config = PeerConfig {
-            port: &port,
-            role: Role::Offer,
-            tracks: &tracks,
-            profiles: &SrtpProfile::PREFERENCE,
-            timeout: PATIENCE,
-        };
         let open = Arc::new(Open::default());
-        let (peer, offer) = Peer::new(config, open.clone()).map_err(failed)?;
+        let offered = trickle::offer(host, &tracks, &SrtpProfile::PREFERENCE, PATIENCE, open.clone());
+        let (port, peer, offer) = offered.map_err(failed)?;
         let client = Client::new(1);
-        let session = client.post(url, &trickle::without_candidates(&offer))?;
+        let session = client.post(url, &offer)?;
         let publisher = Self { peer, _port: port, client, session: session.url, kinds };
         trickle::accept(&publisher.peer, &session.answer).map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;

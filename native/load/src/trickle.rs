@@ -3,7 +3,24 @@
 //! libdatachannel as a client could connect while it still takes the answer in, and DTLS would then ask for a fingerprint that
 //! is not known yet. For the same reason the offer has none: the server learns of the client by its first check.
 
-use rtc::Peer;
+use rtc::{MuxPort, Peer, PeerConfig, PeerEvents, Role, SrtpProfile};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A peer that offers these media sections, on a port of its own that has to outlive it, and its offer.
+pub(crate) fn offer(
+    host: IpAddr,
+    tracks: &[&str],
+    profiles: &[SrtpProfile],
+    timeout: Duration,
+    events: Arc<dyn PeerEvents>,
+) -> Result<(MuxPort, Peer, String), rtc::Error> {
+    let port = MuxPort::open(Some(host), 0)?;
+    let config = PeerConfig { port: &port, role: Role::Offer, tracks, profiles, timeout };
+    let (peer, offer) = Peer::new(config, events)?;
+    Ok((port, peer, without_candidates(&offer)))
+}
 
 /// Takes an answer in.
 pub(crate) fn accept(peer: &Peer, answer: &str) -> Result<(), rtc::Error> {

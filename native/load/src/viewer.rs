@@ -8,7 +8,7 @@ use std::time::Duration;
 use core_media::frame::Kind;
 use core_media::rtp::{RtpPacket, is_rtcp};
 use hdrhistogram::Histogram;
-use rtc::{Burst, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, Security, SrtpProfile};
+use rtc::{Burst, MuxPort, Peer, PeerEvents, PeerState, Security, SrtpProfile};
 
 use crate::programme::Programme;
 use crate::reception::{Reception, Totals, begins_keyframe, latency};
@@ -59,12 +59,9 @@ impl Viewer {
         profiles: &[SrtpProfile],
         latencies: Latencies,
     ) -> Result<Self, rtc::Error> {
-        let port = MuxPort::open(Some(host), 0)?;
         let (kinds, tracks): (Vec<_>, Vec<_>) = SECTIONS.into_iter().filter(|(kind, _)| programme.has(*kind)).unzip();
         let eyes = Arc::new(Eyes::new(kinds, latencies));
-        let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, profiles, timeout: OFFER_TIMEOUT };
-        let (peer, offer) = Peer::new(config, eyes.clone())?;
-        let offer = trickle::without_candidates(&offer);
+        let (port, peer, offer) = trickle::offer(host, &tracks, profiles, OFFER_TIMEOUT, eyes.clone())?;
         Ok(Self { peer, tapped: None, _port: port, offer, group, session: None, eyes })
     }
 

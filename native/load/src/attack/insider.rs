@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use core_media::rtp::{RtpPacket, is_rtcp, write_header};
-use rtc::{Burst, MediaRoute, MuxPort, Peer, PeerConfig, PeerEvents, PeerState, Role, SrtpProfile, TrackId, burst};
+use rtc::{Burst, MediaRoute, MuxPort, Peer, PeerEvents, PeerState, SrtpProfile, TrackId, burst};
 
 use super::Budget;
 use super::noise::Noise;
@@ -72,20 +72,14 @@ struct Insider {
 impl Insider {
     fn connect(join: &dyn Fn(&str) -> Result<String, String>) -> Result<Self, String> {
         let failed = |error: rtc::Error| format!("an attacker cannot connect: {error}");
-        let port = MuxPort::open(Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), 0).map_err(failed)?;
+        let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
         // As a viewer that may send, which libdatachannel wants to hear before it sends RTP.
         let sections = SECTIONS.map(|(_, section)| section.replace("a=recvonly", "a=sendrecv"));
         let tracks = sections.each_ref().map(String::as_str);
-        let config = PeerConfig {
-            port: &port,
-            role: Role::Offer,
-            tracks: &tracks,
-            profiles: &SrtpProfile::PREFERENCE,
-            timeout: PATIENCE,
-        };
         let state = Arc::new(State::default());
-        let (peer, offer) = Peer::new(config, state.clone()).map_err(failed)?;
-        let answer = join(&trickle::without_candidates(&offer))?;
+        let offered = trickle::offer(host, &tracks, &SrtpProfile::PREFERENCE, PATIENCE, state.clone());
+        let (port, peer, offer) = offered.map_err(failed)?;
+        let answer = join(&offer)?;
         super::address(&answer)?;
         trickle::accept(&peer, &answer).map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;
