@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use crate::access_unit::nal_units;
 use crate::audio::Toc;
+use crate::codec::PayloadError;
 use crate::counters::LegCounters;
 use crate::demux::Line;
 use crate::frame::Kind;
 use crate::gate::{Decision, Gate, Limits};
-use crate::h264::{PayloadError, Unit, units};
+use crate::h264::{Unit, units};
 use crate::nal_units::NalUnits;
 use crate::payloads::Payloads;
 use crate::rtcp;

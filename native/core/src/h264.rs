@@ -1,5 +1,8 @@
 //! H264 in RTP (RFC 6184) and the little of H264 itself (ITU-T H.264 §7.3) that a server has to know.
 
+use crate::bits::Bits;
+use crate::codec::{PayloadError, Place};
+
 /// NAL unit types that matter here (ITU-T H.264 table 7-1, RFC 6184 §5.2).
 pub mod nal {
     /// Slice of a picture that is no IDR.
@@ -32,17 +35,6 @@ pub enum Unit<'a> {
         /// The piece, without FU bytes.
         data: &'a [u8],
     },
-}
-
-/// Why a payload is no H264.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PayloadError {
-    /// Empty, or a length that exceeds what there is.
-    Truncated,
-    /// An Annex B start code: the bytes of a file, not of RFC 6184.
-    AnnexB,
-    /// A packet type of the interleaved mode (STAP-B, MTAP, FU-B) or an undefined one.
-    Unsupported,
 }
 
 /// Calls `each` for the units of a payload.
@@ -94,17 +86,6 @@ pub fn without_stray_bytes(payload: &[u8]) -> &[u8] {
     if end == 1 { payload } else { &payload[..end] }
 }
 
-/// Where in an access unit a payload can stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// At its beginning: the first slice of a picture, or what comes before one (ITU-T H.264 §7.4.1.2.3).
-    Beginning,
-    /// Behind the beginning: a further slice, a further fragment.
-    Within,
-    /// Not told.
-    Unknown,
-}
-
 /// Where the first unit of a payload can stand.
 pub fn place(payload: &[u8]) -> Place {
     let mut first = None;
@@ -149,68 +130,11 @@ pub struct Slice {
 impl Slice {
     /// Reads the first bytes of a slice's NAL unit, header byte excluded; `None` when there are too few.
     pub fn parse(data: &[u8]) -> Option<Self> {
-        let mut bits = Bits::new(data);
+        let mut bits = Bits::of_unit(data);
         let first_macroblock = bits.unsigned()?;
         let kind = bits.unsigned()?;
         let picture_parameter_set = bits.unsigned()?;
         Some(Self { first_macroblock, bidirectional: kind % 5 == 1, picture_parameter_set })
-    }
-}
-
-/// Reads a raw byte sequence payload bit by bit, passing over emulation prevention bytes (ITU-T H.264 §7.3.1).
-#[derive(Clone, Debug)]
-pub struct Bits<'a> {
-    data: &'a [u8],
-    byte: usize,
-    bit: u8,
-    zeros: u8,
-}
-
-impl<'a> Bits<'a> {
-    /// `data`: a NAL unit without its header byte.
-    pub fn new(data: &'a [u8]) -> Self {
-        Self { data, byte: 0, bit: 0, zeros: 0 }
-    }
-
-    /// The next bit; `None` past the end.
-    pub fn flag(&mut self) -> Option<bool> {
-        if self.bit == 0 && self.zeros >= 2 && self.data.get(self.byte) == Some(&3) {
-            self.byte += 1;
-            self.zeros = 0;
-        }
-        let byte = *self.data.get(self.byte)?;
-        let value = byte >> (7 - self.bit) & 1 == 1;
-        self.bit += 1;
-        if self.bit == 8 {
-            self.bit = 0;
-            self.byte += 1;
-            self.zeros = if byte == 0 { self.zeros.saturating_add(1) } else { 0 };
-        }
-        Some(value)
-    }
-
-    /// The next `count` bits, at most 32.
-    pub fn bits(&mut self, count: u8) -> Option<u32> {
-        (0..count).try_fold(0, |value, _| Some(value << 1 | u32::from(self.flag()?)))
-    }
-
-    /// ue(v), ITU-T H.264 §9.1; `None` past the end or beyond 32 bits.
-    pub fn unsigned(&mut self) -> Option<u32> {
-        let mut zeros = 0;
-        while !self.flag()? {
-            zeros += 1;
-            if zeros > 31 {
-                return None;
-            }
-        }
-        Some((1u32 << zeros) - 1 + self.bits(zeros)?)
-    }
-
-    /// se(v), ITU-T H.264 §9.1.1.
-    pub fn signed(&mut self) -> Option<i32> {
-        let code = i64::from(self.unsigned()?);
-        let magnitude = (code + 1) / 2;
-        i32::try_from(if code % 2 == 1 { magnitude } else { -magnitude }).ok()
     }
 }
 
@@ -236,18 +160,6 @@ mod tests {
         // A packet type within an aggregate, and within a fragment.
         assert_eq!(collect(&[0x78, 0, 2, 0x7c, 0x85]), Err(PayloadError::Unsupported));
         assert_eq!(collect(&[0x7c, 0x98, 1]), Err(PayloadError::Unsupported));
-    }
-
-    #[test]
-    fn exponential_golomb() {
-        // 1, 010, 011, 00100: ue 0, 1, 2, 3
-        let mut bits = Bits::new(&[0b1010_0110, 0b0100_0000]);
-        assert_eq!([(); 4].map(|()| bits.unsigned()), [Some(0), Some(1), Some(2), Some(3)]);
-        let mut bits = Bits::new(&[0b0100_1100, 0b1000_0101]);
-        assert_eq!([(); 3].map(|()| bits.signed()), [Some(1), Some(-1), Some(2)]);
-        assert_eq!(Bits::new(&[0; 8]).unsigned(), None);
-        // The 3 after two zero bytes is no data.
-        assert_eq!(Bits::new(&[0, 0, 3, 1]).bits(24), Some(1));
     }
 
     #[test]

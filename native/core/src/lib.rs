@@ -8,9 +8,11 @@
 pub mod access_unit;
 pub mod allowance;
 pub mod audio;
+pub mod bits;
 pub mod budget;
 pub mod clip;
 pub mod clock;
+pub mod codec;
 pub mod counters;
 pub mod demux;
 pub mod extension;

@@ -1,6 +1,7 @@
 //! The NAL units of an access unit, whole again, whatever packets they came in.
 
-use crate::h264::{PayloadError, Unit, units};
+use crate::codec::PayloadError;
+use crate::h264::{Unit, units};
 
 /// NAL units in decoding order, none of them empty.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! The sequence parameter set (ITU-T H.264 §7.3.2.1.1, VUI: annex E), as far as it tells viewers something.
 
-use crate::h264::Bits;
+use crate::bits::Bits;
 
 /// What a sequence parameter set says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Sps {
     /// `unit`: the NAL unit with its header byte. `None` when it ends early or makes no sense.
     pub fn parse(unit: &[u8]) -> Option<Self> {
         let profile_level_id = *unit.get(1..4)?.first_chunk::<3>()?;
-        let mut bits = Bits::new(&unit[4..]);
+        let mut bits = Bits::of_unit(&unit[4..]);
         bits.unsigned()?; // seq_parameter_set_id
         let mut chroma = 1;
         let (mut separate_planes, mut deep) = (false, false);
@@ -105,13 +105,13 @@ impl Sps {
 
     /// The id that picture parameter sets refer to.
     pub fn id(unit: &[u8]) -> Option<u32> {
-        Bits::new(unit.get(4..)?).unsigned()
+        Bits::of_unit(unit.get(4..)?).unsigned()
     }
 }
 
 /// The id of a picture parameter set (§7.3.2.2).
 pub fn picture_parameter_set_id(unit: &[u8]) -> Option<u32> {
-    Bits::new(unit.get(1..)?).unsigned()
+    Bits::of_unit(unit.get(1..)?).unsigned()
 }
 
 fn skip_scaling_matrix(bits: &mut Bits<'_>, lists: u8) -> Option<()> {

@@ -2,8 +2,9 @@
 //! with parameter sets before each IDR picture.
 
 use crate::access_unit::nal_units;
+use crate::codec::{PayloadError, Place};
 use crate::counters::{DropReason, LegCounters};
-use crate::h264::{PayloadError, Place, Slice, is_hevc, nal, place, without_stray_bytes};
+use crate::h264::{Slice, is_hevc, nal, place, without_stray_bytes};
 use crate::nal_units::NalUnits;
 use crate::parameter_sets::ParameterSets;
 use crate::payloads::Payloads;
