@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::audio::Toc;
+use crate::codec::Codec;
+use crate::codec::opus::Toc;
 use crate::frame::Kind;
 use crate::time::Time;
 
@@ -57,7 +58,7 @@ impl Clip {
         let mut packets = Vec::new();
         for range in opus_packets(audio, &mut packets).ok_or(ClipError::Audio)? {
             let toc = Toc::parse(&packets[range.clone()]).ok_or(ClipError::Audio)?;
-            let duration = Duration::from_nanos(crate::time::nanos(u64::from(toc.duration), Kind::Audio.rate()));
+            let duration = Duration::from_nanos(crate::time::nanos(u64::from(toc.duration), Codec::Opus.rate()));
             if due + duration > length {
                 break;
             }

@@ -15,14 +15,16 @@ const WINDOW: Duration = Duration::from_secs(10);
 const SAME_CLOCK: i128 = 2_000_000_000;
 
 /// Both legs' mappings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct StreamClock {
     video: LegClock,
     audio: LegClock,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct LegClock {
+    /// Ticks per second.
+    rate: u32,
     report: Option<Report>,
     /// Smallest arrival minus capture, by the report's wall clock.
     shift: Minimum,
@@ -47,7 +49,23 @@ fn span(timestamp: u64, rate: u32) -> i128 {
     i128::from(nanos(timestamp, rate))
 }
 
+impl LegClock {
+    fn new(rate: u32) -> Self {
+        Self { rate, report: None, shift: Minimum::default(), arrival: Minimum::default() }
+    }
+}
+
 impl StreamClock {
+    /// Nothing known yet. The rates are the legs', in ticks per second; that of a leg which is not there does not matter.
+    pub fn new(video: u32, audio: u32) -> Self {
+        Self { video: LegClock::new(video), audio: LegClock::new(audio) }
+    }
+
+    /// Another codec comes: forgets the leg, whose clock has `rate` ticks per second from now on.
+    pub fn begin(&mut self, kind: Kind, rate: u32) {
+        *self.leg(kind) = LegClock::new(rate);
+    }
+
     /// A source says when `timestamp` (already on the outgoing line) was captured. One that has no clock says zero (RFC 3550
     /// §6.4.1), or always the same.
     pub fn report(&mut self, kind: Kind, wall: Ntp, timestamp: u64) {
@@ -65,13 +83,14 @@ impl StreamClock {
 
     /// The source began anew: reports and delays seen so far say nothing about it.
     pub fn restart(&mut self, kind: Kind) {
-        *self.leg(kind) = LegClock::default();
+        let leg = self.leg(kind);
+        *leg = LegClock::new(leg.rate);
     }
 
     /// A frame arrived.
     pub fn observe(&mut self, kind: Kind, timestamp: u64, now: Time) {
-        let rate = kind.rate();
         let leg = self.leg(kind);
+        let rate = leg.rate;
         let arrival = i128::from(now.nanos());
         leg.arrival.observe(arrival - span(timestamp, rate), now);
         if let Some(report) = leg.report {
@@ -85,7 +104,7 @@ impl StreamClock {
             Kind::Video => (&self.video, &self.audio),
             Kind::Audio => (&self.audio, &self.video),
         };
-        let rate = kind.rate();
+        let rate = leg.rate;
         let elapsed = match (leg.report, leg.shift.value()) {
             (Some(report), Some(own)) => {
                 let joint = other.shift.value().filter(|shift| (shift - own).abs() < SAME_CLOCK);
@@ -138,13 +157,13 @@ mod tests {
 
     /// Media times of both legs that the clock says are captured at `now`, in nanoseconds since each began.
     fn captured(clock: &StreamClock, now: Time) -> (i128, i128) {
-        let of = |kind: Kind| span(clock.point(kind, now).expect("a frame came").timestamp, kind.rate());
-        (of(Kind::Video), of(Kind::Audio))
+        let of = |kind, rate| span(clock.point(kind, now).expect("a frame came").timestamp, rate);
+        (of(Kind::Video, 90_000), of(Kind::Audio, 48_000))
     }
 
     #[test]
     fn legs_with_reports_share_the_faster_legs_delay() {
-        let mut clock = StreamClock::default();
+        let mut clock = StreamClock::new(90_000, 48_000);
         let wall = |seconds: u64| Ntp((seconds + 100) << 32);
         clock.report(Kind::Video, wall(0), 1_000_000);
         clock.report(Kind::Audio, wall(0), 2_000_000);
@@ -161,7 +180,7 @@ mod tests {
 
     #[test]
     fn without_reports_arrival_decides() {
-        let mut clock = StreamClock::default();
+        let mut clock = StreamClock::new(90_000, 48_000);
         assert_eq!(clock.point(Kind::Video, Time::default()), None);
         clock.observe(Kind::Video, 900_000, Time::from_nanos(SECOND));
         clock.observe(Kind::Video, 990_000, Time::from_nanos(2 * SECOND + 500_000_000));
@@ -171,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_drifting_source_is_followed() {
-        let mut clock = StreamClock::default();
+        let mut clock = StreamClock::new(90_000, 48_000);
         // The source runs 1 % slow: media time falls behind by 10 ms a second.
         for second in 0..100u64 {
             clock.observe(Kind::Audio, 480_000 + second * 47_520, Time::from_nanos(second * SECOND));
@@ -183,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_restart_forgets_the_old_report() {
-        let mut clock = StreamClock::default();
+        let mut clock = StreamClock::new(90_000, 48_000);
         clock.report(Kind::Video, Ntp(1 << 32), 90_000);
         clock.observe(Kind::Video, 180_000, Time::from_nanos(SECOND));
         clock.restart(Kind::Video);

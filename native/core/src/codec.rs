@@ -6,9 +6,17 @@ use crate::counters::DropReason;
 use crate::frame::Kind;
 use crate::payloads::Payloads;
 
+pub mod h264;
+pub mod opus;
+pub mod other;
 pub mod parameters;
+pub mod pcm;
 
-use parameters::Parameters;
+use self::h264::H264;
+use self::opus::{Multiopus, Opus};
+use self::other::Other;
+use self::parameters::Parameters;
+use self::pcm::Pcm;
 
 /// A codec in its RTP payload format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +95,29 @@ impl Codec {
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|codec| codec.name() == name)
     }
+
+    /// What reads its packets. `channels`: as SDP says, where packets do not.
+    pub fn reader(self, channels: Option<u8>) -> Reader {
+        match self {
+            Codec::H264 => Reader::Video(Box::new(H264::default())),
+            Codec::Opus => Reader::Audio(Box::new(Opus::default())),
+            Codec::Multiopus => Reader::Audio(Box::new(Multiopus::new(channels.unwrap_or(SURROUND)))),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => Reader::Audio(Box::new(Pcm::new(self))),
+            _ => todo!(),
+        }
+    }
+}
+
+/// Channels of 5.1.
+const SURROUND: u8 = 6;
+
+/// What reads the packets of a codec.
+#[derive(Debug)]
+pub enum Reader {
+    /// By frames that several packets may make up.
+    Video(Box<dyn VideoCodec>),
+    /// Packet by packet.
+    Audio(Box<dyn AudioCodec>),
 }
 
 /// Where in a frame a payload can stand.
@@ -176,5 +207,35 @@ pub trait VideoCodec: Debug + Send {
     /// Signs that the sender speaks another format.
     fn misfit(&self) -> Misfit {
         Misfit::default()
+    }
+}
+
+/// What a packet of audio is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AudioPacket {
+    /// Ticks of the codec's rate.
+    pub duration: u32,
+    /// 1 to 8.
+    pub channels: u8,
+    /// The one before led into silence: this one may come much later.
+    pub after_silence: bool,
+}
+
+/// The packets of one audio codec.
+pub trait AudioCodec: Debug + Send {
+    /// Looks at the next packet, which is not empty. `payload_type`: absent of what a program pushes.
+    fn examine(&mut self, packet: &[u8], timestamp: u32, payload_type: Option<u8>) -> Result<AudioPacket, DropReason>;
+
+    /// Each byte lasts one tick, so a packet may be cut anywhere.
+    fn is_divisible(&self) -> bool {
+        false
+    }
+
+    /// The source begins anew.
+    fn restart(&mut self) {}
+
+    /// The newest packets are of another codec, and dropped.
+    fn misfit(&self) -> Option<Other> {
+        None
     }
 }

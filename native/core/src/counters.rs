@@ -41,17 +41,19 @@ pub enum DropReason {
     Damaged,
     /// A frame that nobody could decode before the next keyframe.
     AwaitingKeyframe,
-    /// A keyframe without SPS and PPS, and none known.
+    /// A keyframe without parameter sets, and none known.
     NoParameterSets,
     /// A frame larger than any sane one.
     Oversized,
-    /// Sound that is no Opus.
+    /// Audio that is no Opus.
     NotOpus,
+    /// Audio of another codec than its leg's.
+    WrongCodec,
 }
 
 impl DropReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [DropReason; 13] = [
+    pub const ALL: [DropReason; 14] = [
         DropReason::Malformed,
         DropReason::ForeignSender,
         DropReason::OtherStream,
@@ -65,6 +67,7 @@ impl DropReason {
         DropReason::NoParameterSets,
         DropReason::Oversized,
         DropReason::NotOpus,
+        DropReason::WrongCodec,
     ];
 
     /// As metrics name it.
@@ -83,6 +86,7 @@ impl DropReason {
             DropReason::NoParameterSets => "no-parameter-sets",
             DropReason::Oversized => "oversized",
             DropReason::NotOpus => "not-opus",
+            DropReason::WrongCodec => "wrong-codec",
         }
     }
 }

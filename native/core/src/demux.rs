@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
+use crate::codec::Codec;
 use crate::frame::Kind;
+use crate::media::Format;
 use crate::rtp::RtpPacket;
 
 /// SSRCs remembered: two legs, and as many again for streams that begin anew or repair.
@@ -15,6 +17,8 @@ const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 pub struct Line {
     /// The leg that it carries.
     pub kind: Kind,
+    /// What the publisher sends there; absent while another server has not answered what it will.
+    pub codec: Option<Codec>,
     /// The SSRC that the publisher has announced.
     pub ssrc: Option<u32>,
     /// Its sender knows FIR but not PLI.
@@ -27,7 +31,7 @@ pub struct Line {
 
 impl Line {
     /// Reads the section of our own description: `m=` line and attributes.
-    pub fn new(kind: Kind, section: &str, ssrc: Option<u32>) -> Self {
+    pub fn new(kind: Kind, codec: Option<Codec>, section: &str, ssrc: Option<u32>) -> Self {
         let attribute = |name: &'static str| {
             section.lines().filter_map(move |line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
         };
@@ -38,12 +42,26 @@ impl Line {
         let formats = section.lines().next().unwrap_or_default().split(' ').skip(3);
         Self {
             kind,
+            codec,
             ssrc,
             fir_only: offers(" ccm fir") && !offers(" nack pli"),
             mid: attribute("mid").next().unwrap_or_default().into(),
             mid_extension,
             payload_types: formats.filter_map(|format| format.parse().ok()).collect(),
         }
+    }
+}
+
+impl Line {
+    /// The other server has answered that it sends this.
+    pub fn accept(&mut self, codec: Codec, payload_type: u8) {
+        self.codec = Some(codec);
+        self.payload_types = vec![payload_type];
+    }
+
+    /// What comes on it; `None` before that is known.
+    pub fn format(&self) -> Option<Format> {
+        self.codec.map(Format::from)
     }
 }
 
@@ -101,7 +119,7 @@ mod tests {
     fn demux() -> Demux {
         let line = |kind: Kind, format: &str, mid: &str| {
             let section = format!("m=x 9 UDP/TLS/RTP/SAVPF {format}\r\na=mid:{mid}\r\na=extmap:4 {MID}\r\n");
-            Line::new(kind, &section, None)
+            Line::new(kind, None, &section, None)
         };
         Demux::new(vec![line(Kind::Video, "96", "v"), line(Kind::Audio, "111", "a")])
     }

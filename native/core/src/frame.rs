@@ -1,28 +1,21 @@
 //! What leaves a leg: a frame, whole or not at all, shared by every viewer and never changed.
 
+use crate::codec::Codec;
 use crate::payloads::Payloads;
 use crate::time::{Time, nanos, ticks};
 
 /// The two legs of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// H264.
+    /// Frames that refer to each other.
     Video,
-    /// Opus.
+    /// Packets that stand alone.
     Audio,
 }
 
 impl Kind {
     /// Both.
     pub const ALL: [Kind; 2] = [Kind::Video, Kind::Audio];
-
-    /// RTP clock ticks per second (RFC 6184 §8.2.1, RFC 7587 §4.1).
-    pub const fn rate(self) -> u32 {
-        match self {
-            Kind::Video => 90_000,
-            Kind::Audio => 48_000,
-        }
-    }
 
     /// `video` or `audio`.
     pub const fn name(self) -> &'static str {
@@ -33,25 +26,34 @@ impl Kind {
     }
 }
 
-/// One H264 access unit or one Opus packet.
+/// One frame of video or one packet of audio.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The leg.
-    pub kind: Kind,
+    /// What the leg carries.
+    pub codec: Codec,
     /// Counts the leg's frames without gaps.
     pub number: u64,
     /// Counts the leg's packets without gaps: that of the first payload.
     pub first_packet: u64,
     /// Media time in ticks of the leg's rate; continuous over restarts of the source.
     pub timestamp: u64,
-    /// Decodable without any other frame: an IDR picture with its parameter sets. Always true for audio.
+    /// Decodable without any other frame. Always true for audio.
     pub keyframe: bool,
+    /// Refers to frames before the newest keyframe: of no use to who begins there.
+    pub leading: bool,
     /// When its last datagram arrived.
     pub received: Time,
     /// How the leg's media time relates to time, as known by then.
     pub clock: ClockPoint,
     /// RTP payloads, each of at most `MAX_PAYLOAD` bytes, of sound `MAX_SOUND`.
     pub payloads: Payloads,
+}
+
+impl Frame {
+    /// The leg.
+    pub fn kind(&self) -> Kind {
+        self.codec.kind()
+    }
 }
 
 /// A moment and the media time that was captured then.

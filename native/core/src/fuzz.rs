@@ -6,27 +6,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access_unit::nal_units;
-use crate::audio::Toc;
+use crate::codec::Codec;
 use crate::codec::PayloadError;
-use crate::counters::LegCounters;
+use crate::codec::h264::payload::{Unit, units};
+use crate::codec::h264::sps::{Sps, picture_parameter_set_id};
+use crate::codec::opus::Toc;
 use crate::demux::Line;
 use crate::frame::Kind;
 use crate::gate::{Decision, Gate, Limits};
-use crate::h264::{Unit, units};
+use crate::media::Format;
 use crate::nal_units::NalUnits;
 use crate::payloads::Payloads;
 use crate::rtcp;
 use crate::rtp::{MAX_PAYLOAD, MAX_SOUND, RtpPacket};
-use crate::source::{Output, Source};
-use crate::sps::{Sps, picture_parameter_set_id};
+use crate::source::{Input, Output, Source};
 use crate::time::Time;
 
 /// RTP as a leg takes it: the bytes are datagrams, each after its length in one byte times eight.
 pub fn rtp(data: &[u8]) {
-    let counters = || Some(Arc::new(LegCounters::default()));
-    let mut source = Source::published(counters(), counters(), Duration::from_secs(2));
+    let input = |codec| Some(Input { format: Format::from(codec), counters: Arc::default() });
+    let mut source = Source::published(input(Codec::H264), input(Codec::Opus), Duration::from_secs(2));
     let section = "m=video 9 RTP/AVP 96\r\na=mid:0\r\na=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid";
-    source.arrive(vec![Line::new(Kind::Video, section, None), Line::new(Kind::Audio, "m=audio 9 RTP/AVP 97", None)]);
+    let video = Line::new(Kind::Video, Some(Codec::H264), section, None);
+    let audio = Line::new(Kind::Audio, Some(Codec::Opus), "m=audio 9 RTP/AVP 97", None);
+    source.arrive(vec![video, audio]);
     let mut output = Output::default();
     let (mut now, mut rest) = (Time::default(), data);
     while let Some((&length, after)) = rest.split_first() {
@@ -43,7 +46,7 @@ pub fn rtp(data: &[u8]) {
     }
     for frame in &output.frames {
         assert!(!frame.payloads.is_empty(), "a frame has packets");
-        let most = if frame.kind == Kind::Video { MAX_PAYLOAD } else { MAX_SOUND };
+        let most = if frame.kind() == Kind::Video { MAX_PAYLOAD } else { MAX_SOUND };
         assert!(frame.payloads.iter().all(|payload| payload.len() <= most), "packets fit");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::frame::{ClockPoint, Frame, Kind};
+use crate::frame::{ClockPoint, Frame};
 use crate::time::{Time, ticks};
 
 /// Where viewers read what was sent to others before. A lock may stand behind it, so each call is one look.
@@ -66,9 +66,14 @@ pub struct History {
 }
 
 impl History {
-    /// Nothing yet.
-    pub fn new(kind: Kind, limits: Limits) -> Self {
-        Self { limits, rate: kind.rate(), frames: VecDeque::new(), bytes: 0, keyframe: None, offset: None }
+    /// Nothing yet. `rate`: ticks per second of the leg's clock.
+    pub fn new(rate: u32, limits: Limits) -> Self {
+        Self { limits, rate, frames: VecDeque::new(), bytes: 0, keyframe: None, offset: None }
+    }
+
+    /// Forgets all: the leg begins anew, with a clock of `rate` ticks per second.
+    pub fn clear(&mut self, rate: u32) {
+        *self = Self::new(rate, self.limits);
     }
 
     /// Takes the next frame; forgets what is too much or too old.
@@ -146,6 +151,7 @@ impl Cache for History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Codec;
     use crate::payloads::Payloads;
 
     fn frame(number: u64, packets: usize, keyframe: bool, millis: u64) -> Arc<Frame> {
@@ -155,11 +161,12 @@ mod tests {
         let received = Time::from_millis(millis);
         let clock = ClockPoint { time: received, timestamp };
         Arc::new(Frame {
-            kind: Kind::Video,
+            codec: Codec::H264,
             number,
             first_packet: number * 10,
             timestamp,
             keyframe,
+            leading: false,
             received,
             clock,
             payloads,
@@ -167,7 +174,7 @@ mod tests {
     }
 
     fn history(bytes: usize, millis: u64) -> History {
-        History::new(Kind::Video, Limits { bytes, age: Duration::from_millis(millis), instant_start: true })
+        History::new(90_000, Limits { bytes, age: Duration::from_millis(millis), instant_start: true })
     }
 
     #[test]
@@ -235,7 +242,7 @@ mod tests {
     #[test]
     fn without_instant_start_nobody_begins_in_the_past() {
         let limits = Limits { instant_start: false, ..Limits::default() };
-        let mut history = History::new(Kind::Video, limits);
+        let mut history = History::new(90_000, limits);
         history.push(frame(0, 1, true, 0));
         assert_eq!(history.keyframe(), None);
         assert!(history.packet(0).is_some());

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::codec::{Codec, Misfit};
 use crate::counters::{DropReason, LegCounters};
-use crate::frame::{Frame, Kind};
+use crate::frame::Frame;
 use crate::holder::{Admission, Holder};
-use crate::media::{Facts, Media};
+use crate::media::{Facts, Format, Media};
 use crate::order::{Ordered, Refused, Reorder};
 use crate::rhythm::Rhythm;
 use crate::rtp::RtpPacket;
@@ -21,6 +22,8 @@ const REPAIR_PATIENCE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Leg {
     counters: Arc<LegCounters>,
+    /// Where it is known what others mean: they are dropped.
+    payload_type: Option<u8>,
     holder: Holder,
     rhythm: Rhythm,
     order: Reorder,
@@ -31,21 +34,22 @@ pub struct Leg {
 
 impl Leg {
     /// A leg without input yet.
-    pub fn new(kind: Kind, counters: Arc<LegCounters>) -> Self {
+    pub fn new(format: &Format, counters: Arc<LegCounters>) -> Self {
         Self {
+            payload_type: format.payload_type,
             counters: counters.clone(),
             holder: Holder::default(),
             rhythm: Rhythm::default(),
             order: Reorder::default(),
-            media: Media::new(kind, counters),
+            media: Media::new(format, counters),
             upstream: None,
         }
     }
 
     /// The leg of a publisher, who repeats lost packets and makes keyframes when asked.
-    pub fn published(kind: Kind, counters: Arc<LegCounters>) -> Self {
-        let upstream = Some(Upstream::new(kind.rate()));
-        Self { order: Reorder::new(REPAIR_PATIENCE), upstream, ..Self::new(kind, counters) }
+    pub fn published(format: &Format, counters: Arc<LegCounters>) -> Self {
+        let upstream = Some(Upstream::new(format.codec.rate()));
+        Self { order: Reorder::new(REPAIR_PATIENCE), upstream, ..Self::new(format, counters) }
     }
 
     /// What is known of the media.
@@ -58,14 +62,19 @@ impl Leg {
         &self.counters
     }
 
-    /// Payloads with Annex B start codes came: the sender does not speak RFC 6184.
-    pub fn saw_annex_b(&self) -> bool {
-        self.media.saw_annex_b()
+    /// The same, for a leg in the place of this one.
+    pub fn share_counters(&self) -> Arc<LegCounters> {
+        self.counters.clone()
     }
 
-    /// H265 comes instead of H264.
-    pub fn saw_hevc(&self) -> bool {
-        self.media.saw_hevc()
+    /// What the leg carries.
+    pub fn codec(&self) -> Codec {
+        self.media.codec()
+    }
+
+    /// Signs that the sender of video speaks another format.
+    pub fn misfit(&self) -> Misfit {
+        self.media.misfit()
     }
 
     /// When the leg is silent if nothing comes until then: after `silence`, or longer where frames are rare.
@@ -106,7 +115,11 @@ impl Leg {
             self.counters.dropped(DropReason::Malformed, 1);
             return false;
         };
-        match self.holder.admit(&packet, from, now) {
+        let admission = match self.payload_type {
+            Some(expected) if packet.payload_type != expected => Err(DropReason::PayloadType),
+            _ => self.holder.admit(&packet, from, now),
+        };
+        match admission {
             Ok(Admission::Next) => {}
             Ok(Admission::Resumed) => self.order.resume(),
             Ok(Admission::First) => self.restart(),
@@ -184,8 +197,7 @@ impl Leg {
         }
     }
 
-    /// Takes a whole frame from a program: an H264 access unit or an Opus packet. `timestamp` in ticks, wrapping. True
-    /// when something came of it.
+    /// Takes a whole frame from a program. `timestamp` in ticks, wrapping. True when something came of it.
     pub fn push(&mut self, data: &[u8], timestamp: u32, now: Time, out: &mut impl FnMut(Frame, bool)) -> bool {
         self.counters.packets.add(1);
         self.counters.bytes.add(data.len() as u64);

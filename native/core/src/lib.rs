@@ -7,7 +7,6 @@
 
 pub mod access_unit;
 pub mod allowance;
-pub mod audio;
 pub mod bits;
 pub mod budget;
 pub mod clip;
@@ -19,7 +18,6 @@ pub mod extension;
 pub mod frame;
 pub mod fuzz;
 pub mod gate;
-pub mod h264;
 pub mod history;
 pub mod holder;
 pub mod leg;
@@ -37,9 +35,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod sender;
 pub mod sent;
-pub mod sound;
 pub mod source;
-pub mod sps;
 pub mod srtp;
 pub mod stun;
 pub mod time;

@@ -2,59 +2,115 @@
 
 use std::sync::Arc;
 
-use crate::audio::Toc;
+use crate::codec::other::Other;
+use crate::codec::parameters::Parameters;
+use crate::codec::{AudioCodec, Codec, Misfit, Reader};
 use crate::counters::{DropReason, LegCounters};
-use crate::frame::{ClockPoint, Frame, Kind};
+use crate::frame::{ClockPoint, Frame};
 use crate::pace::Pace;
 use crate::payloads::Payloads;
 use crate::rtp::{MAX_SOUND, RtpPacket};
-use crate::sound::{Codec, Sound};
-use crate::sps::Sps;
 use crate::time::Time;
 use crate::timeline::Timeline;
-use crate::video::{AccessUnit, Assembler};
+use crate::video::{Assembler, VideoFrame};
 
 /// Codec and output of one leg.
 #[derive(Debug)]
 pub struct Media {
     counters: Arc<LegCounters>,
-    assembler: Assembler,
+    input: Input,
     output: Output,
 }
 
+#[derive(Debug)]
+enum Input {
+    Video(Assembler),
+    Audio(Box<dyn AudioCodec>),
+}
+
+/// What a leg carries, as far as its packets do not say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// How its packets are read.
+    pub codec: Codec,
+    /// Others are dropped; absent: that of the first packet counts.
+    pub payload_type: Option<u8>,
+    /// Absent: the packets say it.
+    pub channels: Option<u8>,
+    /// Parameter sets that need not come in the stream, a NAL unit each.
+    pub sets: Vec<Vec<u8>>,
+}
+
+impl From<Codec> for Format {
+    fn from(codec: Codec) -> Self {
+        Self { codec, payload_type: None, channels: None, sets: Vec::new() }
+    }
+}
+
 /// What is known of a leg's media.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Facts {
-    /// The newest sequence parameter set.
-    pub sps: Option<Sps>,
-    /// B slices were seen.
-    pub bidirectional: bool,
+    /// What it carries.
+    pub codec: Codec,
+    /// What the newest keyframe or parameter set says of the video.
+    pub parameters: Option<Parameters>,
+    /// Frames came that may be shown later than those that follow them.
+    pub reordered: bool,
     /// Mean ticks from frame to frame, smoothed.
     pub frame_ticks: Option<f64>,
-    /// When the newest IDR picture came.
+    /// When the newest keyframe came.
     pub keyframe: Option<Time>,
-    /// From the last IDR picture but one to the last: frames and ticks.
+    /// From the last keyframe but one to the last: frames and ticks.
     pub gop: Option<(u64, u64)>,
-    /// Channels of the newest Opus packet.
+    /// Channels of the newest packet of audio.
     pub channels: Option<u8>,
-    /// A program pushed what is neither Annex B nor AVCC.
-    pub not_h264: bool,
-    /// The sound is something else than Opus.
-    pub not_opus: Option<Codec>,
+    /// A program pushed what is no frame of the leg's codec.
+    pub not_a_frame: bool,
+    /// The audio is something else.
+    pub other: Option<Other>,
     /// The time stamps do not run as fast as time does.
     pub wrong_pace: bool,
-    /// The parameter set changed while the stream went on.
-    pub sps_changes: u32,
-    /// Its profile did, which players that have joined cannot follow.
+    /// The parameters changed while the stream went on.
+    pub parameter_changes: u32,
+    /// The profile did, which players that have joined cannot follow.
     pub profile_changed: bool,
-    /// Opus packets that did not begin where the one before ended, but for those that end a silence.
+    /// Packets of audio that did not begin where the one before ended, but for those that end a silence.
     pub timestamp_breaks: u64,
+}
+
+impl Facts {
+    /// Nothing has come yet.
+    pub fn new(codec: Codec) -> Self {
+        Self {
+            codec,
+            parameters: None,
+            reordered: false,
+            frame_ticks: None,
+            keyframe: None,
+            gop: None,
+            channels: None,
+            not_a_frame: false,
+            other: None,
+            wrong_pace: false,
+            parameter_changes: 0,
+            profile_changed: false,
+            timestamp_breaks: 0,
+        }
+    }
 }
 
 impl Media {
     /// No frame yet.
-    pub fn new(kind: Kind, counters: Arc<LegCounters>) -> Self {
-        Self { counters, assembler: Assembler::default(), output: Output::new(kind) }
+    pub fn new(format: &Format, counters: Arc<LegCounters>) -> Self {
+        let Format { codec, channels, sets, .. } = format;
+        let input = match codec.reader(*channels) {
+            Reader::Video(mut video) => {
+                sets.iter().for_each(|set| _ = video.adopt(set));
+                Input::Video(Assembler::new(video))
+            }
+            Reader::Audio(audio) => Input::Audio(audio),
+        };
+        Self { counters, input, output: Output::new(*codec) }
     }
 
     /// What is known so far.
@@ -62,24 +118,22 @@ impl Media {
         &self.output.facts
     }
 
-    /// Payloads with Annex B start codes came.
-    pub fn saw_annex_b(&self) -> bool {
-        self.assembler.saw_annex_b()
+    /// Signs that the sender of video speaks another format.
+    pub fn misfit(&self) -> Misfit {
+        match &self.input {
+            Input::Video(assembler) => assembler.misfit(),
+            Input::Audio(_) => Misfit::default(),
+        }
     }
 
-    /// H265 comes instead of H264.
-    pub fn saw_hevc(&self) -> bool {
-        self.assembler.saw_hevc()
-    }
-
-    /// Ticks per second.
-    pub fn rate(&self) -> u32 {
-        self.output.kind.rate()
+    /// What the leg carries.
+    pub fn codec(&self) -> Codec {
+        self.output.facts.codec
     }
 
     /// Only a keyframe lets frames come out again.
     pub fn needs_keyframe(&self) -> bool {
-        self.output.kind == Kind::Video && !self.assembler.unbroken()
+        matches!(&self.input, Input::Video(assembler) if !assembler.unbroken())
     }
 
     /// The outgoing media time of one of the source's time stamps.
@@ -89,115 +143,119 @@ impl Media {
 
     /// The next packet in order.
     pub fn packet(&mut self, packet: &RtpPacket<'_>, now: Time, out: &mut impl FnMut(Frame, bool)) {
-        let Self { counters, assembler, output } = self;
-        output.facts.wrong_pace |= output.pace.observe(packet.timestamp, output.kind.rate(), now);
-        match output.kind {
-            Kind::Video => assembler.push(packet.payload, packet.timestamp, packet.marker, counters, &mut |unit| {
-                output.picture(unit, now, out);
-            }),
+        let Self { counters, input, output } = self;
+        output.facts.wrong_pace |= output.pace.observe(packet.timestamp, output.facts.codec.rate(), now);
+        match input {
+            Input::Video(assembler) => {
+                assembler.push(packet.payload, packet.timestamp, packet.marker, counters, &mut |frame| {
+                    output.video(frame, now, out);
+                });
+            }
             // Nothing but padding (RFC 3550 §5.1).
-            Kind::Audio if packet.payload.is_empty() => {}
-            Kind::Audio => {
+            Input::Audio(_) if packet.payload.is_empty() => {}
+            Input::Audio(audio) => {
                 let payload_type = Some(packet.payload_type);
-                output.sound(packet.payload, payload_type, packet.timestamp, counters, now, out);
+                output.audio(audio.as_mut(), packet.payload, payload_type, packet.timestamp, counters, now, out);
             }
         }
     }
 
-    /// A whole frame: an access unit, as Annex B or AVCC, or an Opus packet.
+    /// A whole frame: of video as encoders give it, or a packet of audio.
     pub fn push(&mut self, data: &[u8], timestamp: u32, now: Time, out: &mut impl FnMut(Frame, bool)) {
-        let Self { counters, assembler, output } = self;
-        match output.kind {
-            Kind::Video => {
-                let valid = assembler.push_access_unit(data, timestamp, counters, &mut |unit| {
-                    output.picture(unit, now, out);
-                });
-                output.facts.not_h264 |= !valid;
+        let Self { counters, input, output } = self;
+        match input {
+            Input::Video(assembler) => {
+                let valid = assembler.push_frame(data, timestamp, counters, &mut |frame| output.video(frame, now, out));
+                output.facts.not_a_frame |= !valid;
             }
-            Kind::Audio => output.sound(data, None, timestamp, counters, now, out),
+            Input::Audio(_) if data.is_empty() => counters.dropped(DropReason::Malformed, 1),
+            Input::Audio(audio) => output.audio(audio.as_mut(), data, None, timestamp, counters, now, out),
         }
     }
 
     /// This many packets are missing.
     pub fn lost(&mut self, count: u64) {
         self.counters.dropped(DropReason::Lost, count);
-        self.assembler.lost();
+        if let Input::Video(assembler) = &mut self.input {
+            assembler.lost();
+        }
     }
 
     /// The source begins anew.
     pub fn restart(&mut self) {
-        self.assembler.restart();
-        self.output.timeline.restart();
-        self.output.last = None;
-        self.output.last_keyframe = None;
-        self.output.sound = Sound::default();
-        self.output.next_sound = None;
-        self.output.pace = Pace::default();
+        match &mut self.input {
+            Input::Video(assembler) => assembler.restart(),
+            Input::Audio(audio) => audio.restart(),
+        }
+        self.output.restart();
     }
 }
 
 /// Numbers frames and watches them go by.
 #[derive(Debug)]
 struct Output {
-    kind: Kind,
     timeline: Timeline,
     next_frame: u64,
     next_packet: u64,
     facts: Facts,
     /// The highest media time so far.
     last: Option<u64>,
-    /// Number and media time of the newest IDR picture.
+    /// Number and media time of the newest keyframe of video.
     last_keyframe: Option<(u64, u64)>,
-    sound: Sound,
-    /// Where the next Opus packet begins if nothing is missing.
-    next_sound: Option<u64>,
+    /// Where the next packet of audio begins if nothing is missing.
+    next_audio: Option<u64>,
     pace: Pace,
 }
 
-/// A time stamp that differs by less from what the packets' durations say is jitter. 20 ms.
-const SOUND_JITTER: u64 = 960;
+/// A time stamp of audio that differs by less from what the packets' durations say is jitter: 20 ms, as a part of a second.
+const AUDIO_JITTER: u32 = 50;
 
 impl Output {
-    fn new(kind: Kind) -> Self {
-        let timeline = Timeline::new(kind.rate());
-        let facts = Facts::default();
+    fn new(codec: Codec) -> Self {
         Self {
-            kind,
-            timeline,
+            timeline: Timeline::new(codec.rate()),
             next_frame: 0,
             next_packet: 0,
-            facts,
+            facts: Facts::new(codec),
             last: None,
             last_keyframe: None,
-            sound: Sound::default(),
-            next_sound: None,
+            next_audio: None,
             pace: Pace::default(),
         }
     }
 
-    fn picture(&mut self, unit: AccessUnit, now: Time, out: &mut impl FnMut(Frame, bool)) {
-        if let (Some(before), Some(after)) = (self.facts.sps, unit.sps)
+    fn restart(&mut self) {
+        self.timeline.restart();
+        self.last = None;
+        self.last_keyframe = None;
+        self.next_audio = None;
+        self.pace = Pace::default();
+    }
+
+    fn video(&mut self, frame: VideoFrame, now: Time, out: &mut impl FnMut(Frame, bool)) {
+        let VideoFrame { timestamp, keyframe, leading, reordered, parameters, payloads } = frame;
+        if let (Some(before), Some(after)) = (self.facts.parameters, parameters)
             && before != after
         {
-            self.facts.sps_changes += 1;
-            // profile_idc and its constraints; the level may change at will.
-            self.facts.profile_changed |= before.profile_level_id[..2] != after.profile_level_id[..2];
+            self.facts.parameter_changes += 1;
+            self.facts.profile_changed |= !before.profile.is_kin(after.profile);
         }
-        self.facts.sps = unit.sps;
-        self.facts.bidirectional |= unit.bidirectional;
-        let (timestamp, jumped) = self.timeline.map(unit.timestamp, now);
-        // Two pictures under one time stamp would be one to a receiver (RFC 6184 §5.1).
+        self.facts.parameters = parameters;
+        self.facts.reordered |= reordered;
+        let (timestamp, jumped) = self.timeline.map(timestamp, now);
+        // Two frames under one time stamp would be one to a receiver (RFC 6184 §5.1).
         let timestamp = if self.last == Some(timestamp) { timestamp + 1 } else { timestamp };
-        let number = self.frame(timestamp, jumped, unit.keyframe, unit.payloads, now, out);
-        if unit.keyframe {
+        let number = self.frame(Timed { timestamp, jumped, now }, keyframe, leading, payloads, out);
+        if keyframe {
             self.facts.keyframe = Some(now);
             let before = self.last_keyframe.replace((number, timestamp));
             self.facts.gop = before.map(|(first, since)| (number - first, timestamp.saturating_sub(since)));
         }
     }
 
-    fn sound(
+    fn audio(
         &mut self,
+        codec: &mut dyn AudioCodec,
         packet: &[u8],
         payload_type: Option<u8>,
         timestamp: u32,
@@ -205,44 +263,46 @@ impl Output {
         now: Time,
         out: &mut impl FnMut(Frame, bool),
     ) {
-        let toc = Toc::parse(packet);
-        let after_silence = self.sound.is_silent();
-        self.facts.not_opus = self.sound.examine(packet, toc, timestamp, payload_type);
-        if self.facts.not_opus.is_some() {
-            return counters.dropped(DropReason::NotOpus, 1);
-        }
-        let Some(toc) = toc else {
-            return counters.dropped(DropReason::Malformed, 1);
+        let examined = codec.examine(packet, timestamp, payload_type);
+        self.facts.other = codec.misfit();
+        let audio = match examined {
+            Err(reason) => return counters.dropped(reason, 1),
+            Ok(_) if packet.len() > MAX_SOUND && !codec.is_divisible() => {
+                return counters.dropped(DropReason::Oversized, 1);
+            }
+            Ok(audio) => audio,
         };
-        if packet.len() > MAX_SOUND {
-            return counters.dropped(DropReason::Oversized, 1);
-        }
-        self.facts.channels = Some(toc.channels);
+        self.facts.channels = Some(audio.channels);
         let (natural, jumped) = self.timeline.map(timestamp, now);
         // Browsers hear jitter of time stamps; packets that follow each other take theirs from the one before.
-        let expected = self.next_sound.filter(|_| !jumped);
-        let continued = expected.filter(|next| next.abs_diff(natural) <= SOUND_JITTER);
-        let breaks = expected.is_some_and(|next| !(after_silence && natural > next)) && continued.is_none();
+        let expected = self.next_audio.filter(|_| !jumped);
+        let jitter = u64::from(self.facts.codec.rate() / AUDIO_JITTER);
+        let continued = expected.filter(|next| next.abs_diff(natural) <= jitter);
+        let breaks = expected.is_some_and(|next| !(audio.after_silence && natural > next)) && continued.is_none();
         self.facts.timestamp_breaks += u64::from(breaks);
         let timestamp = continued.unwrap_or(natural);
-        self.next_sound = Some(timestamp + u64::from(toc.duration));
-        let mut payloads = Payloads::with_capacity(packet.len());
-        payloads.push(packet);
-        self.frame(timestamp, jumped, true, payloads, now, out);
+        self.next_audio = Some(timestamp + u64::from(audio.duration));
+        let pieces = packet.len().div_ceil(MAX_SOUND);
+        let size = packet.len().div_ceil(pieces);
+        for (index, piece) in packet.chunks(size).enumerate() {
+            let mut payloads = Payloads::with_capacity(piece.len());
+            payloads.push(piece);
+            let timed = Timed { timestamp: timestamp + (index * size) as u64, jumped: jumped && index == 0, now };
+            self.frame(timed, true, false, payloads, out);
+        }
     }
 
     /// Gives the frame's number.
     fn frame(
         &mut self,
-        timestamp: u64,
-        jumped: bool,
+        Timed { timestamp, jumped, now }: Timed,
         keyframe: bool,
+        leading: bool,
         payloads: Payloads,
-        now: Time,
         out: &mut impl FnMut(Frame, bool),
     ) -> u64 {
         // A program may push two frames within a tick; players would take them for one. B-frames go back by more than 1 ms.
-        let millisecond = u64::from(self.kind.rate() / 1_000);
+        let millisecond = u64::from(self.facts.codec.rate() / 1_000);
         let same = self.last.filter(|last| last.checked_sub(timestamp).is_some_and(|back| back < millisecond));
         let timestamp = same.map_or(timestamp, |last| last + 1);
         // Frames that are shown before others that came before them add nothing to the time.
@@ -253,11 +313,12 @@ impl Output {
             *mean += (advance as f64 - *mean) / 16.0;
         }
         let frame = Frame {
-            kind: self.kind,
+            codec: self.facts.codec,
             number: self.next_frame,
             first_packet: self.next_packet,
             timestamp,
             keyframe,
+            leading,
             received: now,
             clock: ClockPoint { time: now, timestamp },
             payloads,
@@ -268,4 +329,14 @@ impl Output {
         out(frame, jumped);
         number
     }
+}
+
+/// When a frame is.
+#[derive(Clone, Copy, Debug)]
+struct Timed {
+    /// Media time.
+    timestamp: u64,
+    /// The source's clock had jumped.
+    jumped: bool,
+    now: Time,
 }

@@ -1,7 +1,7 @@
 //! The NAL units of an access unit, whole again, whatever packets they came in.
 
 use crate::codec::PayloadError;
-use crate::h264::{Unit, units};
+use crate::codec::h264::payload::{Unit, units};
 
 /// NAL units in decoding order, none of them empty.
 #[derive(Debug, Default)]
@@ -15,9 +15,12 @@ pub struct NalUnits {
 }
 
 impl NalUnits {
-    /// Room for an access unit of about this many bytes.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+    /// Forgets all of it; the room is used again.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.open = None;
+        self.damaged = false;
     }
 
     /// Takes the next RTP payload (RFC 6184 §5.6 to §5.8). One that is malformed leaves the access unit damaged.

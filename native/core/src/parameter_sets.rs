@@ -1,6 +1,6 @@
 //! The parameter sets of a leg, which may come once for many pictures.
 
-use crate::sps::{Sps, picture_parameter_set_id};
+use crate::codec::h264::sps::{Sps, picture_parameter_set_id};
 
 /// Parameter sets remembered, of each kind (ITU-T H.264 allows 32 and 256; encoders use one or two).
 const MAX_PARAMETER_SETS: usize = 8;

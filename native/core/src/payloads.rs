@@ -1,6 +1,6 @@
 //! The payloads of an outgoing frame, and how NAL units become payloads (RFC 6184 §5.6 to §5.8).
 
-use crate::h264::nal;
+use crate::codec::h264::payload::nal;
 use crate::rtp::MAX_PAYLOAD;
 
 /// The payloads of one outgoing frame, back to back.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::frame::Kind;
 use crate::time::{Time, nanos};
 
 /// A viewer behind gets this many frames in the time of one.
@@ -44,8 +43,8 @@ impl Default for Pursuit {
 
 impl Pursuit {
     /// The pause after a frame that lasts `ticks`.
-    pub fn pause(&self, ticks: u64, kind: Kind) -> Duration {
-        let frame = Duration::from_nanos(nanos(ticks, kind.rate()));
+    pub fn pause(&self, ticks: u64, rate: u32) -> Duration {
+        let frame = Duration::from_nanos(nanos(ticks, rate));
         (frame / self.speed).min(LONGEST_PAUSE * (FASTEST / self.speed))
     }
 
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     fn pause(pursuit: &Pursuit) -> u64 {
-        pursuit.pause(3_000, Kind::Video).as_micros() as u64
+        pursuit.pause(3_000, 90_000).as_micros() as u64
     }
 
     #[test]
@@ -126,7 +125,7 @@ mod tests {
     #[test]
     fn rare_frames_do_not_make_it_slow() {
         let mut pursuit = Pursuit::default();
-        let pause = |pursuit: &Pursuit| pursuit.pause(90_000, Kind::Video).as_millis();
+        let pause = |pursuit: &Pursuit| pursuit.pause(90_000, 90_000).as_millis();
         assert_eq!(pause(&pursuit), 16);
         pursuit.loss(Duration::ZERO, Time::default());
         assert_eq!(pause(&pursuit), 32);

@@ -116,7 +116,7 @@ impl Sender {
         let report = SenderReport {
             ssrc: self.config.ssrc,
             ntp: self.config.wall.ntp(now),
-            timestamp: self.outgoing(clock.at(now, self.config.kind.rate())),
+            timestamp: self.outgoing(clock.at(now, self.config.codec.rate())),
             packets: self.packets,
             octets: self.octets,
             cname,
@@ -128,7 +128,7 @@ impl Sender {
     /// Once a second, with the first packet that has room: receivers interpolate. Chromium reads the playout delay of a
     /// frame's first packet alone; that of a keyframe, which holds parameter sets, has room.
     fn due_extension(&mut self, frame: &Frame, index: usize, now: Time) -> Option<Extension> {
-        let fits = frame.kind == Kind::Audio || frame.payloads.payload(index).len() <= MAX_EXTENDED;
+        let fits = frame.kind() == Kind::Audio || frame.payloads.payload(index).len() <= MAX_EXTENDED;
         if !fits || self.next_extension.is_some_and(|due| now < due) {
             return None;
         }
@@ -140,15 +140,15 @@ impl Sender {
     fn extension(&self, frame: &Frame) -> Option<Extension> {
         let ExtensionIds { absolute_capture_time, playout_delay } = self.config.extensions;
         let capture = absolute_capture_time.map(|id| {
-            let at = frame.clock.moment(frame.timestamp, self.config.kind.rate());
+            let at = frame.clock.moment(frame.timestamp, self.config.codec.rate());
             (id, self.config.wall.ntp(at).0)
         });
         Extension::new(capture, playout_delay)
     }
 
     fn header(&self, frame: &Frame, index: usize, sequence: u64, timestamp: u64, extended: bool) -> [u8; HEADER] {
-        let TrackConfig { kind, payload_type, ssrc, .. } = self.config;
-        let marker = kind == Kind::Video && index + 1 == frame.payloads.len();
+        let TrackConfig { codec, payload_type, ssrc, .. } = self.config;
+        let marker = codec.kind() == Kind::Video && index + 1 == frame.payloads.len();
         let mut header = write_header(marker, payload_type, sequence as u16, self.outgoing(timestamp), ssrc);
         if extended {
             header[0] |= extension::PRESENT;

@@ -9,7 +9,7 @@ use crate::counters::{DropReason, LegCounters};
 use crate::demux::{Demux, Line};
 use crate::frame::{Frame, Kind};
 use crate::leg::Leg;
-use crate::media::Facts;
+use crate::media::{Facts, Format};
 use crate::rtcp::{self, Rtcp};
 use crate::rtp::{RtpPacket, is_rtcp};
 use crate::time::{Ntp, Time, ticks};
@@ -44,6 +44,15 @@ pub struct Output {
     pub notices: Vec<Notice>,
     /// RTCP for the publisher.
     pub feedback: Vec<(Kind, Vec<u8>)>,
+}
+
+/// What a leg is made of.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// What it carries; of a publisher, until one comes.
+    pub format: Format,
+    /// Where it counts.
+    pub counters: Arc<LegCounters>,
 }
 
 /// The input side of one stream.
@@ -82,27 +91,28 @@ const PUBLISHER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED),
 const MAX_EARLY_REPORTS: usize = 4;
 
 impl Source {
-    /// A leg is there when its counters are. It counts as inactive after `silence` without a packet, or longer where its
-    /// frames are rare.
-    pub fn new(video: Option<Arc<LegCounters>>, audio: Option<Arc<LegCounters>>, silence: Duration) -> Self {
+    /// A leg counts as inactive after `silence` without a packet, or longer where its frames are rare.
+    pub fn new(video: Option<Input>, audio: Option<Input>, silence: Duration) -> Self {
         Self::with_legs(video, audio, silence, Leg::new)
     }
 
-    /// The same for a publisher, who is told how its packets arrive.
-    pub fn published(video: Option<Arc<LegCounters>>, audio: Option<Arc<LegCounters>>, silence: Duration) -> Self {
+    /// The same for a publisher, who is told how its packets arrive. What it sends is known when it arrives.
+    pub fn published(video: Option<Input>, audio: Option<Input>, silence: Duration) -> Self {
         Self::with_legs(video, audio, silence, Leg::published)
     }
 
     fn with_legs(
-        video: Option<Arc<LegCounters>>,
-        audio: Option<Arc<LegCounters>>,
+        video: Option<Input>,
+        audio: Option<Input>,
         silence: Duration,
-        leg: impl Fn(Kind, Arc<LegCounters>) -> Leg,
+        leg: impl Fn(&Format, Arc<LegCounters>) -> Leg,
     ) -> Self {
+        let side = |input: Input| Side { leg: leg(&input.format, input.counters), active: false, began: None };
+        let rate = |input: &Option<Input>| input.as_ref().map_or(1, |input| input.format.codec.rate());
         Self {
-            video: video.map(|counters| Side { leg: leg(Kind::Video, counters), active: false, began: None }),
-            audio: audio.map(|counters| Side { leg: leg(Kind::Audio, counters), active: false, began: None }),
-            clock: StreamClock::default(),
+            clock: StreamClock::new(rate(&video), rate(&audio)),
+            video: video.map(side),
+            audio: audio.map(side),
             silence,
             demux: Demux::default(),
             early_reports: Vec::new(),
@@ -167,13 +177,14 @@ impl Source {
         };
         let Some(side) = side else { return };
         let wall = capture.as_nanos() as i128;
-        let delivered = side.leg.push(data, ticks(capture, kind.rate()) as u32, now, &mut |frame, jumped| {
-            if jumped {
-                clock.restart(kind);
-            }
-            clock.capture(kind, wall, frame.timestamp);
-            emit(clock, frame, false, now, out);
-        });
+        let delivered =
+            side.leg.push(data, ticks(capture, side.leg.codec().rate()) as u32, now, &mut |frame, jumped| {
+                if jumped {
+                    clock.restart(kind);
+                }
+                clock.capture(kind, wall, frame.timestamp);
+                emit(clock, frame, false, now, out);
+            });
         if delivered && !side.active {
             side.active = true;
             side.began = Some(now);
@@ -195,14 +206,22 @@ impl Source {
         }
     }
 
-    /// Another publisher is about to begin, whose media sections these are.
-    pub fn arrive(&mut self, lines: Vec<Line>) {
+    /// Another publisher is about to begin, whose media sections these are. Gives the legs that carry another codec from now
+    /// on: they begin anew.
+    pub fn arrive(&mut self, lines: Vec<Line>) -> Vec<Kind> {
+        let mut changed = Vec::new();
         for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {
             let Some(side) = side else { continue };
             let line = lines.iter().find(|line| line.kind == kind);
+            if let Some(format) = line.and_then(Line::format).filter(|format| format.codec != side.leg.codec()) {
+                self.clock.begin(kind, format.codec.rate());
+                side.leg = Leg::published(&format, side.leg.share_counters());
+                changed.push(kind);
+            }
             side.leg.begin(line.and_then(|line| line.ssrc), line.is_some_and(|line| line.fir_only));
         }
         self.demux = Demux::new(lines);
+        changed
     }
 
     /// The publisher left: its tracks end, and another may begin at once.
@@ -312,10 +331,10 @@ impl Source {
 
 fn emit(clock: &mut StreamClock, mut frame: Frame, jumped: bool, now: Time, out: &mut Output) {
     if jumped {
-        clock.restart(frame.kind);
+        clock.restart(frame.kind());
     }
-    clock.observe(frame.kind, frame.timestamp, now);
-    if let Some(point) = clock.point(frame.kind, now) {
+    clock.observe(frame.kind(), frame.timestamp, now);
+    if let Some(point) = clock.point(frame.kind(), now) {
         frame.clock = point;
     }
     out.frames.push(Arc::new(frame));

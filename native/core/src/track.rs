@@ -9,6 +9,7 @@ mod cursor;
 use std::time::Duration;
 
 use crate::allowance::Allowance;
+use crate::codec::Codec;
 use crate::extension::{Extension, ExtensionIds};
 use crate::frame::{Frame, Kind};
 use crate::history::Cache;
@@ -38,8 +39,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What the answer promised for one track.
 #[derive(Clone, Copy, Debug)]
 pub struct TrackConfig {
-    /// The leg.
-    pub kind: Kind,
+    /// What the leg carries.
+    pub codec: Codec,
     /// Negotiated.
     pub payload_type: u8,
     /// Announced in the answer.
@@ -127,7 +128,7 @@ pub enum Outcome {
     Sent,
     /// It waits in the cache: `poll` sends it.
     Queued,
-    /// This viewer had it already.
+    /// This viewer had it already, or has no use for it.
     Known,
     /// Not decodable for this viewer before the next keyframe.
     AwaitingKeyframe,
@@ -144,6 +145,10 @@ pub struct Track {
     allowance: Allowance,
     /// The newest frame of which packets were sent.
     newest: Option<u64>,
+    /// The frame that the viewer had before.
+    before: Option<u64>,
+    /// It began with the newest keyframe, so it lacks what frames that lead there refer to.
+    began: bool,
     refreshed: Option<Time>,
     received: Received,
 }
@@ -178,6 +183,8 @@ impl Track {
             pursuit: Pursuit::default(),
             allowance: Allowance::default(),
             newest: None,
+            before: None,
+            began: true,
             refreshed: None,
             received: Received::default(),
         }
@@ -185,7 +192,7 @@ impl Track {
 
     /// The leg.
     pub fn kind(&self) -> Kind {
-        self.sender.config().kind
+        self.sender.config().codec.kind()
     }
 
     /// The outgoing stream.
@@ -196,6 +203,11 @@ impl Track {
     /// The stream of repairs.
     pub fn repair_ssrc(&self) -> Option<u32> {
         self.sender.config().retransmission.map(|stream| stream.ssrc)
+    }
+
+    /// What the leg carried when the viewer was answered.
+    pub fn codec(&self) -> Codec {
+        self.sender.config().codec
     }
 
     /// A packet has been sent.
@@ -228,6 +240,10 @@ impl Track {
                 return Outcome::Queued;
             }
             State::Waiting => return Outcome::AwaitingKeyframe,
+        }
+        if self.is_lost_on(frame) {
+            self.state = State::Live(frame.number + 1);
+            return Outcome::Known;
         }
         let size = frame.payloads.total();
         if !self.pacer.takes(size, now) {
@@ -326,12 +342,20 @@ impl Track {
         silent && self.received.newest && !self.received.lacking
     }
 
+    /// The viewer cannot decode the frame, and no other frame needs it.
+    fn is_lost_on(&self, frame: &Frame) -> bool {
+        frame.leading && self.began
+    }
+
     /// A frame's first packet is about to leave; true when it was sent before.
     fn begin(&mut self, frame: &Frame) -> bool {
+        let follows = self.before.is_some_and(|before| before + 1 == frame.number);
+        self.before = Some(frame.number);
         let again = self.newest.is_some_and(|newest| frame.number <= newest);
         self.newest = self.newest.max(Some(frame.number));
         self.received.newest = false;
         if frame.keyframe {
+            self.began = !follows;
             self.received = Received { keyframe: self.sender.sent().next(), ..Received::default() };
         }
         again

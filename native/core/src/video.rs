@@ -1,57 +1,60 @@
-//! From RTP payloads to access units that a decoder can take: whole, in an unbroken chain from an IDR picture, and
-//! with parameter sets before each IDR picture.
+//! From RTP payloads to frames that a decoder can take: whole, and in an unbroken chain from a keyframe.
 
-use crate::access_unit::nal_units;
-use crate::codec::{PayloadError, Place};
+use crate::codec::parameters::Parameters;
+use crate::codec::{Misfit, Place, VideoCodec};
 use crate::counters::{DropReason, LegCounters};
-use crate::h264::{Slice, is_hevc, nal, place, without_stray_bytes};
-use crate::nal_units::NalUnits;
-use crate::parameter_sets::ParameterSets;
 use crate::payloads::Payloads;
-use crate::sps::Sps;
 
-/// An access unit larger than this is not a picture but an attack.
-const MAX_ACCESS_UNIT: usize = 4 << 20;
+/// A frame larger than this is not a picture but an attack.
+const MAX_FRAME: usize = 4 << 20;
 
-/// A decodable picture.
+/// A decodable frame.
 #[derive(Debug)]
-pub struct AccessUnit {
+pub struct VideoFrame {
     /// The source's time stamp.
     pub timestamp: u32,
-    /// An IDR picture, with parameter sets before it.
+    /// Decodable without any other frame, parameter sets included.
     pub keyframe: bool,
-    /// Holds B slices.
-    pub bidirectional: bool,
-    /// The parameter set in force.
-    pub sps: Option<Sps>,
+    /// Refers to frames before the newest keyframe.
+    pub leading: bool,
+    /// May be shown later than frames that follow it.
+    pub reordered: bool,
+    /// As the newest keyframe or parameter set says.
+    pub parameters: Option<Parameters>,
     /// Ready to send.
     pub payloads: Payloads,
 }
 
-/// Assembles one leg's access units.
-#[derive(Debug, Default)]
+/// Assembles one leg's frames.
+#[derive(Debug)]
 pub struct Assembler {
+    codec: Box<dyn VideoCodec>,
     current: Option<Assembly>,
-    /// Packets are missing between the last access unit and the next.
+    /// Packets are missing between the last frame and the next.
     gap: bool,
-    /// An IDR picture has come, and every access unit since.
-    chain: bool,
-    sets: ParameterSets,
-    annex_b: bool,
-    hevc: bool,
-    /// The time stamp of the picture that a marker has just ended.
+    chain: Chain,
+    /// The time stamp of the frame that a marker has just ended.
     ended: Option<u32>,
-    /// The sender marks what is no end of a picture, such as each slice.
+    /// The sender marks what is no end of a frame, such as each slice.
     marks_parts: bool,
-    size_hint: usize,
 }
 
-/// The access unit that is coming in.
+/// What can be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chain {
+    /// Only a keyframe.
+    Broken,
+    /// What follows the keyframe with which the chain began, but nothing that refers beyond it.
+    Begun,
+    /// Everything.
+    Unbroken,
+}
+
+/// The frame that is coming in.
 #[derive(Debug)]
 struct Assembly {
     timestamp: u32,
-    units: NalUnits,
-    /// Why it has to go, but for what its units show.
+    /// Why it has to go, but for what its payloads show.
     damage: Option<DropReason>,
     after_gap: bool,
     /// Its newest payload has the marker.
@@ -59,48 +62,48 @@ struct Assembly {
 }
 
 impl Assembler {
-    /// Takes the next payload in order. Whole access units go to `out`; what is dropped is counted.
+    /// Nothing yet.
+    pub fn new(codec: Box<dyn VideoCodec>) -> Self {
+        Self { codec, current: None, gap: false, chain: Chain::Broken, ended: None, marks_parts: false }
+    }
+
+    /// Takes the next payload in order. Whole frames go to `out`; what is dropped is counted.
     pub fn push(
         &mut self,
         payload: &[u8],
         timestamp: u32,
         marker: bool,
         counters: &LegCounters,
-        out: &mut impl FnMut(AccessUnit),
+        out: &mut impl FnMut(VideoFrame),
     ) {
-        // Nothing but padding, to probe for bandwidth (RFC 3550 §5.1): no part of a picture, though it may end one.
+        // Nothing but padding, to probe for bandwidth (RFC 3550 §5.1): no part of a frame, though it may end one.
         if payload.is_empty() {
             if marker && self.current.as_ref().is_some_and(|current| current.timestamp == timestamp) {
                 self.mark(counters, out);
             }
             return;
         }
-        let payload = without_stray_bytes(payload);
-        self.hevc |= is_hevc(payload);
-        // A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1).
-        let ends =
-            |current: &Assembly| current.timestamp != timestamp || current.marked && place(payload) == Place::Beginning;
+        let place = self.codec.place(payload);
+        // A new time stamp begins a new frame even where the marker is missing (RFC 6184 §5.1).
+        let ends = |current: &Assembly| current.timestamp != timestamp || current.marked && place == Place::Beginning;
         if self.current.as_ref().is_some_and(ends) {
             self.finish(counters, out);
         }
-        let cut = self.ended.take() == Some(timestamp) && !self.gap && place(payload) == Place::Within;
+        let cut = self.ended.take() == Some(timestamp) && !self.gap && place == Place::Within;
         self.marks_parts |= cut;
         let gap = std::mem::take(&mut self.gap);
-        let hint = self.size_hint;
         let current = self.current.get_or_insert_with(|| Assembly {
             timestamp,
-            units: NalUnits::with_capacity(hint),
-            // The beginning of the picture is on its way already.
+            // The beginning of the frame is on its way already.
             damage: cut.then_some(DropReason::Damaged),
             after_gap: gap,
             marked: false,
         });
-        if current.units.size() + payload.len() > MAX_ACCESS_UNIT {
+        if self.codec.size() + payload.len() > MAX_FRAME {
             current.damage = Some(DropReason::Oversized);
-            current.units.interrupt();
-        } else if let Err(error) = current.units.push(payload) {
+            self.codec.interrupt();
+        } else if self.codec.push(payload).is_err() {
             counters.dropped(DropReason::Malformed, 1);
-            self.annex_b |= error == PayloadError::AnnexB;
         }
         current.marked = false;
         if marker {
@@ -108,8 +111,8 @@ impl Assembler {
         }
     }
 
-    /// The marker: the end of a picture, unless the sender is known to mark its parts.
-    fn mark(&mut self, counters: &LegCounters, out: &mut impl FnMut(AccessUnit)) {
+    /// The marker: the end of a frame, unless the sender is known to mark its parts.
+    fn mark(&mut self, counters: &LegCounters, out: &mut impl FnMut(VideoFrame)) {
         if self.marks_parts {
             self.current.iter_mut().for_each(|current| current.marked = true);
         } else {
@@ -121,136 +124,92 @@ impl Assembler {
     /// Packets are missing here.
     pub fn lost(&mut self) {
         match &mut self.current {
-            Some(current) => current.units.interrupt(),
+            Some(_) => self.codec.interrupt(),
             None => self.gap = true,
         }
-        self.chain = false;
+        self.chain = Chain::Broken;
     }
 
     /// The source began anew: nothing refers to what came before. Parameter sets are kept until replaced.
     pub fn restart(&mut self) {
         self.current = None;
+        self.codec.clear();
         self.gap = false;
-        self.chain = false;
+        self.chain = Chain::Broken;
         self.ended = None;
         self.marks_parts = false;
     }
 
-    /// A whole access unit from a program rather than from packets; false when it is none.
-    pub fn push_access_unit(
+    /// A whole frame from a program rather than from packets; false when it is none.
+    pub fn push_frame(
         &mut self,
         data: &[u8],
         timestamp: u32,
         counters: &LegCounters,
-        out: &mut impl FnMut(AccessUnit),
+        out: &mut impl FnMut(VideoFrame),
     ) -> bool {
         self.finish(counters, out);
-        let nals = nal_units(data);
-        let mut units = NalUnits::with_capacity(data.len());
-        nals.iter().flatten().for_each(|unit| units.push_unit(unit));
-        let damage = match nals {
-            None => Some(DropReason::Malformed),
-            Some(_) => (units.size() > MAX_ACCESS_UNIT).then_some(DropReason::Oversized),
+        let damage = match self.codec.push_whole(data) {
+            Err(_) => Some(DropReason::Malformed),
+            Ok(()) => (self.codec.size() > MAX_FRAME).then_some(DropReason::Oversized),
         };
-        self.current = Some(Assembly { timestamp, units, damage, after_gap: false, marked: false });
+        self.current = Some(Assembly { timestamp, damage, after_gap: false, marked: false });
         self.finish(counters, out);
         damage != Some(DropReason::Malformed)
     }
 
     /// What came last could be decoded, and what comes next can.
     pub fn unbroken(&self) -> bool {
-        self.chain
+        self.chain != Chain::Broken
     }
 
-    /// Payloads with start codes came: the sender does not speak RFC 6184.
-    pub fn saw_annex_b(&self) -> bool {
-        self.annex_b
+    /// Signs that the sender speaks another format.
+    pub fn misfit(&self) -> Misfit {
+        self.codec.misfit()
     }
 
-    /// Payloads of H265 came (RFC 7798), and no H264 picture since.
-    pub fn saw_hevc(&self) -> bool {
-        self.hevc
-    }
-
-    fn finish(&mut self, counters: &LegCounters, out: &mut impl FnMut(AccessUnit)) {
+    fn finish(&mut self, counters: &LegCounters, out: &mut impl FnMut(VideoFrame)) {
         let Some(current) = self.current.take() else { return };
-        self.size_hint = current.units.size() + current.units.size() / 4;
         match self.examine(&current) {
-            Ok(Some(unit)) => {
-                self.chain = true;
-                self.hevc = false;
-                out(unit);
-            }
+            Ok(Some(frame)) => out(frame),
             Ok(None) => {}
             Err(reason) => {
                 counters.dropped(reason, 1);
-                self.chain = false;
+                self.chain = Chain::Broken;
             }
         }
+        self.codec.clear();
     }
 
-    /// `Ok(None)`: no picture in it, only parameter sets or such.
-    fn examine(&mut self, current: &Assembly) -> Result<Option<AccessUnit>, DropReason> {
-        let mut scan = Scan::default();
-        current.units.iter().for_each(|unit| scan.unit(unit, &mut self.sets));
+    /// `Ok(None)`: no frame that is shown, only parameter sets or such.
+    fn examine(&mut self, current: &Assembly) -> Result<Option<VideoFrame>, DropReason> {
+        let examined = self.codec.examine();
         if let Some(damage) = current.damage {
             return Err(damage);
         }
-        let begins_picture = || current.units.iter().next().is_some_and(|unit| place(unit) == Place::Beginning);
-        if !current.units.is_whole() || current.after_gap && !begins_picture() {
+        let Some(examined) = examined? else { return Ok(None) };
+        if current.after_gap && !examined.begins {
             return Err(DropReason::Damaged);
         }
-        if !scan.picture {
-            return Ok(None);
-        }
-        if !scan.idr && !self.chain {
-            return Err(DropReason::AwaitingKeyframe);
-        }
-        let inject = scan.idr && !(scan.sps && scan.pps);
-        if inject && !self.sets.complete() {
-            return Err(DropReason::NoParameterSets);
-        }
-        let sets = inject.then(|| self.sets.units()).into_iter().flatten();
-        let units = current.units.iter().filter(|unit| travels(unit[0] & 0x1f));
-        let mut payloads = Payloads::with_capacity(current.units.size() + current.units.size() / 64 + 128);
-        payloads.push_units(sets.chain(units));
-        Ok(Some(AccessUnit {
-            timestamp: current.timestamp,
-            keyframe: scan.idr,
-            bidirectional: scan.bidirectional,
-            sps: self.sets.newest(),
-            payloads,
-        }))
-    }
-}
-
-/// Delimiters and filler are for byte streams; types past 23 mean something else in RTP (RFC 6184 §5.2).
-fn travels(kind: u8) -> bool {
-    matches!(kind, 1..=8 | 10 | 11 | 13..=23)
-}
-
-/// What an access unit is made of.
-#[derive(Debug, Default)]
-struct Scan {
-    picture: bool,
-    idr: bool,
-    sps: bool,
-    pps: bool,
-    bidirectional: bool,
-}
-
-impl Scan {
-    fn unit(&mut self, unit: &[u8], sets: &mut ParameterSets) {
-        let kind = unit[0] & 0x1f;
-        let slice = matches!(kind, nal::SLICE | nal::IDR | 2).then(|| Slice::parse(&unit[1..])).flatten();
-        match kind {
-            nal::SPS => self.sps |= sets.keep_sps(unit),
-            nal::PPS => self.pps |= sets.keep_pps(unit),
+        match self.chain {
+            Chain::Broken if !examined.keyframe => return Err(DropReason::AwaitingKeyframe),
+            // Others do not refer to it, so the chain goes on.
+            Chain::Begun if examined.leading => return Ok(None),
             _ => {}
         }
-        // Types 1 to 5 carry the picture (ITU-T H.264 table 7-1).
-        self.picture |= (1..=5).contains(&kind);
-        self.idr |= kind == nal::IDR;
-        self.bidirectional |= slice.is_some_and(|slice| slice.bidirectional);
+        let payloads = self.codec.pack()?;
+        if self.chain == Chain::Broken {
+            self.chain = Chain::Begun;
+        } else if examined.keyframe {
+            self.chain = Chain::Unbroken;
+        }
+        Ok(Some(VideoFrame {
+            timestamp: current.timestamp,
+            keyframe: examined.keyframe,
+            leading: examined.leading,
+            reordered: examined.reordered,
+            parameters: self.codec.parameters(),
+            payloads,
+        }))
     }
 }

@@ -4,9 +4,9 @@ mod support;
 
 use std::sync::Arc;
 
+use core_media::codec::h264::payload::nal;
 use core_media::counters::DropReason;
 use core_media::frame::Frame;
-use core_media::h264::nal;
 use core_media::rtp::{MAX_PAYLOAD, write_header};
 use core_media::time::Time;
 use support::{Bench, Encoder, FRAME, PPS, Random, SPS, nal_units};

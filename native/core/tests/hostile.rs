@@ -53,7 +53,7 @@ fn garbage_of_every_length_is_refused_without_harm() {
             datagrams.iter().for_each(|datagram| bench.video(datagram));
             bench.pass(FRAME);
         }
-        for frame in bench.frames().iter().filter(|frame| frame.kind == Kind::Video) {
+        for frame in bench.frames().iter().filter(|frame| frame.kind() == Kind::Video) {
             decoder.take(frame, &sent);
         }
     }

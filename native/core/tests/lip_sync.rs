@@ -4,8 +4,8 @@ mod support;
 
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::extension::ExtensionIds;
-use core_media::frame::Kind;
 use core_media::rtcp::{Rtcp, SenderReport, parse};
 use core_media::rtp::write_header;
 use core_media::time::{Ntp, Time, WallClock};
@@ -84,13 +84,13 @@ struct Heard {
 }
 
 impl Heard {
-    fn new(kind: Kind) -> Self {
+    fn new(codec: Codec) -> Self {
         let (burst, wall) = (usize::MAX, WallClock::new(Duration::from_secs(1_600_000_000)));
         let extensions = ExtensionIds::default();
         let (payload_type, ssrc, first_sequence, timestamp_offset) = (96, 1, 0, 0x1234_5678);
         let (nack, retransmission) = (true, None);
         let config = TrackConfig {
-            kind,
+            codec,
             payload_type,
             ssrc,
             first_sequence,
@@ -108,7 +108,7 @@ impl Heard {
     fn captured(&self) -> i128 {
         let ((ntp, stamp), newest) = (self.report.expect("a report came"), self.newest.expect("a packet came"));
         let ticks = i128::from(newest.wrapping_sub(stamp) as i32);
-        ntp.nanos() + ticks * 1_000_000_000 / i128::from(self.track.kind().rate())
+        ntp.nanos() + ticks * 1_000_000_000 / i128::from(self.track.codec().rate())
     }
 }
 
@@ -117,7 +117,7 @@ fn play(ffmpeg: &mut Ffmpeg, bench: &mut Bench, legs: &mut [Heard; 2], millis: u
     for _ in 0..millis {
         ffmpeg.run(bench);
         for frame in bench.frames() {
-            let Some(leg) = legs.iter_mut().find(|leg| leg.track.kind() == frame.kind) else { continue };
+            let Some(leg) = legs.iter_mut().find(|leg| leg.track.kind() == frame.kind()) else { continue };
             let newest = &mut leg.newest;
             leg.track.live(&frame, bench.now, &mut |packet| {
                 *newest = Some(u32::from_be_bytes(packet.header[4..8].try_into().expect("four bytes")));
@@ -138,7 +138,7 @@ fn play(ffmpeg: &mut Ffmpeg, bench: &mut Bench, legs: &mut [Heard; 2], millis: u
 #[test]
 fn reports_to_the_viewer_relate_both_legs_as_the_sources_reports_do_after_restarts_too() {
     let mut bench = Bench::new();
-    let mut legs = [Heard::new(Kind::Video), Heard::new(Kind::Audio)];
+    let mut legs = [Heard::new(Codec::H264), Heard::new(Codec::Opus)];
     for seed in 1..6 {
         let mut ffmpeg = Ffmpeg::start(seed, bench.now, &mut bench);
         play(&mut ffmpeg, &mut bench, &mut legs, 3_000);

@@ -10,7 +10,6 @@ mod wire;
 
 use std::time::Duration;
 
-use core_media::frame::Kind;
 use core_media::history::{Cache, History, Limits};
 use session::{FRAME, Line, Session, track};
 use support::{Encoder, Random};
@@ -78,7 +77,7 @@ fn numbers_are_contiguous_time_goes_up_and_everything_sent_is_decodable_in_order
         let line = line(&mut random);
         let mut session = Session::new(seed, 1 + random.below(200), line);
         let limits = limits(&mut random);
-        session.history = History::new(Kind::Video, limits);
+        session.history = History::new(90_000, limits);
         session.track = track(line.retransmission, [16_000, 64_000, usize::MAX][random.below(3) as usize]);
         session.encoder.size = 500 + random.below(8_000) as usize;
         session.run(Duration::from_millis(random.below(4_000)), false);

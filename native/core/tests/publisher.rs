@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::counters::DropReason;
 use core_media::demux::Line;
 use core_media::frame::Kind;
@@ -113,8 +114,8 @@ fn lines(extension: &str, announced: Option<u32>) -> Vec<Line> {
             kind.name()
         )
     };
-    let video = Line::new(Kind::Video, &section(Kind::Video, "96 98", "v"), announced);
-    vec![Line::new(Kind::Audio, &section(Kind::Audio, "111", "a"), None), video]
+    let video = Line::new(Kind::Video, Some(Codec::H264), &section(Kind::Video, "96 98", "v"), announced);
+    vec![Line::new(Kind::Audio, Some(Codec::Opus), &section(Kind::Audio, "111", "a"), None), video]
 }
 
 /// A packet with the header extension that names a section.
@@ -139,7 +140,7 @@ fn delivered(bench: &mut Bench, mut sent: impl FnMut(u16, Vec<Vec<u8>>) -> Vec<V
         bench.pass(FRAME);
     }
     let frames = bench.frames();
-    let of = |kind| frames.iter().filter(|frame| frame.kind == kind).count();
+    let of = |kind| frames.iter().filter(|frame| frame.kind() == kind).count();
     (of(Kind::Video), of(Kind::Audio))
 }
 
@@ -221,7 +222,7 @@ fn a_publisher_is_asked_for_keyframes_in_the_way_that_it_knows() {
     let asked = |feedback: &str| {
         let mut bench = Bench::published();
         let section = format!("m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n{feedback}");
-        bench.source.arrive(vec![Line::new(Kind::Video, &section, None)]);
+        bench.source.arrive(vec![Line::new(Kind::Video, Some(Codec::H264), &section, None)]);
         let mut encoder = Encoder::new(23);
         encoder.gop = 10_000;
         let mut asked = Vec::new();

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::counters::DropReason;
 use core_media::frame::Kind;
 use core_media::source::Notice;
@@ -132,7 +133,11 @@ fn wrong_lengths_are_refused_and_counted_and_the_next_keyframe_goes_on() {
     assert_eq!(program.push(&lengths(&[DELTA])).len(), 1);
     let counters = &program.bench.video;
     assert_eq!((counters.count(DropReason::Malformed), counters.count(DropReason::AwaitingKeyframe)), (1, 1));
-    let warnings = program.bench.notices().into_iter().filter(|notice| *notice == Notice::Warning(Warning::NotH264));
+    let warnings = program
+        .bench
+        .notices()
+        .into_iter()
+        .filter(|notice| *notice == Notice::Warning(Warning::NotAFrame(Codec::H264)));
     assert_eq!(warnings.count(), 1);
 }
 

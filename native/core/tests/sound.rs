@@ -4,11 +4,11 @@ mod support;
 
 use std::time::Duration;
 
-use core_media::audio::Toc;
+use core_media::codec::opus::Toc;
+use core_media::codec::other::Other;
 use core_media::counters::DropReason;
 use core_media::frame::Kind;
 use core_media::rtp::{MAX_SOUND, write_header};
-use core_media::sound::Codec;
 use core_media::source::{Ending, Notice};
 use core_media::warning::Warning;
 use support::{Bench, Encoder, FRAME, Random};
@@ -53,14 +53,14 @@ fn jitter_of_opus_time_stamps_is_taken_out_and_drift_is_not_built_up() {
 #[test]
 fn aac_on_the_audio_leg_is_recognised_and_dropped() {
     let mut bench = played(50, 1_024, Duration::from_micros(21_333));
-    assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus(Codec::Aac))]);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus(Other::Aac))]);
     assert_eq!(bench.audio.count(DropReason::NotOpus), 40);
 }
 
 #[test]
 fn aac_with_several_frames_in_a_packet_is_recognised_and_no_opus_is_mistaken_for_it() {
     let mut bench = played(20, 4_096, Duration::from_micros(85_333));
-    assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus(Codec::Aac))]);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus(Other::Aac))]);
     for step in [120, 240, 480, 960, 1_920, 2_880, 5_760, 15_360] {
         let mut bench = played(20, step, Duration::from_millis(20));
         assert_eq!(bench.notices(), [Notice::Active(Kind::Audio)], "a step of {step}");
@@ -82,18 +82,18 @@ fn spoken(payload_type: u8, step: u32, mut packet: impl FnMut(u32) -> Vec<u8>) -
 fn what_is_no_opus_is_named_and_goes_no_further() {
     let mut random = Random::new(7);
     let mut noise = |size: usize| random.bytes(size);
-    let named = [(0, 160, Codec::G711), (8, 160, Codec::G711), (9, 160, Codec::G722), (14, 1_800, Codec::Mpeg)];
-    let named = named.into_iter().chain([(10, 882, Codec::L16), (11, 882, Codec::L16), (18, 160, Codec::Unknown)]);
+    let named = [(0, 160, Other::G711), (8, 160, Other::G711), (9, 160, Other::G722), (14, 1_800, Other::Mpeg)];
+    let named = named.into_iter().chain([(10, 882, Other::L16), (11, 882, Other::L16), (18, 160, Other::Unknown)]);
     for (payload_type, step, codec) in named {
         let mut bench = spoken(payload_type, step, |_| noise(160));
         assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus(codec))]);
         assert_eq!((bench.frames().len(), bench.audio.count(DropReason::NotOpus)), (0, 100));
-        assert_eq!(bench.source.facts(Kind::Audio).and_then(|(_, facts)| facts.not_opus), Some(codec));
+        assert_eq!(bench.source.facts(Kind::Audio).and_then(|(_, facts)| facts.other), Some(codec));
     }
     // Nothing but the bytes, or the steps, tells: G.711 and L16 under a payload type of no meaning.
     for (step, size) in [(160, 160), (480, 960), (882, 1_000), (960, 1_300)] {
         let mut bench = spoken(96, step, |_| noise(size));
-        let unknown = Notice::Warning(Warning::NotOpus(Codec::Unknown));
+        let unknown = Notice::Warning(Warning::NotOpus(Other::Unknown));
         assert!(bench.notices().contains(&unknown), "steps of {step}");
         assert!(bench.frames().len() < 30, "steps of {step}");
     }
@@ -166,7 +166,7 @@ fn breaks_in_the_time_stamps_of_sound_are_counted() {
         bench.pass(Duration::from_millis(20));
     }
     let (_, facts) = bench.source.facts(Kind::Audio).expect("an audio leg");
-    assert_eq!((facts.timestamp_breaks, facts.channels, facts.not_opus), (3, Some(2), None));
+    assert_eq!((facts.timestamp_breaks, facts.channels, facts.other), (3, Some(2), None));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn one_leg_that_dies_leaves_the_other_playing() {
             bench.pass(FRAME);
         }
         let frames = bench.frames();
-        let of = |kind| frames.iter().filter(|frame| frame.kind == kind).count() as u32;
+        let of = |kind| frames.iter().filter(|frame| frame.kind() == kind).count() as u32;
         (of(Kind::Video), of(Kind::Audio))
     };
     assert_eq!(play(&mut bench, true, 30), (30, 30));

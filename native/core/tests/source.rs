@@ -100,7 +100,7 @@ fn without_parameter_sets_nothing_comes_out_and_the_reason_is_counted() {
     let decoder = run(&mut encoder, &mut bench, 61, |datagrams| datagrams);
     assert!(decoder.decoded.is_empty());
     assert_eq!(bench.video.count(DropReason::NoParameterSets), 2);
-    assert!(bench.source.facts(Kind::Video).is_some_and(|(active, facts)| active && facts.sps.is_none()));
+    assert!(bench.source.facts(Kind::Video).is_some_and(|(active, facts)| active && facts.parameters.is_none()));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::frame::Kind;
 use core_media::rtp::write_header;
 use core_media::source::{Ending, Notice};
@@ -33,7 +34,7 @@ fn annex_b_in_payloads_and_b_frames_are_warned_of_once() {
         bench.pass(FRAME);
     }
     assert_eq!(bench.frames().len(), 10);
-    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::BFrames)]);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::BFrames(Codec::H264))]);
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn a_stream_without_keyframes_or_parameter_sets_or_with_loss_is_warned_of_once()
     encoder.repeat_sets = false;
     encoder.next_unit();
     run(&mut encoder, &mut bench, 330, |datagrams| datagrams);
-    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::NoParameterSets)]);
+    assert_eq!(bench.notices(), [Notice::Active(Kind::Video), Notice::Warning(Warning::NoParameterSets(Codec::H264))]);
 
     let mut bench = Bench::new();
     let mut number = 0;
@@ -80,11 +81,11 @@ fn the_truth_about_the_video_is_told_and_a_change_of_size_or_profile_is_seen() {
     run(&mut encoder, &mut bench, 70, |datagrams| datagrams);
     let facts = |bench: &Bench| bench.source.facts(Kind::Video).expect("a video leg").1;
     let known = facts(&bench);
-    let sps = known.sps.expect("an SPS came");
-    assert_eq!((sps.width, sps.height, sps.frames_per_second()), (640, 360, Some(30.0)));
+    let sps = known.parameters.expect("an SPS came");
+    assert_eq!((sps.width, sps.height, sps.frame_rate), (640, 360, Some((60, 2))));
     assert_eq!(sps.reorder_frames, Some(0));
     assert!(known.frame_ticks.is_some_and(|ticks| (ticks - 3_000.0).abs() < 1.0));
-    assert_eq!((known.gop, known.sps_changes, known.profile_changed), (Some((30, 90_000)), 0, false));
+    assert_eq!((known.gop, known.parameter_changes, known.profile_changed), (Some((30, 90_000)), 0, false));
     bench.notices();
     let mut change = |sps: Vec<u8>| {
         while encoder.frame_number() % encoder.gop != 0 {
@@ -98,11 +99,11 @@ fn the_truth_about_the_video_is_told_and_a_change_of_size_or_profile_is_seen() {
         (facts(&bench), bench.notices())
     };
     let (known, notices) = change(larger_sps(0x42));
-    assert_eq!(known.sps.map(|sps| sps.width), Some(1280));
-    assert_eq!((known.sps_changes, known.profile_changed), (1, false));
+    assert_eq!(known.parameters.map(|sps| sps.width), Some(1280));
+    assert_eq!((known.parameter_changes, known.profile_changed), (1, false));
     assert_eq!(notices, [], "another size hurts nobody");
     let (known, notices) = change(larger_sps(0x4d));
-    assert_eq!((known.sps_changes, known.profile_changed), (2, true));
+    assert_eq!((known.parameter_changes, known.profile_changed), (2, true));
     assert_eq!(notices, [Notice::Warning(Warning::ProfileChanged)]);
     let (_, notices) = change(larger_sps(0x42));
     assert_eq!(notices, [], "said once");

@@ -10,8 +10,8 @@ mod wire;
 
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::extension::ExtensionIds;
-use core_media::frame::Kind;
 use core_media::history::{History, Limits};
 use core_media::pacer::DEFAULT_BURST;
 use core_media::rtp::{MAX_EXTENDED, RtpPacket};
@@ -67,7 +67,7 @@ fn while_catching_up_time_stamps_tell_the_time_of_sending_and_then_nature_goes_o
 #[test]
 fn without_a_cache_the_next_keyframe_is_the_first() {
     let mut session = Session::new(8, 60, CLEAN);
-    session.history = History::new(Kind::Video, Limits { instant_start: false, ..Limits::default() });
+    session.history = History::new(90_000, Limits { instant_start: false, ..Limits::default() });
     session.run(Duration::from_millis(2_500), false);
     let joined = session.now();
     session.join();
@@ -313,7 +313,7 @@ fn what_the_cache_has_forgotten_is_passed_over_up_to_a_keyframe() {
     for instant_start in [true, false] {
         let mut session = Session::new(6, 30, CLEAN);
         let limits = Limits { age: Duration::from_millis(1_200), instant_start, ..Limits::default() };
-        session.history = History::new(Kind::Video, limits);
+        session.history = History::new(90_000, limits);
         session.join();
         session.run(Duration::from_millis(800), true);
         // 44 pictures go by, and the next one kept is number 33 or so.
@@ -331,7 +331,7 @@ fn capture_times_and_the_wish_for_low_delay_are_told_once_a_second() {
     session.run(Duration::from_millis(500), false);
     let wall = WallClock::new(Duration::from_secs(1_000));
     session.track = Track::new(TrackConfig {
-        kind: Kind::Video,
+        codec: Codec::H264,
         payload_type: PAYLOAD_TYPE,
         ssrc: SSRC,
         first_sequence: 0,

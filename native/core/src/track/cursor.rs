@@ -74,6 +74,9 @@ impl Track {
         cache: &impl Cache,
         out: &mut impl FnMut(Outgoing<'_>),
     ) -> Cursor {
+        if self.is_lost_on(&frame) {
+            return Cursor { frame: frame.number + 1, ..cursor };
+        }
         if cursor.packet == 0 && self.pacer.is_open(now) {
             let natural = frame.timestamp;
             let wanted = if cursor.catching_up { cache.live_timestamp(now).unwrap_or(natural) } else { natural };
@@ -99,7 +102,7 @@ impl Track {
         let ticks = cursor.before.map_or(0, |before| frame.timestamp.saturating_sub(before));
         // The last frame in the cache needs no pause: the next one will be live.
         let last = cache.frame(frame.number + 1).is_none();
-        let due = if last { now } else { now + self.pursuit.pause(ticks, frame.kind) };
+        let due = if last { now } else { now + self.pursuit.pause(ticks, frame.codec.rate()) };
         Cursor { frame: frame.number + 1, under_way: None, packet: 0, due, before: Some(frame.timestamp), ..cursor }
     }
 }

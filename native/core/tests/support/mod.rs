@@ -2,11 +2,13 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use core_media::codec::Codec;
+use core_media::codec::h264::payload::{Unit, units};
 use core_media::counters::LegCounters;
 use core_media::frame::{Frame, Kind};
-use core_media::h264::{Unit, units};
+use core_media::media::Format;
 use core_media::rtp::{MAX_PAYLOAD, write_header};
-use core_media::source::{Notice, Output, Source};
+use core_media::source::{Input, Notice, Output, Source};
 use core_media::time::Time;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -163,17 +165,29 @@ pub fn address(text: &str) -> SocketAddr {
 
 impl Bench {
     pub fn new() -> Self {
-        Self::with(Source::new)
+        Self::with(Source::new, Codec::H264, Codec::Opus)
+    }
+
+    /// A stream of other codecs.
+    pub fn of(video: Codec, audio: Codec) -> Self {
+        Self::with(Source::new, video, audio)
     }
 
     /// A publisher's stream.
     pub fn published() -> Self {
-        Self::with(Source::published)
+        Self::with(Source::published, Codec::H264, Codec::Opus)
     }
 
-    fn with(make: impl Fn(Option<Arc<LegCounters>>, Option<Arc<LegCounters>>, Duration) -> Source) -> Self {
+    fn with(
+        make: impl Fn(Option<Input>, Option<Input>, Duration) -> Source,
+        video_codec: Codec,
+        audio_codec: Codec,
+    ) -> Self {
         let (video, audio) = (Arc::new(LegCounters::default()), Arc::new(LegCounters::default()));
-        let source = make(Some(video.clone()), Some(audio.clone()), Duration::from_secs(2));
+        let input = |codec, counters: &Arc<LegCounters>| {
+            Some(Input { format: Format::from(codec), counters: counters.clone() })
+        };
+        let source = make(input(video_codec, &video), input(audio_codec, &audio), Duration::from_secs(2));
         Self { source, video, audio, now: Time::from_millis(1_000), output: Output::default() }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use core_media::h264::{Unit, units};
+use core_media::codec::h264::payload::{Unit, units};
 use core_media::rtp::RtpPacket;
 use core_media::time::Time;
 

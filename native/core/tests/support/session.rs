@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::extension::ExtensionIds;
-use core_media::frame::Kind;
 use core_media::history::{History, Limits};
 use core_media::pacer::DEFAULT_BURST;
 use core_media::rtcp::Reception;
@@ -78,7 +78,7 @@ pub fn track(retransmission: bool, burst: usize) -> Track {
         first_sequence: 65_530,
     });
     Track::new(TrackConfig {
-        kind: Kind::Video,
+        codec: Codec::H264,
         payload_type: PAYLOAD_TYPE,
         ssrc: SSRC,
         first_sequence: FIRST_SEQUENCE,
@@ -108,7 +108,7 @@ impl Session {
         Self {
             bench,
             encoder,
-            history: History::new(Kind::Video, Limits::default()),
+            history: History::new(90_000, Limits::default()),
             track: track(line.retransmission, DEFAULT_BURST),
             receiver: Receiver::default(),
             wire: Wire::default(),

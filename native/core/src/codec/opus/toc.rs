@@ -1,7 +1,10 @@
-//! The little of Opus (RFC 6716) that a server has to know.
+//! The first byte of an Opus packet and what follows from it (RFC 6716 §3).
 
 /// The longest frame in bytes (RFC 6716 §3.2.1).
 const MAX_FRAME: usize = 1_275;
+
+/// 120 ms at 48 kHz (§3.4).
+const MAX_DURATION: u32 = 5_760;
 
 /// The first byte of an Opus packet, and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +20,7 @@ impl Toc {
     /// that a packet may (§3.4).
     pub fn parse(packet: &[u8]) -> Option<Self> {
         let (&first, rest) = packet.split_first()?;
-        let frame = match first >> 3 {
-            // SILK: 10, 20, 40, 60 ms; hybrid: 10, 20 ms; CELT: 2.5, 5, 10, 20 ms (table 2).
-            config @ 0..=11 => [480, 960, 1_920, 2_880][usize::from(config & 3)],
-            config @ 12..=15 => [480, 960][usize::from(config & 1)],
-            config => [120, 240, 480, 960][usize::from(config & 3)],
-        };
+        let frame = frame_duration(first);
         let (frames, valid) = match first & 3 {
             0 => (1, rest.len() <= MAX_FRAME),
             1 => (2, rest.len().is_multiple_of(2) && rest.len() <= 2 * MAX_FRAME),
@@ -33,7 +31,28 @@ impl Toc {
             }
         };
         let duration = frame * frames;
-        (valid && (1..=5_760).contains(&duration)).then_some(Self { channels: 1 + (first >> 2 & 1), duration })
+        (valid && (1..=MAX_DURATION).contains(&duration)).then_some(Self { channels: 1 + (first >> 2 & 1), duration })
+    }
+}
+
+/// Samples at 48 kHz in a packet of several streams, whose first is packed as the second can be found (RFC 6716 appendix B):
+/// behind the first two bytes all differs.
+pub fn duration_of_first(packet: &[u8]) -> Option<u32> {
+    let [first, second, ..] = *packet else { return None };
+    let frames = match first & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => u32::from(second & 0x3f),
+    };
+    Some(frame_duration(first) * frames).filter(|duration| (1..=MAX_DURATION).contains(duration))
+}
+
+fn frame_duration(first: u8) -> u32 {
+    match first >> 3 {
+        // SILK: 10, 20, 40, 60 ms; hybrid: 10, 20 ms; CELT: 2.5, 5, 10, 20 ms (table 2).
+        config @ 0..=11 => [480, 960, 1_920, 2_880][usize::from(config & 3)],
+        config @ 12..=15 => [480, 960][usize::from(config & 1)],
+        config => [120, 240, 480, 960][usize::from(config & 3)],
     }
 }
 

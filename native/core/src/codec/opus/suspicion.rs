@@ -1,46 +1,10 @@
-//! What the packets of a sound leg tell beside their bytes: whether they are Opus at all.
+//! Whether the packets of an Opus leg are Opus at all.
 
-use crate::audio::Toc;
-
-/// What comes instead of Opus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// ISO 14496-3.
-    Aac,
-    /// PCMA or PCMU.
-    G711,
-    /// ITU-T G.722.
-    G722,
-    /// Uncompressed.
-    L16,
-    /// MPEG audio, such as MP3.
-    Mpeg,
-    /// Something else.
-    Unknown,
-}
-
-impl Codec {
-    /// What a static payload type says (RFC 3551 table 4).
-    fn of(payload_type: u8) -> Option<Self> {
-        match payload_type {
-            0 | 8 => Some(Self::G711),
-            9 => Some(Self::G722),
-            10 | 11 => Some(Self::L16),
-            14 => Some(Self::Mpeg),
-            1..=18 => Some(Self::Unknown),
-            _ => None,
-        }
-    }
-}
-
-/// An AAC frame lasts 1024 samples (ISO 14496-3 §4.5.1.1), and a packet may hold several; no Opus packet lasts that.
-const AAC_STEP: u32 = 1_024;
+use super::Toc;
+use crate::codec::other::{AAC_STEP, Other, STEPS};
 
 /// Opus packets last multiples of this: 2.5 ms (RFC 6716 §2.1.4).
 const OPUS_STEP: u32 = 120;
-
-/// So many in a row are no accident.
-const STEPS: u32 = 10;
 
 /// What a packet that cannot be Opus counts against one that can, and how much is no accident: bytes of another codec make
 /// sense as Opus about every other time.
@@ -52,7 +16,7 @@ const SILENT: usize = 2;
 
 /// What the newest packets say of the next.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Sound {
+pub struct Suspicion {
     last: Option<Last>,
     /// Consecutive steps of an AAC frame, and consecutive equal ones that no Opus packet makes.
     aac_steps: u32,
@@ -70,7 +34,7 @@ struct Last {
     silent: bool,
 }
 
-impl Sound {
+impl Suspicion {
     /// Whether the newest packet leads into silence.
     pub fn is_silent(&self) -> bool {
         self.last.is_some_and(|last| last.silent)
@@ -84,7 +48,7 @@ impl Sound {
         toc: Option<Toc>,
         timestamp: u32,
         payload_type: Option<u8>,
-    ) -> Option<Codec> {
+    ) -> Option<Other> {
         let step = self.last.map_or(0, |last| timestamp.wrapping_sub(last.timestamp));
         let before = self.last.replace(Last {
             timestamp,
@@ -107,12 +71,12 @@ impl Sound {
             _ => (self.impossible + IMPOSSIBLE).min(2 * ENOUGH),
         };
         self.is_other = self.impossible >= if self.is_other { 1 } else { ENOUGH };
-        if let Some(codec) = payload_type.and_then(Codec::of) {
+        if let Some(codec) = payload_type.and_then(Other::of) {
             return Some(codec);
         }
         if self.aac_steps >= STEPS {
-            return Some(Codec::Aac);
+            return Some(Other::Aac);
         }
-        (self.odd_steps >= STEPS || self.is_other).then_some(Codec::Unknown)
+        (self.odd_steps >= STEPS || self.is_other).then_some(Other::Unknown)
     }
 }

@@ -11,8 +11,8 @@ pub struct Sps {
     pub width: u32,
     /// Pixels, after cropping.
     pub height: u32,
-    /// Samples of more than 8 bits.
-    pub deep: bool,
+    /// Bits of a sample: of luma or chroma, whichever has more.
+    pub bit_depth: u8,
     /// Colour that is not sampled 4:2:0 (chroma_format_idc).
     pub other_chroma: bool,
     /// Pictures may be fields or hold some: frame_mbs_only_flag is 0.
@@ -33,13 +33,13 @@ impl Sps {
         let mut bits = Bits::of_unit(&unit[4..]);
         bits.unsigned()?; // seq_parameter_set_id
         let mut chroma = 1;
-        let (mut separate_planes, mut deep) = (false, false);
+        let (mut separate_planes, mut bit_depth) = (false, 8);
         if WITH_CHROMA.contains(&profile_level_id[0]) {
             chroma = bits.unsigned()?;
             separate_planes = chroma == 3 && bits.flag()?;
             // bit_depth_luma_minus8 and bit_depth_chroma_minus8
-            deep = bits.unsigned()? > 0;
-            deep |= bits.unsigned()? > 0;
+            let deeper = bits.unsigned()?.max(bits.unsigned()?);
+            bit_depth = 8 + u8::try_from(deeper).ok().filter(|&bits| bits <= 6)?;
             bits.flag()?; // transform bypass
             if bits.flag()? {
                 skip_scaling_matrix(&mut bits, if chroma == 3 { 12 } else { 8 })?;
@@ -90,7 +90,7 @@ impl Sps {
             profile_level_id,
             width: size(width_in_blocks, unit_x, crop[0], crop[1])?,
             height: size(height_in_units.checked_mul(fields)?, unit_y, crop[2], crop[3])?,
-            deep,
+            bit_depth,
             other_chroma: chroma != 1,
             interlaced: !frames_only,
             reorder_frames,
@@ -99,8 +99,8 @@ impl Sps {
     }
 
     /// Pictures per second, where the set says so: a frame lasts two ticks (§E.2.1, num_units_in_tick).
-    pub fn frames_per_second(&self) -> Option<f64> {
-        self.timing.map(|(units, scale)| f64::from(scale) / (2.0 * f64::from(units)))
+    pub fn frame_rate(&self) -> Option<(u32, u32)> {
+        self.timing.and_then(|(units, scale)| Some((scale, units.checked_mul(2)?)))
     }
 
     /// The id that picture parameter sets refer to.
@@ -204,7 +204,7 @@ mod tests {
         let sps = Sps::parse(BASELINE_720P).expect("valid");
         assert_eq!(sps.profile_level_id, [0x42, 0xc0, 0x1f]);
         assert_eq!((sps.width, sps.height), (1280, 720));
-        assert_eq!((sps.timing, sps.frames_per_second()), (Some((1, 60)), Some(30.0)));
+        assert_eq!((sps.timing, sps.frame_rate()), (Some((1, 60)), Some((60, 2))));
         assert_eq!(sps.reorder_frames, Some(0));
     }
 
@@ -230,14 +230,14 @@ mod tests {
         let read = |unit: &[u8]| {
             let sps = Sps::parse(unit).expect("valid");
             assert_eq!((sps.width, sps.height), (320, 180));
-            (sps.deep, sps.other_chroma, sps.interlaced)
+            (sps.bit_depth, sps.other_chroma, sps.interlaced)
         };
-        assert_eq!(read(high_10), (true, false, false));
-        assert_eq!(read(high_422), (false, true, false));
-        assert_eq!(read(high_444), (false, true, false));
-        assert_eq!(read(interlaced), (false, false, true));
+        assert_eq!(read(high_10), (10, false, false));
+        assert_eq!(read(high_422), (8, true, false));
+        assert_eq!(read(high_444), (8, true, false));
+        assert_eq!(read(interlaced), (8, false, true));
         let plain = Sps::parse(BASELINE_720P).expect("valid");
-        assert_eq!((plain.deep, plain.other_chroma, plain.interlaced), (false, false, false));
+        assert_eq!((plain.bit_depth, plain.other_chroma, plain.interlaced), (8, false, false));
     }
 
     #[test]
