@@ -21,8 +21,8 @@ use napi::{Error, Result};
 use napi_derive::napi;
 
 use convert::{
-    EngineOptions, EventObject, FactsObject, MachineObject, PullSpec, SessionSpec, SnapshotObject, StreamObject,
-    ViewerObject,
+    AnsweredObject, EngineOptions, EventObject, FactsObject, MachineObject, PullSpec, SessionSpec, SnapshotObject,
+    StreamObject, ViewerObject,
 };
 use tasks::{
     AcceptAnswer, AddCandidate, AddPublisher, AddStream, AddViewer, Close, OfferPull, RemoveSession, RemoveStream,
@@ -94,8 +94,8 @@ impl NativeEngine {
 
     /// Gives it the answer.
     #[napi]
-    pub fn accept_answer(&self, session: String, answer: String, legs: Vec<String>) -> AsyncTask<AcceptAnswer> {
-        let legs = legs.iter().filter_map(|leg| convert::kind(leg)).collect();
+    pub fn accept_answer(&self, session: String, answer: String, legs: Vec<AnsweredObject>) -> AsyncTask<AcceptAnswer> {
+        let legs = legs.into_iter().map(Into::into).collect();
         AsyncTask::new(AcceptAnswer { engine: self.engine.clone(), session, answer, legs })
     }
 

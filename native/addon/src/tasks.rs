@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use core_media::frame::Kind;
-use engine::{Engine, EngineError, PullConfig, SessionConfig, SessionTotals, StreamConfig, StreamPorts};
+use engine::{AnsweredLeg, Engine, EngineError, PullConfig, SessionConfig, SessionTotals, StreamConfig, StreamPorts};
 use napi::{Env, Error, Result, Task};
 
 use crate::NativeEngine;
@@ -103,7 +102,7 @@ pub struct AcceptAnswer {
     pub engine: Arc<Engine>,
     pub session: String,
     pub answer: String,
-    pub legs: Vec<Kind>,
+    pub legs: std::result::Result<Vec<AnsweredLeg>, EngineError>,
 }
 
 impl Task for AcceptAnswer {
@@ -111,7 +110,8 @@ impl Task for AcceptAnswer {
     type JsValue = ();
 
     fn compute(&mut self) -> Result<()> {
-        self.engine.accept_answer(&self.session, &self.answer, &self.legs).map_err(failed)
+        let legs = self.legs.as_ref().map_err(|error| failed(error.clone()))?;
+        self.engine.accept_answer(&self.session, &self.answer, legs).map_err(failed)
     }
 
     fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {

@@ -6,8 +6,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::extension::ExtensionIds;
-use core_media::frame::{ClockPoint, Frame, Kind};
+use core_media::frame::{ClockPoint, Frame};
 use core_media::history::{History, Limits};
 use core_media::payloads::Payloads;
 use core_media::rtp::{HEADER, RtpPacket, write_header};
@@ -24,14 +25,15 @@ fn picture(number: u64) -> Frame {
     let received = Time::from_millis(number * 33);
     let timestamp = (1 << 40) + number * 3_000;
     let clock = ClockPoint { time: received, timestamp };
-    let (kind, keyframe, first_packet) = (Kind::Video, number.is_multiple_of(60), number * PACKETS as u64);
-    Frame { kind, number, first_packet, timestamp, keyframe, received, clock, payloads }
+    let (codec, keyframe, leading) = (Codec::H264, number.is_multiple_of(60), false);
+    let first_packet = number * PACKETS as u64;
+    Frame { codec, number, first_packet, timestamp, keyframe, leading, received, clock, payloads }
 }
 
 fn viewers(count: u32) -> Vec<Track> {
     let track = |ssrc| {
         Track::new(TrackConfig {
-            kind: Kind::Video,
+            codec: Codec::H264,
             payload_type: 96,
             ssrc,
             first_sequence: ssrc as u16,
@@ -87,7 +89,7 @@ fn parse(criterion: &mut Criterion) {
 
 /// A viewer asks for packets of the last seconds, one in each request.
 fn repair(criterion: &mut Criterion) {
-    let mut history = History::new(Kind::Video, Limits::default());
+    let mut history = History::new(90_000, Limits::default());
     let mut track = viewers(1).remove(0);
     let mut sequences = Vec::new();
     for number in 0..120 {

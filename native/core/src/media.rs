@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::other::Other;
 use crate::codec::parameters::Parameters;
-use crate::codec::{AudioCodec, Codec, Misfit, Reader};
+use crate::codec::{AudioCodec, AudioPacket, Codec, Misfit, Reader};
 use crate::counters::{DropReason, LegCounters};
 use crate::frame::{ClockPoint, Frame};
 use crate::pace::Pace;
@@ -154,8 +154,10 @@ impl Media {
             // Nothing but padding (RFC 3550 §5.1).
             Input::Audio(_) if packet.payload.is_empty() => {}
             Input::Audio(audio) => {
-                let payload_type = Some(packet.payload_type);
-                output.audio(audio.as_mut(), packet.payload, payload_type, packet.timestamp, counters, now, out);
+                let RtpPacket { payload, payload_type, timestamp, .. } = *packet;
+                let found = examine(audio.as_mut(), payload, timestamp, Some(payload_type), counters);
+                output.audio(found, payload, timestamp, now, out);
+                output.facts.other = audio.misfit();
             }
         }
     }
@@ -169,7 +171,11 @@ impl Media {
                 output.facts.not_a_frame |= !valid;
             }
             Input::Audio(_) if data.is_empty() => counters.dropped(DropReason::Malformed, 1),
-            Input::Audio(audio) => output.audio(audio.as_mut(), data, None, timestamp, counters, now, out),
+            Input::Audio(audio) => {
+                let found = examine(audio.as_mut(), data, timestamp, None, counters);
+                output.audio(found, data, timestamp, now, out);
+                output.facts.other = audio.misfit();
+            }
         }
     }
 
@@ -189,6 +195,20 @@ impl Media {
         }
         self.output.restart();
     }
+}
+
+/// What a packet of audio is; `None` of one that is dropped, which is counted.
+fn examine(
+    audio: &mut dyn AudioCodec,
+    packet: &[u8],
+    timestamp: u32,
+    payload_type: Option<u8>,
+    counters: &LegCounters,
+) -> Option<AudioPacket> {
+    let examined = audio.examine(packet, timestamp, payload_type);
+    let fits = packet.len() <= MAX_SOUND || audio.is_divisible();
+    let examined = examined.and_then(|found| if fits { Ok(found) } else { Err(DropReason::Oversized) });
+    examined.inspect_err(|reason| counters.dropped(*reason, 1)).ok()
 }
 
 /// Numbers frames and watches them go by.
@@ -255,23 +275,13 @@ impl Output {
 
     fn audio(
         &mut self,
-        codec: &mut dyn AudioCodec,
+        audio: Option<AudioPacket>,
         packet: &[u8],
-        payload_type: Option<u8>,
         timestamp: u32,
-        counters: &LegCounters,
         now: Time,
         out: &mut impl FnMut(Frame, bool),
     ) {
-        let examined = codec.examine(packet, timestamp, payload_type);
-        self.facts.other = codec.misfit();
-        let audio = match examined {
-            Err(reason) => return counters.dropped(reason, 1),
-            Ok(_) if packet.len() > MAX_SOUND && !codec.is_divisible() => {
-                return counters.dropped(DropReason::Oversized, 1);
-            }
-            Ok(audio) => audio,
-        };
+        let Some(audio) = audio else { return };
         self.facts.channels = Some(audio.channels);
         let (natural, jumped) = self.timeline.map(timestamp, now);
         // Browsers hear jitter of time stamps; packets that follow each other take theirs from the one before.

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::extension::ExtensionIds;
 use core_media::frame::Kind;
 use core_media::history::Limits;
+use core_media::media::Format;
 
 /// Fixed for the engine's life.
 #[derive(Clone, Debug)]
@@ -38,12 +40,12 @@ pub struct StreamConfig {
 pub enum Ingress {
     /// RTP on UDP ports; 0: the system chooses.
     Rtp {
-        /// The address to bind.
+        /// The address to bind, or a multicast group to join.
         host: IpAddr,
-        /// The video leg's port, when there is one.
-        video: Option<u16>,
-        /// The audio leg's port, when there is one.
-        audio: Option<u16>,
+        /// The video leg, when there is one.
+        video: Option<RtpLeg>,
+        /// The audio leg, when there is one.
+        audio: Option<RtpLeg>,
     },
     /// A clip's files, played round and round.
     Clip {
@@ -51,7 +53,7 @@ pub enum Ingress {
         video: Vec<u8>,
         /// Ogg Opus.
         audio: Vec<u8>,
-        /// Pictures per second.
+        /// Frames per second.
         frames_per_second: f64,
     },
     /// The tracks of a publisher or of another server, connected by `Engine::add_publisher` or `Engine::offer_pull`.
@@ -63,11 +65,22 @@ pub enum Ingress {
     },
     /// Frames handed to `Engine::push`.
     Push {
-        /// Is there a video leg?
-        video: bool,
-        /// Is there an audio leg?
-        audio: bool,
+        /// The video leg, when there is one.
+        video: Option<Format>,
+        /// The audio leg, when there is one.
+        audio: Option<Format>,
     },
+}
+
+/// A leg that comes as RTP.
+#[derive(Clone, Debug)]
+pub struct RtpLeg {
+    /// 0: the system chooses.
+    pub port: u16,
+    /// Where its reports come; absent: the port after, where that is free.
+    pub rtcp_port: Option<u16>,
+    /// What comes.
+    pub format: Format,
 }
 
 /// The ports that were opened.
@@ -107,11 +120,24 @@ pub struct PullConfig {
     pub timeout: Duration,
 }
 
+/// What another server has answered for a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnsweredLeg {
+    /// The leg.
+    pub kind: Kind,
+    /// What comes.
+    pub codec: Codec,
+    /// Under this payload type.
+    pub payload_type: u8,
+}
+
 /// One accepted m-line.
 #[derive(Clone, Debug)]
 pub struct MediaLine {
     /// Which leg it carries.
     pub kind: Kind,
+    /// What a viewer is sent there, or a publisher sends.
+    pub codec: Codec,
     /// The local media section.
     pub description: String,
     /// Negotiated.

@@ -10,7 +10,8 @@ use std::time::Duration;
 use core_media::clip::{Clip, Player};
 use core_media::frame::Kind;
 use core_media::gate::Limits;
-use core_media::source::Source;
+use core_media::media::Format;
+use core_media::source::{Input, Source};
 use rtc::Level;
 
 mod pull;
@@ -18,7 +19,7 @@ mod sessions;
 
 use self::sessions::{Server, Session};
 use crate::clock::Clock;
-use crate::config::{EngineConfig, Ingress, SessionConfig, StreamConfig, StreamPorts};
+use crate::config::{EngineConfig, Ingress, RtpLeg, SessionConfig, StreamConfig, StreamPorts};
 use crate::error::EngineError;
 use crate::event::{Event, Events};
 use crate::gate::Refused;
@@ -118,10 +119,12 @@ impl Engine {
         let publisher = published.then(|| self.ingest.handle());
         let shards = self.shards.len();
         let stream =
-            Arc::new(Stream::new(key, config.id.clone(), legs, config.limits, config.burst, publisher, shards));
-        let counters = |kind| stream.leg(kind).map(|leg| leg.input.clone());
+            Arc::new(Stream::new(key, config.id.clone(), &legs, config.limits, config.burst, publisher, shards));
+        let input = |kind, format: Option<Format>| {
+            stream.leg(kind).zip(format).map(|(leg, format)| Input { format, counters: leg.input.clone() })
+        };
         let make = if published { Source::published } else { Source::new };
-        let source = make(counters(Kind::Video), counters(Kind::Audio), config.silence);
+        let source = make(input(Kind::Video, legs.video), input(Kind::Audio, legs.audio), config.silence);
         let mut streams = lock(&self.streams);
         if exists(&streams) {
             return Err(EngineError::Exists);
@@ -287,26 +290,31 @@ impl Engine {
         let mut sockets = Sockets::default();
         match ingress {
             Ingress::Rtp { host, video, audio } => {
-                let mut open = |kind, port: Option<u16>| {
-                    port.map(|port| sockets.open(kind, host, port)).transpose().map_err(|(port, error)| {
+                let mut open = |kind, leg: Option<&RtpLeg>| {
+                    leg.map(|leg| sockets.open(kind, host, leg)).transpose().map_err(|(port, error)| {
                         match error.kind() {
                             io::ErrorKind::AddrInUse => EngineError::AddressInUse(port),
                             _ => EngineError::Failed(format!("cannot open UDP port {port}: {error}")),
                         }
                     })
                 };
-                let ports = StreamPorts { video: open(Kind::Video, video)?, audio: open(Kind::Audio, audio)? };
-                let legs = Legs { video: video.is_some(), audio: audio.is_some() };
+                let ports = StreamPorts {
+                    video: open(Kind::Video, video.as_ref())?,
+                    audio: open(Kind::Audio, audio.as_ref())?,
+                };
+                let legs = Legs { video: video.map(|leg| leg.format), audio: audio.map(|leg| leg.format) };
                 Ok((legs, ports, sockets, None))
             }
             Ingress::Clip { video, audio, frames_per_second } => {
                 let clip = Clip::parse(video, &audio, frames_per_second).map_err(|_| EngineError::InvalidClip)?;
                 let player = Player::new(clip, player_start(self.clock.now()));
-                Ok((Legs { video: true, audio: true }, StreamPorts::default(), sockets, Some(player)))
+                Ok((Legs::usual(true, true), StreamPorts::default(), sockets, Some(player)))
             }
-            Ingress::Publisher { video, audio } | Ingress::Push { video, audio } => {
-                Ok((Legs { video, audio }, StreamPorts::default(), sockets, None))
+            // Until one comes.
+            Ingress::Publisher { video, audio } => {
+                Ok((Legs::usual(video, audio), StreamPorts::default(), sockets, None))
             }
+            Ingress::Push { video, audio } => Ok((Legs { video, audio }, StreamPorts::default(), sockets, None)),
         }
     }
 }

@@ -66,6 +66,8 @@ pub enum Event {
 /// Why a session ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
+    /// The stream carries another codec than the viewer was promised.
+    CodecChanged,
     /// No candidate pair worked.
     IceFailed,
     /// The handshake failed.
@@ -90,6 +92,7 @@ impl EndReason {
             Self::ClosedByPeer => "closed-by-peer",
             Self::EngineError => "engine-error",
             Self::Flooding => "flooding",
+            Self::CodecChanged => "codec-changed",
         }
     }
 }

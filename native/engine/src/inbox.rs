@@ -9,6 +9,7 @@ use core_media::frame::Kind;
 use core_media::source::Source;
 use mio::Waker;
 
+use crate::config::AnsweredLeg;
 use crate::ingest::Sockets;
 use crate::publishers::{Publisher, PublisherKey};
 use crate::stream::{Stream, StreamKey};
@@ -41,6 +42,12 @@ pub enum Command {
     Publish {
         key: StreamKey,
         publisher: Publisher,
+    },
+    /// The other server has answered.
+    Accept {
+        key: StreamKey,
+        publisher: PublisherKey,
+        legs: Vec<AnsweredLeg>,
     },
     Depart {
         key: StreamKey,

@@ -17,6 +17,7 @@ use mio::{Poll, Waker};
 use rtc::UdpSocket;
 
 use crate::clock::Clock;
+use crate::config::{AnsweredLeg, RtpLeg};
 use crate::event::Events;
 use crate::inbox::{Command, Ended, Inbox, SourceHandle};
 use crate::mailbox::Mailbox;
@@ -30,14 +31,18 @@ pub struct Sockets(Vec<(Kind, UdpSocket)>);
 
 impl Sockets {
     /// Opens a leg's sockets; gives the RTP port.
-    pub fn open(&mut self, kind: Kind, host: IpAddr, port: u16) -> Result<u16, (u16, io::Error)> {
-        let rtp = UdpSocket::bind(SocketAddr::new(host, port)).map_err(|error| (port, error))?;
-        let port = rtp.local_addr().map_err(|error| (port, error))?.port();
+    pub fn open(&mut self, kind: Kind, host: IpAddr, leg: &RtpLeg) -> Result<u16, (u16, io::Error)> {
+        let bind = |port| UdpSocket::bind(SocketAddr::new(host, port)).map_err(|error| (port, error));
+        let rtp = bind(leg.port)?;
+        let port = rtp.local_addr().map_err(|error| (leg.port, error))?.port();
         self.0.push((kind, rtp));
-        // Taken when the legs' ports follow each other; reports then come to the other leg's socket and are told
-        // apart by SSRC.
-        if let Some(Ok(rtcp)) = port.checked_add(1).map(|next| UdpSocket::bind(SocketAddr::new(host, next))) {
-            self.0.push((kind, rtcp));
+        match leg.rtcp_port {
+            // Both come to one port (RFC 5761).
+            Some(rtcp) if rtcp == port => {}
+            Some(rtcp) => self.0.push((kind, bind(rtcp)?)),
+            // Taken when the legs' ports follow each other; reports then come to the other leg's socket and are told
+            // apart by SSRC.
+            None => self.0.extend(port.checked_add(1).and_then(|next| bind(next).ok()).map(|rtcp| (kind, rtcp))),
         }
         Ok(port)
     }
@@ -89,6 +94,11 @@ impl Ingest {
     /// A publisher may send soon. The one that feeds the stream does so until then.
     pub fn publish(&self, key: StreamKey, publisher: Publisher) -> Result<(), Ended> {
         self.handle.command(Command::Publish { key, publisher })
+    }
+
+    /// Another server has answered what it sends: packets of it may come from now on.
+    pub fn accept(&self, key: StreamKey, publisher: PublisherKey, legs: Vec<AnsweredLeg>) -> Result<(), Ended> {
+        self.handle.command(Command::Accept { key, publisher, legs })
     }
 
     /// A publisher has left; the stream may have another already. Blocks until nothing is sent to it any more.

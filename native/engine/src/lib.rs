@@ -28,7 +28,9 @@ mod snapshot;
 mod stream;
 mod viewer;
 
-pub use config::{EngineConfig, Ingress, MediaLine, PullConfig, SessionConfig, StreamConfig, StreamPorts};
+pub use config::{
+    AnsweredLeg, EngineConfig, Ingress, MediaLine, PullConfig, RtpLeg, SessionConfig, StreamConfig, StreamPorts,
+};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use event::{EndReason, Event};

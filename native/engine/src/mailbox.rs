@@ -117,7 +117,7 @@ impl Mailbox {
         }
         for frame in frames {
             let taken = waiting.deliver(stream, frame);
-            let refused = &mut refused[usize::from(frame.kind == Kind::Audio)].1;
+            let refused = &mut refused[usize::from(frame.kind() == Kind::Audio)].1;
             *refused += if taken { 0 } else { frame.payloads.len() };
         }
         drop(waiting);
@@ -158,7 +158,7 @@ impl Mailbox {
 impl Waiting {
     /// False when it is refused. A frame of any size fits where nothing waits.
     fn deliver(&mut self, stream: &Arc<Stream>, frame: &Arc<Frame>) -> bool {
-        let leg = self.legs.entry((stream.key, frame.kind)).or_insert(Leg { since: frame.received, bytes: 0 });
+        let leg = self.legs.entry((stream.key, frame.kind())).or_insert(Leg { since: frame.received, bytes: 0 });
         // Many tiny frames are no way around the limit.
         let size = frame.payloads.total() + size_of::<Frame>();
         let late = frame.received.since(leg.since) > PATIENCE;
@@ -169,7 +169,7 @@ impl Waiting {
         leg.bytes += size;
         self.bytes += size;
         self.packets += frame.payloads.len();
-        let lane = match frame.kind {
+        let lane = match frame.kind() {
             Kind::Video => &mut self.lanes.video,
             Kind::Audio => &mut self.lanes.audio,
         };
@@ -214,21 +214,23 @@ mod tests {
 
     use super::*;
     use crate::stream::Legs;
+    use core_media::codec::Codec;
     use core_media::frame::ClockPoint;
     use core_media::history::Limits;
     use core_media::payloads::Payloads;
 
     fn stream(key: StreamKey) -> Arc<Stream> {
-        let legs = Legs { video: true, audio: true };
-        Arc::new(Stream::new(key, "s".into(), legs, Limits::default(), usize::MAX, None, 1))
+        let legs = Legs::usual(true, true);
+        Arc::new(Stream::new(key, "s".into(), &legs, Limits::default(), usize::MAX, None, 1))
     }
 
-    fn frame(kind: Kind, packets: usize, millis: u64) -> Arc<Frame> {
+    fn frame(codec: Codec, packets: usize, millis: u64) -> Arc<Frame> {
         let mut payloads = Payloads::default();
         (0..packets).for_each(|_| payloads.push(&[0; 1_000]));
         let clock = ClockPoint::default();
         let (number, first_packet, timestamp, received) = (0, 0, 0, Time::from_millis(millis));
-        Arc::new(Frame { kind, number, first_packet, timestamp, keyframe: true, received, clock, payloads })
+        let (keyframe, leading) = (true, false);
+        Arc::new(Frame { codec, number, first_packet, timestamp, keyframe, leading, received, clock, payloads })
     }
 
     /// Packets that are refused when each stream has a frame of so many in every fortieth of a second.
@@ -236,7 +238,7 @@ mod tests {
         let mut refused = 0;
         for millis in (0..duration).step_by(25) {
             for stream in streams {
-                refused += mailbox.deliver(stream, &[frame(Kind::Video, packets, millis)])[0].1;
+                refused += mailbox.deliver(stream, &[frame(Codec::H264, packets, millis)])[0].1;
             }
         }
         refused
@@ -260,7 +262,7 @@ mod tests {
         let mailbox = Mailbox::default();
         assert_eq!(refused(&mailbox, &streams, 7, 1_025), 0);
         assert_eq!(mailbox.depth(), 50 * 41 * 7);
-        let late = [frame(Kind::Video, 7, 1_025), frame(Kind::Audio, 1, 1_025)];
+        let late = [frame(Codec::H264, 7, 1_025), frame(Codec::Opus, 1, 1_025)];
         assert_eq!(mailbox.deliver(&streams[0], &late), [(Kind::Video, 7), (Kind::Audio, 0)]);
         let mut lanes = Lanes::default();
         mailbox.take(None, &mut lanes);
@@ -288,8 +290,8 @@ mod tests {
     #[test]
     fn where_nothing_waits_a_frame_of_any_size_fits() {
         let (mailbox, stream) = (Mailbox::default(), stream(1));
-        assert_eq!(mailbox.deliver(&stream, &[frame(Kind::Video, 70_000, 0)])[0].1, 0);
-        assert_eq!(mailbox.deliver(&stream, &[frame(Kind::Video, 1, 0)])[0].1, 1);
+        assert_eq!(mailbox.deliver(&stream, &[frame(Codec::H264, 70_000, 0)])[0].1, 0);
+        assert_eq!(mailbox.deliver(&stream, &[frame(Codec::H264, 1, 0)])[0].1, 1);
     }
 
     #[test]

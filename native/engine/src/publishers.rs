@@ -1,5 +1,6 @@
 //! Whose packets feed a published stream.
 
+use crate::config::AnsweredLeg;
 use core_media::demux::Line;
 use core_media::frame::Kind;
 use rtc::TrackId;
@@ -49,6 +50,16 @@ pub enum Departure {
 impl Publishers {
     pub fn add(&mut self, publisher: Publisher) {
         self.all.push(publisher);
+    }
+
+    /// The other server has answered what it sends.
+    pub fn accept(&mut self, key: PublisherKey, legs: &[AnsweredLeg]) {
+        let publisher = self.all.iter_mut().find(|publisher| publisher.key == key);
+        for line in publisher.into_iter().flat_map(|publisher| &mut publisher.lines) {
+            if let Some(leg) = legs.iter().find(|leg| leg.kind == line.kind) {
+                line.accept(leg.codec, leg.payload_type);
+            }
+        }
     }
 
     pub fn admit(&mut self, key: PublisherKey) -> Admission<'_> {

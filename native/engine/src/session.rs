@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use core_media::budget::{Budget, Charge};
+use core_media::codec::Codec;
 use core_media::frame::Kind;
 use core_media::rtcp::Reception;
 use core_media::time::Time;
@@ -101,11 +102,17 @@ impl SessionState {
 
     /// Takes over a receiver's report: loss, jitter, and the round trip from the echoed sender report (RFC 3550 §6.4.1).
     /// Gives the round trip.
-    pub fn learn(&self, kind: Kind, reception: &Reception, clock: Clock, histograms: &Histograms) -> Option<Duration> {
+    pub fn learn(
+        &self,
+        codec: Codec,
+        reception: &Reception,
+        clock: Clock,
+        histograms: &Histograms,
+    ) -> Option<Duration> {
         let loss = f32::from(reception.fraction_lost) / 256.0;
         self.loss.store(loss.to_bits(), Relaxed);
-        self.lost[kind as usize].store(reception.lost, Relaxed);
-        self.jitter.store((reception.jitter as f32 / kind.rate() as f32).to_bits(), Relaxed);
+        self.lost[codec.kind() as usize].store(reception.lost, Relaxed);
+        self.jitter.store((reception.jitter as f32 / codec.rate() as f32).to_bits(), Relaxed);
         histograms.loss.observe(f64::from(loss));
         if reception.last_report == 0 {
             return None;
@@ -256,8 +263,8 @@ mod tests {
         state.carried(105, 10_500);
         state.retransmissions.fetch_add(5, Relaxed);
         assert_eq!(state.totals(), SessionTotals { packets: 105, bytes: 10_500, loss: None });
-        for (kind, lost) in [(Kind::Video, 3), (Kind::Audio, 9), (Kind::Video, 1)] {
-            state.learn(kind, &report(lost), clock, &histograms);
+        for (codec, lost) in [(Codec::H264, 3), (Codec::Opus, 9), (Codec::H264, 1)] {
+            state.learn(codec, &report(lost), clock, &histograms);
         }
         assert_eq!(state.totals().loss, Some(0.1));
     }
@@ -268,9 +275,9 @@ mod tests {
         let state = SessionState::new("viewer".into(), clock.now());
         state.carried(10, 1_000);
         // Fewer than none: duplicates came.
-        state.learn(Kind::Audio, &report(0xff_fffe), clock, &histograms);
+        state.learn(Codec::Opus, &report(0xff_fffe), clock, &histograms);
         assert_eq!(state.totals().loss, Some(0.0));
-        state.learn(Kind::Video, &report(0x7f_ffff), clock, &histograms);
+        state.learn(Codec::H264, &report(0x7f_ffff), clock, &histograms);
         assert_eq!(state.totals().loss, Some(1.0));
     }
 }

@@ -29,6 +29,8 @@ pub enum Control {
     Open(ViewerKey, usize),
     /// A viewer leaves; the sender is told when nothing is sent to it any more.
     Remove(ViewerKey, mpsc::Sender<()>),
+    /// The stream carries another codec than its viewers were promised.
+    CodecChanged(StreamKey),
     /// The thread says so and stands still until the other end is dropped.
     Hold(mpsc::Sender<()>, mpsc::Receiver<()>),
     /// The thread ends.
@@ -135,6 +137,7 @@ impl Worker {
                     // Nobody waits any more: the one who asked has gone.
                     let _ = done.send(());
                 }
+                Control::CodecChanged(stream) => self.end_void(stream),
                 Control::Hold(held, released) => {
                     // Nothing is ever received: the error says that the other end is gone.
                     let _ = (held.send(()), released.recv());
@@ -159,6 +162,7 @@ impl Worker {
     fn add(&mut self, viewer: ShardViewer) {
         viewer.stream.audience[self.index].fetch_add(1, Relaxed);
         let (key, stream) = (viewer.key, viewer.stream.key);
+        viewer.end_if_void(&self.events);
         let place = self.viewers.insert(viewer);
         self.places.insert(key, place);
         self.audiences.entry(stream).or_default().push(place);
@@ -178,6 +182,12 @@ impl Worker {
         }
     }
 
+    /// Ends the stream's viewers who were promised another codec.
+    fn end_void(&mut self, stream: StreamKey) {
+        let audience = self.audiences.get(&stream).into_iter().flatten();
+        audience.for_each(|place| self.viewers[*place].end_if_void(&self.events));
+    }
+
     fn open(&mut self, key: ViewerKey, track: usize) {
         let Some(&place) = self.places.get(&key) else { return };
         let viewer = &mut self.viewers[place];
@@ -186,7 +196,7 @@ impl Worker {
     }
 
     fn deliver(&mut self, Delivery { stream, frame }: &Delivery) {
-        let (Some(audience), Some(leg)) = (self.audiences.get(&stream.key), stream.leg(frame.kind)) else { return };
+        let (Some(audience), Some(leg)) = (self.audiences.get(&stream.key), stream.leg(frame.kind())) else { return };
         let (mut tally, mut awaiting, mut sent) = (Tally::default(), 0, 0);
         let now = self.clock.now();
         let messages = rtc::burst(|burst| {
@@ -198,7 +208,7 @@ impl Worker {
                     Some(Outcome::Queued) => self.behind.extend(viewer.falls_behind().then_some(place)),
                     Some(Outcome::Sent) => {
                         sent += 1;
-                        viewer.note_start(frame.kind, now, &self.histograms);
+                        viewer.note_start(frame.kind(), now, &self.histograms);
                     }
                     _ => {}
                 }
@@ -208,7 +218,7 @@ impl Worker {
         leg.count(tally);
         leg.output.awaiting_keyframe.fetch_add(awaiting, Relaxed);
         self.histograms.send_batch.observe(tally.packets as f64);
-        if frame.kind == Kind::Video && sent > 0 {
+        if frame.kind() == Kind::Video && sent > 0 {
             self.histograms.frame_messages.observe((messages as f64 / f64::from(sent)).round());
         }
         self.histograms.fanout.observe(self.clock.now().since(frame.received).as_secs_f64());
@@ -247,7 +257,7 @@ impl Worker {
             Rtcp::Reception(reception) => {
                 let state = viewer.state.clone();
                 if let Some((ShardTrack { track, .. }, _)) = viewer.track(reception.ssrc) {
-                    let round_trip = state.learn(track.kind(), &reception, clock, histograms);
+                    let round_trip = state.learn(track.codec(), &reception, clock, histograms);
                     track.reception(&reception, round_trip, now);
                 }
             }

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use core_media::codec::Codec;
 use core_media::counters::{DropReason, LegCounters};
 use core_media::frame::{ClockPoint, Frame, Kind};
 use core_media::history::{Cache, History, Keyframe, Limits};
-use core_media::media::Facts;
+use core_media::media::{Facts, Format};
 use core_media::source::Source;
 use core_media::time::{Time, nanos};
 use core_media::warning::Warning;
@@ -49,14 +50,21 @@ pub struct LegState {
     history: RwLock<History>,
 }
 
-/// Which legs a stream has.
-#[derive(Clone, Copy, Debug)]
+/// Which legs a stream has, and what they carry.
+#[derive(Clone, Debug)]
 pub struct Legs {
-    pub video: bool,
-    pub audio: bool,
+    pub video: Option<Format>,
+    pub audio: Option<Format>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+impl Legs {
+    /// Of H264 and Opus.
+    pub fn usual(video: bool, audio: bool) -> Self {
+        Self { video: video.then(|| Codec::H264.into()), audio: audio.then(|| Codec::Opus.into()) }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Known {
     active: bool,
     facts: Facts,
@@ -77,18 +85,18 @@ impl Stream {
     pub fn new(
         key: StreamKey,
         id: String,
-        legs: Legs,
+        legs: &Legs,
         limits: Limits,
         burst: usize,
         publisher: Option<SourceHandle>,
         shards: usize,
     ) -> Self {
-        let leg = |kind| Arc::new(LegState::new(kind, limits));
+        let leg = |format: &Format| Arc::new(LegState::new(format.codec, limits));
         Self {
             key,
             id,
-            video: legs.video.then(|| leg(Kind::Video)),
-            audio: legs.audio.then(|| leg(Kind::Audio)),
+            video: legs.video.as_ref().map(leg),
+            audio: legs.audio.as_ref().map(leg),
             burst,
             audience: (0..shards).map(|_| AtomicUsize::new(0)).collect(),
             nacks: AtomicU64::new(0),
@@ -155,18 +163,29 @@ impl Stream {
 }
 
 impl LegState {
-    fn new(kind: Kind, limits: Limits) -> Self {
+    fn new(codec: Codec, limits: Limits) -> Self {
         Self {
             input: Arc::default(),
             absent: AtomicBool::new(false),
             output: OutputCounters::default(),
-            known: Mutex::default(),
-            history: RwLock::new(History::new(kind, limits)),
+            known: Mutex::new(Known { active: false, facts: Facts::new(codec) }),
+            history: RwLock::new(History::new(codec.rate(), limits)),
         }
     }
 
     pub fn remember(&self, frame: Arc<Frame>) {
         self.history.write().unwrap_or_else(PoisonError::into_inner).push(frame);
+    }
+
+    /// What the leg carries.
+    pub fn codec(&self) -> Codec {
+        self.known().facts.codec
+    }
+
+    /// The leg carries another codec from now on: nothing of what is kept is of use.
+    pub fn begin_anew(&self) {
+        let rate = self.codec().rate();
+        self.history.write().unwrap_or_else(PoisonError::into_inner).clear(rate);
     }
 
     fn known(&self) -> Known {
@@ -216,47 +235,53 @@ pub struct StreamFacts {
 }
 
 /// Of a video leg. What is not known yet is absent.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VideoFacts {
     /// Packets arrive.
     pub active: bool,
-    /// Six hex digits (RFC 6184 §8.1).
-    pub profile_level_id: Option<String>,
+    /// What it carries.
+    pub codec: Codec,
+    /// The stream's own parameters, by the names and in the form that SDP has for them.
+    pub parameters: Option<Vec<(&'static str, String)>>,
+    /// Bits of a sample.
+    pub bit_depth: Option<u8>,
     /// Pixels.
     pub width: Option<u32>,
     /// Pixels.
     pub height: Option<u32>,
     /// Measured.
     pub frames_per_second: Option<f64>,
-    /// As the SPS says.
+    /// As the stream says.
     pub nominal_frames_per_second: Option<f64>,
-    /// Pictures that may be shown later than they are decoded, as the SPS says.
+    /// Frames that may be shown later than they are decoded, as the stream says.
     pub reorder_frames: Option<u32>,
-    /// Pictures may be fields, as the SPS says.
+    /// Frames may be of fields, as the stream says.
     pub interlaced: bool,
-    /// Times that the SPS changed while the stream went on.
-    pub sps_changes: u32,
-    /// From IDR picture to IDR picture.
+    /// Times that the parameters changed while the stream went on.
+    pub parameter_changes: u32,
+    /// From keyframe to keyframe.
     pub gop_frames: Option<u64>,
     /// The same in seconds.
     pub gop_seconds: Option<f64>,
-    /// B slices were seen.
+    /// Frames came that may be shown later than those that follow them.
     pub b_frames: bool,
-    /// Seconds since the last IDR picture.
+    /// Seconds since the last keyframe.
     pub keyframe_age: Option<f64>,
     /// Packets of the source that never came.
     pub lost: u64,
 }
 
 /// Of an audio leg.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AudioFacts {
     /// Packets arrive.
     pub active: bool,
-    /// 1 or 2, once a packet has come.
+    /// What it carries.
+    pub codec: Codec,
+    /// 1 to 8, once a packet has come.
     pub channels: Option<u8>,
     /// What comes is something else, and dropped.
-    pub not_opus: bool,
+    pub wrong_codec: bool,
     /// Packets that did not begin where the one before ended, but for those that end a silence.
     pub timestamp_breaks: u64,
     /// Packets of the source that never came.
@@ -266,32 +291,33 @@ pub struct AudioFacts {
 impl AudioFacts {
     fn new(leg: &LegState) -> Self {
         let Known { active, facts } = leg.known();
-        let Facts { channels, not_opus, timestamp_breaks, .. } = facts;
-        Self { active, channels, not_opus: not_opus.is_some(), timestamp_breaks, lost: leg.lost() }
+        let Facts { codec, channels, other, timestamp_breaks, .. } = facts;
+        Self { active, codec, channels, wrong_codec: other.is_some(), timestamp_breaks, lost: leg.lost() }
     }
 }
 
 impl VideoFacts {
     fn new(leg: &LegState, now: Time) -> Self {
         let Known { active, facts } = leg.known();
-        let rate = Kind::Video.rate();
-        let sps = facts.sps;
+        let (codec, found) = (facts.codec, facts.parameters);
+        let rate = codec.rate();
         Self {
             active,
-            profile_level_id: sps.map(|sps| {
-                let [profile, constraints, level] = sps.profile_level_id;
-                format!("{profile:02x}{constraints:02x}{level:02x}")
-            }),
-            width: sps.map(|sps| sps.width),
-            height: sps.map(|sps| sps.height),
+            codec,
+            parameters: found.map(|found| found.profile.format_parameters()),
+            bit_depth: found.map(|found| found.bit_depth),
+            width: found.map(|found| found.width),
+            height: found.map(|found| found.height),
             frames_per_second: facts.frame_ticks.map(|ticks| f64::from(rate) / ticks),
-            nominal_frames_per_second: sps.and_then(|sps| sps.frames_per_second()),
-            reorder_frames: sps.and_then(|sps| sps.reorder_frames),
-            interlaced: sps.is_some_and(|sps| sps.interlaced),
-            sps_changes: facts.sps_changes,
+            nominal_frames_per_second: found
+                .and_then(|found| found.frame_rate)
+                .map(|(frames, seconds)| f64::from(frames) / f64::from(seconds)),
+            reorder_frames: found.and_then(|found| found.reorder_frames),
+            interlaced: found.is_some_and(|found| found.interlaced),
+            parameter_changes: facts.parameter_changes,
             gop_frames: facts.gop.map(|(frames, _)| frames),
             gop_seconds: facts.gop.map(|(_, ticks)| nanos(ticks, rate) as f64 / 1e9),
-            b_frames: facts.bidirectional,
+            b_frames: facts.reordered,
             keyframe_age: facts.keyframe.map(|at| now.since(at).as_secs_f64()),
             lost: leg.lost(),
         }

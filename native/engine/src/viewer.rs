@@ -9,6 +9,7 @@ use core_media::time::Time;
 use core_media::track::{Outcome, Track};
 use rtc::{Burst, TrackId};
 
+use crate::event::{EndReason, Events};
 use crate::path::MediaPath;
 use crate::session::SessionState;
 use crate::snapshot::Histograms;
@@ -91,6 +92,16 @@ impl ShardViewer {
         self.heard = (packet, copies);
     }
 
+    /// Ends the session when the stream carries another codec than its answer says.
+    pub fn end_if_void(&self, events: &Events) {
+        let is_void = |ShardTrack { track, .. }: &ShardTrack| {
+            self.stream.leg(track.kind()).is_some_and(|leg| leg.codec() != track.codec())
+        };
+        if self.tracks.iter().any(is_void) {
+            self.state.end(EndReason::CodecChanged, events);
+        }
+    }
+
     /// True when its shard has to look after it from now on.
     pub fn falls_behind(&mut self) -> bool {
         let now = !self.behind && self.deadline().is_some();
@@ -122,7 +133,7 @@ impl ShardViewer {
         }
         let Self { tracks, path, .. } = self;
         let mut tracks = tracks.iter_mut();
-        let ShardTrack { id, track, .. } = tracks.find(|track| track.open && track.track.kind() == frame.kind)?;
+        let ShardTrack { id, track, .. } = tracks.find(|track| track.open && track.track.kind() == frame.kind())?;
         let before = *tally;
         path.prepare(*id, track.ssrc(), now, burst);
         let outcome = track.live(frame, now, &mut |packet| {

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use core_media::codec::Codec;
 use core_media::extension::ExtensionIds;
 use core_media::frame::Kind;
 use core_media::history::Limits;
@@ -43,7 +44,7 @@ fn survive(attacks: &[&str]) {
     let engine = start(2);
     let config = StreamConfig {
         id: STREAM.into(),
-        ingress: Ingress::Push { video: true, audio: false },
+        ingress: Ingress::Push { video: Some(Codec::H264.into()), audio: None },
         silence: DEADLINE,
         limits: Limits::default(),
         burst: DEFAULT_BURST,
@@ -107,7 +108,17 @@ fn session(id: &str, number: u32, offer: &str) -> SessionConfig {
              a=rtpmap:{payload_type} {codec}\r\na=ssrc:{ssrc} cname:test\r\na=rtcp-mux\r\n"
         );
         let (cname, extensions) = ("test".into(), ExtensionIds::default());
-        MediaLine { kind, description, payload_type, ssrc, cname, retransmission: None, extensions, nack: true }
+        MediaLine {
+            kind,
+            codec: Codec::H264,
+            description,
+            payload_type,
+            ssrc,
+            cname,
+            retransmission: None,
+            extensions,
+            nack: true,
+        }
     };
     let media = vec![line(0, Kind::Audio, 111, "opus/48000/2"), line(1, Kind::Video, 96, "H264/90000")];
     let offer = offer.replace("a=setup:actpass", "a=setup:active").replace("a=sendrecv", "a=recvonly");

@@ -11,6 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use core_media::codec::Codec;
 use core_media::frame::Kind;
 use core_media::history::Limits;
 use core_media::pacer::DEFAULT_BURST;
@@ -37,7 +38,7 @@ fn closes() -> usize {
 /// Runs `test` while pictures of some packets are pushed without end.
 fn flooded(interval: Duration, test: impl FnOnce(&Engine)) {
     let engine = start(2);
-    let ingress = Ingress::Push { video: true, audio: false };
+    let ingress = Ingress::Push { video: Some(Codec::H264.into()), audio: None };
     let (limits, burst) = (Limits::default(), DEFAULT_BURST);
     let config = StreamConfig { id: "cam".into(), ingress, silence: SILENCE, limits, burst };
     engine.add_stream(config).expect("a new stream");

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use core_media::codec::Codec;
 use core_media::frame::Kind;
 use core_media::history::Limits;
 use core_media::pacer::DEFAULT_BURST;
-use engine::{Engine, EngineConfig, EngineError, Event, Ingress, StreamConfig};
+use engine::{Engine, EngineConfig, EngineError, Event, Ingress, RtpLeg, StreamConfig};
 use support::*;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -53,8 +54,17 @@ fn add(engine: &Engine, id: &str, ingress: Ingress) -> Result<engine::StreamPort
     engine.add_stream(StreamConfig { id: id.into(), ingress, silence: DEADLINE, limits, burst })
 }
 
-const PUSHED: Ingress = Ingress::Push { video: true, audio: true };
 const PUBLISHED: Ingress = Ingress::Publisher { video: true, audio: true };
+
+fn pushed() -> Ingress {
+    Ingress::Push { video: Some(Codec::H264.into()), audio: Some(Codec::Opus.into()) }
+}
+
+/// RTP on ports that the system chooses.
+fn received(audio: bool) -> Ingress {
+    let leg = |codec: Codec| RtpLeg { port: 0, rtcp_port: None, format: codec.into() };
+    Ingress::Rtp { host: LOOPBACK, video: Some(leg(Codec::H264)), audio: audio.then(|| leg(Codec::Opus)) }
+}
 
 /// Numbers that look random and are the same in each run (SplitMix64).
 struct Numbers(u64);
@@ -75,7 +85,8 @@ fn call_until_closing(engine: &Engine, offer: &str, begun: &AtomicUsize, mut num
         let (id, number) = (format!("session-{}", next_number()), next_number());
         let made = match numbers.below(4) {
             0 => publish(engine, "live", &id, offer).map(drop),
-            1 => offer_pull(engine, "live", &id, number).and_then(|_| engine.accept_answer(&id, offer, &Kind::ALL)),
+            1 => offer_pull(engine, "live", &id, number)
+                .and_then(|_| engine.accept_answer(&id, offer, &answered(&Kind::ALL))),
             _ => watch(engine, "cam", &id, number, offer).map(drop),
         };
         match made {
@@ -89,7 +100,7 @@ fn call_until_closing(engine: &Engine, offer: &str, begun: &AtomicUsize, mut num
             1 => drop(engine.add_candidate(&id, "video", "candidate:1 1 UDP 1 127.0.0.1 9 typ host")),
             2 => {
                 let id = format!("further-{id}-{turn}");
-                drop(add(engine, &id, Ingress::Rtp { host: LOOPBACK, video: Some(0), audio: Some(0) }));
+                drop(add(engine, &id, received(true)));
                 engine.remove_stream(&id);
             }
             _ => drop((engine.snapshot(), engine.viewers(), engine.drain_events())),
@@ -107,7 +118,7 @@ fn every_call_returns_whenever_the_engine_closes() {
     while asked < sessions {
         let mut numbers = Numbers(engines);
         let engine = Arc::new(start(2));
-        add(&engine, "cam", PUSHED).expect("a new stream");
+        add(&engine, "cam", pushed()).expect("a new stream");
         add(&engine, "live", PUBLISHED).expect("a new stream");
         let begun = Arc::new(AtomicUsize::new(0));
         let callers: Vec<_> = (0..CALLERS)
@@ -154,7 +165,7 @@ fn every_call_returns_whenever_the_engine_closes() {
 fn a_second_close_waits_for_the_first() {
     let _alone = alone();
     let engine = Arc::new(start(1));
-    add(&engine, "cam", PUSHED).expect("a new stream");
+    add(&engine, "cam", pushed()).expect("a new stream");
     let held = engine.hold_shard(0);
     let close = || {
         let engine = engine.clone();
@@ -176,10 +187,10 @@ fn a_second_close_waits_for_the_first() {
 fn what_comes_after_the_end_is_answered_at_once() {
     let _alone = alone();
     let engine = Arc::new(start(1));
-    add(&engine, "cam", PUSHED).expect("a new stream");
+    add(&engine, "cam", pushed()).expect("a new stream");
     engine.close();
     returned("whatever is asked for", move || {
-        assert_eq!(add(&engine, "other", PUSHED), Err(EngineError::Closing));
+        assert_eq!(add(&engine, "other", pushed()), Err(EngineError::Closing));
         engine.remove_stream("cam");
         assert!(!engine.push("cam", Kind::Audio, vec![0xfc], DEADLINE));
         assert_eq!(engine.remove_session("viewer"), None);
@@ -213,10 +224,9 @@ fn a_start_that_fails_leaves_no_thread_and_no_port() {
 fn ingest_that_fails_ends_its_streams_and_holds_nobody_up() {
     let _alone = alone();
     let engine = Arc::new(start(1));
-    add(&engine, "cam", PUSHED).expect("a new stream");
+    add(&engine, "cam", pushed()).expect("a new stream");
     add(&engine, "live", PUBLISHED).expect("a new stream");
-    let ports =
-        add(&engine, "rtp", Ingress::Rtp { host: LOOPBACK, video: Some(0), audio: None }).expect("a new stream");
+    let ports = add(&engine, "rtp", received(false)).expect("a new stream");
     let (_viewer, offer) = Viewer::offer();
     publish(&engine, "live", "publisher", &offer).expect("an answer");
     let picture = annex_b(&picture(0, true, 1_000));
@@ -245,7 +255,7 @@ fn ingest_that_fails_ends_its_streams_and_holds_nobody_up() {
     returned("whatever is asked for", move || {
         assert!(!engine.push("cam", Kind::Video, picture, Duration::ZERO));
         let clear = |error: EngineError| assert!(error.to_string().contains("takes in no media"), "{error}");
-        clear(add(&engine, "other", PUSHED).expect_err("nothing is taken in"));
+        clear(add(&engine, "other", pushed()).expect_err("nothing is taken in"));
         clear(publish(&engine, "live", "second", &offer).expect_err("nobody publishes"));
         clear(offer_pull(&engine, "live", "pull", next_number()).expect_err("nothing is pulled"));
         assert!(engine.remove_session("publisher").is_some());
@@ -261,7 +271,7 @@ fn ingest_that_fails_ends_its_streams_and_holds_nobody_up() {
 fn nobody_waits_for_a_port_but_who_needs_it() {
     let _alone = alone();
     let engine = Arc::new(start(1));
-    add(&engine, "cam", PUSHED).expect("a new stream");
+    add(&engine, "cam", pushed()).expect("a new stream");
     let (_viewer, offer) = Viewer::offer();
     let answer = watch(&engine, "cam", "viewer", next_number(), &offer).expect("an answer");
     let candidate = answer.lines().find(|line| line.starts_with("a=candidate:")).expect("a candidate");

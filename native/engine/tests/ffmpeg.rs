@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 
+use core_media::codec::Codec;
 use core_media::frame::Kind;
 use core_media::nal_units::NalUnits;
 use core_media::rtp::RtpPacket;
-use engine::{Ingress, StreamConfig};
+use engine::{Ingress, RtpLeg, StreamConfig};
 use support::*;
 
 const README: &str = include_str!("../../../README.md");
@@ -64,7 +65,11 @@ fn joined(payloads: &[Vec<u8>]) -> Vec<Vec<u8>> {
 /// What FFmpeg sent and what a viewer got, as RTP payloads.
 fn exchange(query: &str) -> [Vec<Vec<u8>>; 2] {
     let engine = start(1);
-    let ingress = Ingress::Rtp { host: [127, 0, 0, 1].into(), video: Some(0), audio: None };
+    let ingress = Ingress::Rtp {
+        host: [127, 0, 0, 1].into(),
+        video: Some(RtpLeg { port: 0, rtcp_port: None, format: Codec::H264.into() }),
+        audio: None,
+    };
     let (limits, burst) = (Default::default(), usize::MAX);
     let config = StreamConfig { id: "cam".into(), ingress, silence: DEADLINE, limits, burst };
     let port = engine.add_stream(config).expect("a new stream").video.expect("a port");

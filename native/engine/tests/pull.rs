@@ -26,7 +26,11 @@ fn every_byte_arrives_over_one_hop() {
         assert!(programme.sounds.ends_with(&viewer.received(Kind::Audio)), "{}", viewer.id);
     }
     let facts = edge_engine.facts("relay").expect("the stream is there");
-    assert!(facts.video.is_some_and(|video| video.active && video.profile_level_id.as_deref() == Some("42c01f")));
+    assert!(
+        facts
+            .video
+            .is_some_and(|video| video.active && video.parameters == Some(vec![("profile-level-id", "42c01f".into())]))
+    );
     assert!(facts.audio.is_some_and(|audio| audio.active));
     // A port for the shards each, and one for the pull.
     assert_eq!(edge_engine.snapshot().udp_ports, 3);
@@ -163,9 +167,13 @@ fn what_is_no_answer_is_refused() {
     let edge = Edge::new(&engine, "relay");
     let (id, _) = edge.offer();
     for answer in ["", "v=0", "\0"] {
-        assert_eq!(engine.accept_answer(&id, answer, &Kind::ALL), Err(EngineError::InvalidAnswer), "{answer:?}");
+        assert_eq!(
+            engine.accept_answer(&id, answer, &answered(&Kind::ALL)),
+            Err(EngineError::InvalidAnswer),
+            "{answer:?}"
+        );
     }
-    assert!(engine.accept_answer("unknown", "v=0", &Kind::ALL).is_err());
+    assert!(engine.accept_answer("unknown", "v=0", &answered(&Kind::ALL)).is_err());
     engine.remove_session(&id);
     assert_eq!(engine.snapshot().udp_ports, 1);
 }

@@ -16,7 +16,7 @@ fn eighty_pulls_leave_nothing_behind() {
             // One that nobody answers, one whose answer is none, one that plays.
             let (unanswered, _) = edge.offer();
             let (refused, _) = edge.offer();
-            assert!(edge_engine.accept_answer(&refused, "no", &Kind::ALL).is_err());
+            assert!(edge_engine.accept_answer(&refused, "no", &answered(&Kind::ALL)).is_err());
             edge.pull(&origin, "cam");
             programme.picture(true, 20_000);
             let active = || edge_engine.facts("relay").and_then(|facts| facts.video).is_some_and(|video| video.active);

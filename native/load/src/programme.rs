@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::frame::Kind;
 use core_media::payloads::Payloads;
 use core_media::rtp::write_header;
@@ -64,7 +65,7 @@ impl Programme {
 
 /// One leg's packets, one frame after the other.
 pub(crate) struct Leg {
-    pub kind: Kind,
+    codec: Codec,
     /// Bytes of a picture or sound.
     size: usize,
     /// Pictures or sounds.
@@ -79,34 +80,40 @@ pub(crate) struct Leg {
 impl Leg {
     fn video(Video { frames_per_second, packets_per_frame }: Video) -> Self {
         let size = PACKET_BYTES * packets_per_frame as usize;
-        Self::new(Kind::Video, size, u64::from(frames_per_second), 0x5000_0001)
+        Self::new(Codec::H264, size, u64::from(frames_per_second), 0x5000_0001)
     }
 
     /// Sounds of 20 ms.
     fn audio() -> Self {
-        Self::new(Kind::Audio, AUDIO_BYTES, 50, 0x5000_0002)
+        Self::new(Codec::Opus, AUDIO_BYTES, 50, 0x5000_0002)
     }
 
-    fn new(kind: Kind, size: usize, per_second: u64, ssrc: u32) -> Self {
-        Self { kind, size, per_second, frame: 0, sequence: 0, ssrc, media: Vec::new(), packets: Vec::new() }
+    fn new(codec: Codec, size: usize, per_second: u64, ssrc: u32) -> Self {
+        Self { codec, size, per_second, frame: 0, sequence: 0, ssrc, media: Vec::new(), packets: Vec::new() }
     }
 
-    /// Between two pictures or sounds.
+    /// Which leg of its stream it is.
+    pub fn kind(&self) -> Kind {
+        self.codec.kind()
+    }
+
+    /// Between two frames.
     pub fn interval(&self) -> Duration {
         Duration::from_nanos(1_000_000_000 / self.per_second)
     }
 
     /// The packets of the next picture or sound, stamped with the time of now.
     pub fn next(&mut self) -> &[Vec<u8>] {
-        let payload_type = match self.kind {
+        let kind = self.kind();
+        let payload_type = match kind {
             Kind::Video => 96,
             Kind::Audio => 97,
         };
         let payloads = self.payloads();
-        let timestamp = (self.frame * u64::from(self.kind.rate()) / self.per_second) as u32;
+        let timestamp = (self.frame * u64::from(self.codec.rate()) / self.per_second) as u32;
         self.packets.resize_with(payloads.len(), Vec::new);
         for (index, (packet, payload)) in self.packets.iter_mut().zip(payloads.iter()).enumerate() {
-            let marker = self.kind == Kind::Video && index + 1 == payloads.len();
+            let marker = kind == Kind::Video && index + 1 == payloads.len();
             packet.clear();
             packet.extend(write_header(marker, payload_type, self.sequence, timestamp, self.ssrc));
             packet.extend(payload);
@@ -119,7 +126,7 @@ impl Leg {
     fn payloads(&mut self) -> Payloads {
         let mut payloads = Payloads::default();
         let key = self.frame.is_multiple_of(GOP_SECONDS * self.per_second);
-        let start: &[u8] = match (self.kind, key) {
+        let start: &[u8] = match (self.kind(), key) {
             (Kind::Audio, _) => &OPUS,
             (Kind::Video, true) => &IDR,
             (Kind::Video, false) => &PREDICTED,
@@ -130,7 +137,7 @@ impl Leg {
         self.media
             .extend((start.len()..self.size).map(|at| 0x40 | (at as u8).wrapping_mul(7) | self.frame as u8 & 0x3f));
         stamp::write(stamp::now(), &mut self.media);
-        match self.kind {
+        match self.kind() {
             Kind::Audio => payloads.push(&self.media),
             Kind::Video if key => payloads.push_units([&SPS[..], &PPS, &self.media].into_iter()),
             Kind::Video => payloads.push_units([&self.media[..]].into_iter()),
@@ -160,7 +167,7 @@ mod tests {
     #[test]
     fn a_server_takes_it_for_real() {
         let mut frames = Vec::new();
-        let mut input = Input::new(Kind::Video, Arc::new(LegCounters::default()));
+        let mut input = Input::new(&Codec::H264.into(), Arc::new(LegCounters::default()));
         let mut leg = Leg::video(Video { frames_per_second: 30, packets_per_frame: 8 });
         let from = SocketAddr::from(([127, 0, 0, 1], 9));
         for number in 0..130 {
@@ -176,7 +183,7 @@ mod tests {
             }
         }
         assert_eq!(frames.iter().filter(|frame| frame.keyframe).count(), 3);
-        assert_eq!(input.facts().sps.map(|sps| (sps.width, sps.height)), Some((1280, 720)));
+        assert_eq!(input.facts().parameters.map(|found| (found.width, found.height)), Some((1280, 720)));
         assert!(frames.iter().all(|frame| stamp::read(frame.payloads.iter().last().expect("one")).is_some()));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use core_media::h264::nal;
+use core_media::codec::h264::payload::nal;
 use core_media::rtp::RtpPacket;
 
 use crate::stamp;

@@ -32,7 +32,7 @@ impl Sender {
     /// Starts to send RTP to `ports`, on the loopback of the process `server` or of this one. A leg without a port is left
     /// out.
     pub fn start(programme: Programme, ports: Ports, server: Option<u32>) -> io::Result<Self> {
-        let with_port = |leg: Leg| Some((ports.of(leg.kind)?, leg));
+        let with_port = |leg: Leg| Some((ports.of(leg.kind())?, leg));
         let lanes = programme.legs().into_iter().filter_map(with_port).map(|(port, leg)| {
             let way = in_network_of(server, || Way::to(SocketAddr::from((Ipv4Addr::LOCALHOST, port))))?;
             Ok(Lane::new(leg, way))
@@ -44,7 +44,7 @@ impl Sender {
     pub fn publish(programme: Programme, host: IpAddr, url: &str) -> Result<Self, String> {
         let publisher = Publisher::start(programme, host, url)?;
         let lanes = programme.legs().into_iter().map(|leg| {
-            let way = Way::Track(publisher.track(leg.kind));
+            let way = Way::Track(publisher.track(leg.kind()));
             Lane::new(leg, way)
         });
         Self::run(lanes.collect(), Some(publisher)).map_err(|error| format!("cannot start a thread: {error}"))

@@ -6,7 +6,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 #[cfg(target_os = "linux")]
 use socket2::{SockAddr, SockAddrStorage};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Asked of the system; it gives what its own limit allows (`net.core.rmem_max`).
 pub(crate) const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
@@ -16,7 +16,8 @@ pub(crate) const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 pub struct UdpSocket(mio::net::UdpSocket);
 
 impl UdpSocket {
-    /// Binds; `[::]` takes IPv4 as well. Port 0 lets the system choose.
+    /// Binds; `[::]` takes IPv4 as well. Port 0 lets the system choose. A multicast group is joined, on the interface that
+    /// the system chooses, beside others on this machine who have joined it.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
@@ -24,7 +25,15 @@ impl UdpSocket {
         }
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.set_nonblocking(true)?;
+        if address.ip().is_multicast() {
+            socket.set_reuse_address(true)?;
+        }
         socket.bind(&address.into())?;
+        match address.ip() {
+            IpAddr::V4(group) if group.is_multicast() => socket.join_multicast_v4(&group, &Ipv4Addr::UNSPECIFIED)?,
+            IpAddr::V6(group) if group.is_multicast() => socket.join_multicast_v6(&group, 0)?,
+            _ => {}
+        }
         Ok(Self(mio::net::UdpSocket::from_std(socket.into())))
     }
 

@@ -1,8 +1,9 @@
 //! What is protected past libsrtp, libsrtp unprotects.
 #![cfg(target_os = "linux")]
 
+use core_media::codec::Codec;
 use core_media::extension::ExtensionIds;
-use core_media::frame::{ClockPoint, Frame, Kind};
+use core_media::frame::{ClockPoint, Frame};
 use core_media::history::{History, Limits};
 use core_media::payloads::Payloads;
 use core_media::srtp::SrtpContext;
@@ -183,7 +184,17 @@ fn frame(number: u64, packets: u64) -> Arc<Frame> {
     let timestamp = number * 900;
     let clock = ClockPoint { time: received, timestamp };
     let first_packet = number * packets;
-    Arc::new(Frame { kind: Kind::Video, number, first_packet, timestamp, keyframe: true, received, clock, payloads })
+    Arc::new(Frame {
+        codec: Codec::H264,
+        number,
+        first_packet,
+        timestamp,
+        keyframe: true,
+        leading: false,
+        received,
+        clock,
+        payloads,
+    })
 }
 
 /// A track's packets, one in a hundred of which is lost and repeated, while its numbers wrap twice.
@@ -195,7 +206,7 @@ fn numbers_wrap_twice_and_repairs_follow() {
         let key_and_salt = Random(length as u64).bytes(length + SALT);
         let (context, receiver) = (context(&key_and_salt), Receiver::new(&key_and_salt));
         let mut track = Track::new(TrackConfig {
-            kind: Kind::Video,
+            codec: Codec::H264,
             payload_type: 96,
             ssrc: 7,
             first_sequence: 0x7ff0,
@@ -206,7 +217,7 @@ fn numbers_wrap_twice_and_repairs_follow() {
             burst: usize::MAX,
             wall: WallClock::new(Duration::ZERO),
         });
-        let mut history = History::new(Kind::Video, Limits::default());
+        let mut history = History::new(90_000, Limits::default());
         let (mut received, mut repaired) = (0, 0);
         for number in 0..FRAMES {
             let (frame, now) = (frame(number, PACKETS), Time::from_millis(number * 10));

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use core_media::extension::ExtensionIds;
-use engine::{EngineError, MediaLine, PullConfig, SessionConfig};
+use engine::{AnsweredLeg, EngineError, MediaLine, PullConfig, SessionConfig};
 use napi_derive::napi;
 
-use super::{invalid, kind};
+use super::{codec, invalid, kind};
 
 /// How long an answer may take. It takes about a millisecond; this is for a machine that stands still.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,6 +29,8 @@ pub struct SessionSpec {
 pub struct LineObject {
     /// `video` or `audio`.
     pub kind: String,
+    /// What it carries.
+    pub codec: String,
     /// The local media section.
     pub description: String,
     /// Negotiated.
@@ -67,16 +69,35 @@ impl From<SessionSpec> for Result<SessionConfig, EngineError> {
     fn from(spec: SessionSpec) -> Self {
         let line = |line: LineObject| {
             let kind = kind(&line.kind).ok_or_else(|| invalid("media.kind"))?;
+            let codec = codec(&line.codec)?;
             let LineObject { description, payload_type, ssrc, cname, nack, rtx, extensions, .. } = line;
             let retransmission = rtx.map(|rtx| (rtx.payload_type, rtx.ssrc));
             let extensions = ExtensionIds {
                 absolute_capture_time: extensions.abs_capture_time,
                 playout_delay: extensions.playout_delay,
             };
-            Ok(MediaLine { kind, description, payload_type, ssrc, cname, nack, retransmission, extensions })
+            Ok(MediaLine { kind, codec, description, payload_type, ssrc, cname, nack, retransmission, extensions })
         };
         let media = spec.media.into_iter().map(line).collect::<Result<_, EngineError>>()?;
         Ok(SessionConfig { id: spec.id, stream: spec.stream, offer: spec.offer, media, timeout: ANSWER_TIMEOUT })
+    }
+}
+
+/// What another server has answered for a leg.
+#[napi(object, object_to_js = false)]
+pub struct AnsweredObject {
+    /// `video` or `audio`.
+    pub kind: String,
+    /// What comes.
+    pub codec: String,
+    /// Under this payload type.
+    pub payload_type: u8,
+}
+
+impl From<AnsweredObject> for Result<AnsweredLeg, EngineError> {
+    fn from(leg: AnsweredObject) -> Self {
+        let kind = kind(&leg.kind).ok_or_else(|| invalid("legs.kind"))?;
+        Ok(AnsweredLeg { kind, codec: codec(&leg.codec)?, payload_type: leg.payload_type })
     }
 }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use core_media::frame::Kind;
 use core_media::history::Limits;
-use engine::{EngineConfig, EngineError, Ingress, StreamConfig, StreamPorts};
+use core_media::media::Format;
+use engine::{EngineConfig, EngineError, Ingress, RtpLeg, StreamConfig, StreamPorts};
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 
-use super::invalid;
+use super::{codec, invalid};
 
 /// What an engine is started with.
 #[napi(object)]
@@ -62,20 +63,37 @@ pub struct CacheObject {
 pub struct IngressObject {
     /// `rtp`, `clip`, `push`, `publisher` or `pull`.
     pub kind: String,
-    /// rtp: the address to bind.
+    /// rtp: the address to bind, or a multicast group.
     pub host: Option<String>,
-    /// rtp: the video leg's port.
-    pub video_port: Option<u16>,
-    /// rtp: the audio leg's port.
-    pub audio_port: Option<u16>,
+    /// rtp, push: the video leg.
+    pub video: Option<LegObject>,
+    /// rtp, push: the audio leg.
+    pub audio: Option<LegObject>,
     /// clip: Annex B.
     pub video_file: Option<Uint8Array>,
     /// clip: Ogg Opus.
     pub audio_file: Option<Uint8Array>,
-    /// clip: pictures per second.
+    /// clip: frames per second.
     pub frames_per_second: Option<f64>,
-    /// push, publisher, pull: the legs there are.
+    /// publisher, pull: the legs there are.
     pub legs: Option<Vec<String>>,
+}
+
+/// A leg and what it carries.
+#[napi(object, object_to_js = false)]
+pub struct LegObject {
+    /// rtp: its port.
+    pub port: Option<u16>,
+    /// rtp: where its reports come, where that is not the port after.
+    pub rtcp_port: Option<u16>,
+    /// Its name.
+    pub codec: String,
+    /// Others are dropped.
+    pub payload_type: Option<u8>,
+    /// Where packets do not say it.
+    pub channels: Option<u8>,
+    /// Parameter sets that need not come in the stream.
+    pub sets: Option<Vec<Uint8Array>>,
 }
 
 impl From<StreamObject> for Result<StreamConfig, EngineError> {
@@ -94,7 +112,11 @@ fn ingress(spec: IngressObject) -> Result<Ingress, EngineError> {
     match spec.kind.as_str() {
         "rtp" => {
             let host = spec.host.and_then(|host| host.parse().ok()).ok_or_else(|| invalid("ingress.host"))?;
-            Ok(Ingress::Rtp { host, video: spec.video_port, audio: spec.audio_port })
+            let leg = |leg: LegObject| -> Result<RtpLeg, EngineError> {
+                let port = leg.port.ok_or_else(|| invalid("ingress.port"))?;
+                Ok(RtpLeg { port, rtcp_port: leg.rtcp_port, format: format(leg)? })
+            };
+            Ok(Ingress::Rtp { host, video: spec.video.map(leg).transpose()?, audio: spec.audio.map(leg).transpose()? })
         }
         "clip" => {
             let bytes = |file: Option<Uint8Array>| file.map(|file| file.to_vec()).unwrap_or_default();
@@ -104,14 +126,22 @@ fn ingress(spec: IngressObject) -> Result<Ingress, EngineError> {
                 frames_per_second: spec.frames_per_second.unwrap_or_default(),
             })
         }
-        kind @ ("push" | "publisher" | "pull") => {
+        "push" => {
+            Ok(Ingress::Push { video: spec.video.map(format).transpose()?, audio: spec.audio.map(format).transpose()? })
+        }
+        "publisher" | "pull" => {
             let legs = spec.legs.unwrap_or_default();
             let has = |kind: Kind| legs.iter().any(|leg| leg == kind.name());
-            let (video, audio) = (has(Kind::Video), has(Kind::Audio));
-            Ok(if kind == "push" { Ingress::Push { video, audio } } else { Ingress::Publisher { video, audio } })
+            Ok(Ingress::Publisher { video: has(Kind::Video), audio: has(Kind::Audio) })
         }
         _ => Err(invalid("ingress.kind")),
     }
+}
+
+fn format(leg: LegObject) -> Result<Format, EngineError> {
+    let codec = codec(&leg.codec)?;
+    let sets = leg.sets.unwrap_or_default().iter().map(|set| set.to_vec()).collect();
+    Ok(Format { codec, payload_type: leg.payload_type, channels: leg.channels, sets })
 }
 
 /// The ports of a stream.

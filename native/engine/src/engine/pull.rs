@@ -9,7 +9,7 @@ use rtc::Role;
 
 use super::sessions::{Carrier, Making, Server, Session, tracks};
 use super::{Engine, lock};
-use crate::config::PullConfig;
+use crate::config::{AnsweredLeg, PullConfig};
 use crate::error::EngineError;
 use crate::ports::Opener;
 use crate::publishers::Publisher;
@@ -24,12 +24,16 @@ impl Engine {
     }
 
     /// Gives such a session its answer, in which the other server accepts `legs`. Blocks for some microseconds.
-    pub fn accept_answer(&self, id: &str, answer: &str, legs: &[Kind]) -> Result<(), EngineError> {
+    pub fn accept_answer(&self, id: &str, answer: &str, legs: &[AnsweredLeg]) -> Result<(), EngineError> {
         let _work = self.work()?;
         let session = self.session(id).ok_or_else(|| EngineError::Failed("there is no such session".into()))?;
+        if let Server::Ingest(stream, publisher) = session.server {
+            // First: what comes is read by it.
+            self.ingest.accept(stream, publisher, legs.to_vec())?;
+        }
         session.peer.set_answer(answer).map_err(|_| EngineError::InvalidAnswer)?;
         if let Some(stream) = lock(&self.streams).get(&session.stream) {
-            stream.carry(legs);
+            stream.carry(&legs.iter().map(|leg| leg.kind).collect::<Vec<_>>());
         }
         Ok(())
     }
@@ -58,7 +62,7 @@ impl Engine {
             tracks: config.media.iter().map(|(_, section)| section.as_str()).collect(),
             timeout: config.timeout,
         })?;
-        let lines = config.media.iter().map(|(kind, section)| Line::new(*kind, section, None)).collect();
+        let lines = config.media.iter().map(|(kind, section)| Line::new(*kind, None, section, None)).collect();
         let publisher = Publisher { key, tracks: tracks(&legs, &session.peer), lines, carries: None };
         self.ingest.publish(stream.key, publisher)?;
         Ok((session, description))

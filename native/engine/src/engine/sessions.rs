@@ -141,7 +141,7 @@ impl Engine {
         let (session, description) = self.answer(config, carrier, server, media)?;
         let lines = config.media.iter().map(|line| {
             let announced = Some(line.ssrc).filter(|ssrc| *ssrc != 0);
-            Line::new(line.kind, &line.description, announced)
+            Line::new(line.kind, Some(line.codec), &line.description, announced)
         });
         let (tracks, lines) = (tracks(&legs, &session.peer), lines.collect());
         self.ingest.publish(stream.key, Publisher { key, tracks, lines, carries: Some(legs) })?;
@@ -203,7 +203,7 @@ impl Engine {
         // Keyed by the system's randomness: not for secrets, but nobody can guess where numbers begin.
         let random = self.random.hash_one((key, index));
         let track = Track::new(TrackConfig {
-            kind: line.kind,
+            codec: line.codec,
             payload_type: line.payload_type,
             ssrc: line.ssrc,
             first_sequence: random as u16 >> 1,

@@ -20,6 +20,7 @@ use crate::event::{Event, Events};
 use crate::inbox::{Command, Inbox, Published};
 use crate::mailbox::Mailbox;
 use crate::publishers::{Admission, Departure, Publishers};
+use crate::shard::Control;
 use crate::stream::{Stream, StreamKey};
 
 /// The largest UDP datagram.
@@ -171,6 +172,11 @@ impl Worker {
                         input.publishers.add(publisher);
                     }
                 }
+                Command::Accept { key, publisher, legs } => {
+                    if let Some(input) = self.streams.get_mut(&key) {
+                        input.publishers.accept(publisher, &legs);
+                    }
+                }
                 Command::Depart { key, publisher, done } => {
                     if let Some(input) = self.streams.get_mut(&key)
                         && input.publishers.remove(publisher) == Departure::Ends
@@ -226,7 +232,10 @@ impl Worker {
                         if let Some(legs) = &publisher.carries {
                             input.stream.carry(legs);
                         }
-                        input.source.arrive(publisher.lines.clone());
+                        let changed = input.source.arrive(publisher.lines.clone());
+                        if !changed.is_empty() {
+                            begin_anew(input, &changed, &self.shards);
+                        }
                     }
                     Admission::Refused => continue,
                 }
@@ -316,9 +325,21 @@ fn deliver(input: &Input, output: &mut Output, shards: &[Arc<Mailbox>], events: 
     }
 }
 
+/// These legs carry another codec from now on, which no viewer has been promised.
+fn begin_anew(input: &Input, legs: &[Kind], shards: &[Arc<Mailbox>]) {
+    let Input { stream, source, .. } = input;
+    stream.learn(source);
+    for leg in legs.iter().filter_map(|kind| stream.leg(*kind)) {
+        leg.begin_anew();
+    }
+    for mailbox in shards {
+        mailbox.control(Control::CodecChanged(stream.key));
+    }
+}
+
 fn fan_out(stream: &Arc<Stream>, frames: &[Arc<Frame>], shards: &[Arc<Mailbox>]) {
     for frame in frames {
-        if let Some(leg) = stream.leg(frame.kind) {
+        if let Some(leg) = stream.leg(frame.kind()) {
             leg.remember(frame.clone());
         }
     }

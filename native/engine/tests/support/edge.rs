@@ -5,7 +5,7 @@ use core_media::history::Limits;
 use core_media::pacer::DEFAULT_BURST;
 use engine::{Engine, Event, Ingress, StreamConfig};
 
-use super::{DEADLINE, eventually, next_number, offer_pull, watch};
+use super::{DEADLINE, answered, eventually, next_number, offer_pull, watch};
 
 /// An engine's stream that another engine feeds.
 pub struct Edge<'a> {
@@ -49,7 +49,7 @@ impl<'a> Edge<'a> {
             let watching = format!("watching-{id}");
             let answer = watch(origin, from, &watching, next_number(), &offer).expect("an answer");
             // An error: overtaken so early that the library refuses the answer.
-            let mut ended = self.engine.accept_answer(&id, &change(&answer), legs).is_err();
+            let mut ended = self.engine.accept_answer(&id, &change(&answer), &answered(legs)).is_err();
             let mut connected = false;
             eventually("a connection", || {
                 for event in self.engine.drain_events() {

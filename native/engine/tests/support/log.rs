@@ -68,7 +68,7 @@ impl PeerEvents for Log {
         }
         let packet = RtpPacket::parse(packet).expect("the engine sends RTP");
         let RtpPacket { sequence, timestamp, marker, payload, .. } = packet;
-        let kind = LINES[track].0;
+        let kind = LINES[track].0.kind();
         let packet = Packet { kind, sequence, timestamp, marker, payload: payload.to_vec() };
         self.change(|state| {
             if !state.deaf {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use core_media::codec::Codec;
 use core_media::frame::Kind;
 use core_media::history::Limits;
 use core_media::pacer::DEFAULT_BURST;
@@ -30,7 +31,7 @@ pub struct Picture {
 
 impl<'a> Programme<'a> {
     pub fn new(engine: &'a Engine, id: &'static str) -> Self {
-        let ingress = Ingress::Push { video: true, audio: true };
+        let ingress = Ingress::Push { video: Some(Codec::H264.into()), audio: Some(Codec::Opus.into()) };
         let limits = Limits::default();
         let config = StreamConfig { id: id.into(), ingress, silence: DEADLINE, limits, burst: DEFAULT_BURST };
         engine.add_stream(config).expect("a new stream");

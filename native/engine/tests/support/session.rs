@@ -2,20 +2,22 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use core_media::codec::Codec;
 use core_media::extension::ExtensionIds;
 use core_media::frame::Kind;
-use engine::{Engine, EngineError, MediaLine, PullConfig, SessionConfig};
+use engine::{AnsweredLeg, Engine, EngineError, MediaLine, PullConfig, SessionConfig};
 
 use super::DEADLINE;
 
-pub const LINES: [(Kind, u8, &str); 2] = [(Kind::Video, 96, "H264/90000"), (Kind::Audio, 111, "opus/48000/2")];
+pub const LINES: [(Codec, u8, &str); 2] = [(Codec::H264, 96, "H264/90000"), (Codec::Opus, 111, "opus/48000/2")];
 
-pub fn section(kind: Kind, payload_type: u8, codec: &str, direction: &str, ssrc: Option<u32>) -> String {
-    let (name, mid) = (kind.name(), kind.name());
+pub fn section(line: (Codec, u8, &str), direction: &str, ssrc: Option<u32>) -> String {
+    let (codec, payload_type, encoding) = line;
+    let (name, mid) = (codec.kind().name(), codec.kind().name());
     let announced = ssrc.map(|ssrc| format!("a=ssrc:{ssrc} cname:test\r\n")).unwrap_or_default();
     format!(
         "m={name} 9 UDP/TLS/RTP/SAVPF {payload_type}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na={direction}\r\n\
-         a=rtpmap:{payload_type} {codec}\r\n{announced}a=rtcp-mux\r\n"
+         a=rtpmap:{payload_type} {encoding}\r\n{announced}a=rtcp-mux\r\n"
     )
 }
 
@@ -46,11 +48,14 @@ pub fn publish(engine: &Engine, stream: &str, id: &str, offer: &str) -> Result<S
 }
 
 fn session(stream: &str, id: &str, number: Option<u32>, offer: &str, direction: &str) -> SessionConfig {
-    let line = |(kind, payload_type, codec): (Kind, u8, &str)| {
+    let line = |line: (Codec, u8, &str)| {
+        let (codec, payload_type, _) = line;
+        let kind = codec.kind();
         let ssrc = number.map(|number| ssrc(number, kind));
         MediaLine {
             kind,
-            description: section(kind, payload_type, codec, direction, ssrc),
+            codec,
+            description: section(line, direction, ssrc),
             payload_type,
             ssrc: ssrc.unwrap_or_default(),
             cname: "test".into(),
@@ -63,11 +68,14 @@ fn session(stream: &str, id: &str, number: Option<u32>, offer: &str, direction: 
     SessionConfig { id: id.into(), stream: stream.into(), offer, media, timeout: DEADLINE }
 }
 
+/// That another server sends these legs of `LINES`.
+pub fn answered(legs: &[Kind]) -> Vec<AnsweredLeg> {
+    let line = |(codec, payload_type, _): (Codec, u8, &str)| AnsweredLeg { kind: codec.kind(), codec, payload_type };
+    LINES.map(line).into_iter().filter(|leg| legs.contains(&leg.kind)).collect()
+}
+
 /// Has the engine make an offer of `LINES` to another server.
 pub fn offer_pull(engine: &Engine, stream: &str, id: &str, number: u32) -> Result<String, EngineError> {
-    let wanted = |(kind, payload_type, codec): (Kind, u8, &str)| {
-        (kind, section(kind, payload_type, codec, "recvonly", Some(number)))
-    };
-    let media = LINES.map(wanted).to_vec();
+    let media = LINES.map(|line| (line.0.kind(), section(line, "recvonly", Some(number)))).to_vec();
     engine.offer_pull(&PullConfig { id: id.into(), stream: stream.into(), media, timeout: DEADLINE })
 }

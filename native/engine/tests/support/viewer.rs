@@ -75,7 +75,7 @@ impl Viewer {
     fn offer_of(direction: &str, ssrc: Option<u32>, profiles: &[SrtpProfile]) -> (Self, String) {
         let port = MuxPort::open(Some(LOOPBACK), 0).expect("a free port");
         let log = Arc::new(Log::default());
-        let wanted = LINES.map(|(kind, payload_type, codec)| section(kind, payload_type, codec, direction, ssrc));
+        let wanted = LINES.map(|line| section(line, direction, ssrc));
         let tracks = wanted.each_ref().map(String::as_str);
         let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, profiles, timeout: DEADLINE };
         let (peer, offer) = Peer::new(config, log.clone()).expect("an offer");
