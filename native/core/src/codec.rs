@@ -6,7 +6,10 @@ use crate::counters::DropReason;
 use crate::frame::Kind;
 use crate::payloads::Payloads;
 
+mod joined;
 pub mod parameters;
+pub mod vp8;
+pub mod vp9;
 
 use parameters::Parameters;
 
