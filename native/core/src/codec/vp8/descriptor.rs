@@ -53,7 +53,8 @@ pub fn begins(first: u8) -> bool {
 
 /// The whole descriptor of a packet that is sent.
 pub fn minimal(begins: bool, non_reference: bool) -> u8 {
-    u8::from(begins) * START | u8::from(non_reference) * NON_REFERENCE
+    let bit = |set, bit| if set { bit } else { 0 };
+    bit(begins, START) | bit(non_reference, NON_REFERENCE)
 }
 
 #[cfg(test)]

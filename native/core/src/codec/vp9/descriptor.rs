@@ -107,7 +107,8 @@ fn structure(mut next: impl FnMut() -> Result<u8, PayloadError>) -> Result<Optio
 
 /// The whole descriptor of a packet that is sent.
 pub fn minimal(begins: bool, ends: bool, keyframe: bool) -> u8 {
-    u8::from(begins) * BEGINNING | u8::from(ends) * END | u8::from(!keyframe) * INTER_PICTURE
+    let bit = |set, bit| if set { bit } else { 0 };
+    bit(begins, BEGINNING) | bit(ends, END) | bit(!keyframe, INTER_PICTURE)
 }
 
 #[cfg(test)]
@@ -132,8 +133,8 @@ mod tests {
         assert_eq!(parse(&[0x80, 0x7f]), plain);
         assert_eq!(parse(&[0x80, 0x80, 0x01]), plain);
         let layer = |layer| Descriptor { spatial_layer: Some(layer), ..plain };
-        assert_eq!(parse(&[0xa0, 0x01, 0b001_1_101_1, 0xff]), layer(5));
-        assert_eq!(parse(&[0xb0, 0x01, 0b111_0_010_0]), layer(2), "flexible, without TL0PICIDX");
+        assert_eq!(parse(&[0xa0, 0x01, 0b0011_1011, 0xff]), layer(5));
+        assert_eq!(parse(&[0xb0, 0x01, 0b1110_0100]), layer(2), "flexible, without TL0PICIDX");
         assert_eq!(parse(&[0xd0, 0x01, 0x02]), plain, "one reference");
         assert_eq!(parse(&[0xf0, 0x81, 0xff, 0x02, 0x03, 0x05, 0x06]), layer(1), "three references");
         assert_eq!(parse(&[0x50, 0x02]), plain, "flexible without picture number");
