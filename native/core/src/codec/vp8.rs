@@ -151,5 +151,6 @@ mod tests {
         assert_eq!(codec.pack().expect("whole").payload(0), [0x10, 0x11, 0, 0, 9]);
         assert_eq!(codec.push_whole(&[0x31, 0, 0]), Err(PayloadError::Truncated));
         assert_eq!((codec.size(), codec.examine()), (0, Err(DropReason::Damaged)));
+        assert_eq!(codec.pack(), Err(DropReason::Damaged), "nothing is there");
     }
 }

@@ -63,7 +63,6 @@ mod tests {
 
     #[test]
     fn every_form_ends_where_the_frame_goes_on() {
-        // §4.6: the examples' descriptors, and those with each field alone.
         let forms: [&[u8]; 9] = [
             &[0x10],
             &[0x80, 0x00],
