@@ -118,7 +118,7 @@ const faults = [];
 const files = ['src', 'test', 'scripts', 'native', 'docs', 'examples', '.ci']
   .flatMap(filesBelow)
   .concat(['README.md', 'CONTRIBUTING.md', 'package.json', 'deno.json'])
-  .filter((path) => !/\.(h264|opus|png|lock|node)$/.test(path));
+  .filter((path) => !/\.(h264|opus|rtp|png|lock|node)$/.test(path));
 
 for (const path of files) {
   const text = readFileSync(join(root, path), 'utf8');

@@ -7,16 +7,21 @@ use crate::frame::Kind;
 use crate::payloads::Payloads;
 
 pub mod h264;
+mod joined;
 pub mod opus;
 pub mod other;
 pub mod parameters;
 pub mod pcm;
+pub mod vp8;
+pub mod vp9;
 
 use self::h264::H264;
 use self::opus::{Multiopus, Opus};
 use self::other::Other;
 use self::parameters::Parameters;
 use self::pcm::Pcm;
+use self::vp8::Vp8;
+use self::vp9::Vp9;
 
 /// A codec in its RTP payload format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,6 +105,8 @@ impl Codec {
     pub fn reader(self, channels: Option<u8>) -> Reader {
         match self {
             Codec::H264 => Reader::Video(Box::new(H264::default())),
+            Codec::Vp8 => Reader::Video(Box::new(Vp8::default())),
+            Codec::Vp9 => Reader::Video(Box::new(Vp9::default())),
             Codec::Opus => Reader::Audio(Box::new(Opus::default())),
             Codec::Multiopus => Reader::Audio(Box::new(Multiopus::new(channels.unwrap_or(SURROUND)))),
             Codec::Pcmu | Codec::Pcma | Codec::G722 => Reader::Audio(Box::new(Pcm::new(self))),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access_unit::nal_units;
-use crate::codec::Codec;
-use crate::codec::PayloadError;
 use crate::codec::h264::payload::{Unit, units};
 use crate::codec::h264::sps::{Sps, picture_parameter_set_id};
 use crate::codec::opus::Toc;
+use crate::codec::vp8::Vp8;
+use crate::codec::vp9::Vp9;
+use crate::codec::{Codec, PayloadError, VideoCodec};
 use crate::demux::Line;
 use crate::frame::Kind;
 use crate::gate::{Decision, Gate, Limits};
@@ -67,12 +68,10 @@ pub fn rtcp(data: &[u8]) {
 pub fn h264(data: &[u8]) {
     let _ = RtpPacket::parse(data);
     let _ = Toc::parse(data);
-    let (mut joined, mut read, mut rest) = (NalUnits::default(), Vec::new(), data);
-    while let Some((&length, after)) = rest.split_first_chunk::<2>() {
-        let (payload, after) = after.split_at(usize::from(u16::from_be_bytes(length)).min(after.len()));
+    let (mut joined, mut read) = (NalUnits::default(), Vec::new());
+    for payload in payloads(data) {
         let _ = joined.push(payload);
         let _ = take(payload, &mut read);
-        rest = after;
     }
     if joined.is_whole() {
         assert!(joined.iter().eq(&read), "units are joined as they were sent");
@@ -88,6 +87,60 @@ pub fn h264(data: &[u8]) {
     let pushed = nal_units(data).unwrap_or_default();
     assert!(pushed.iter().map(|unit| unit.len()).sum::<usize>() <= data.len(), "units lie within the access unit");
     assert!(pushed.iter().all(|unit| !unit.is_empty()), "no unit is empty");
+}
+
+/// RTP payloads of VP8, each after its length in two bytes, an empty one where packets are missing; and a whole frame.
+pub fn vp8(data: &[u8]) {
+    frame::<Vp8>(data);
+}
+
+/// The same of VP9.
+pub fn vp9(data: &[u8]) {
+    frame::<Vp9>(data);
+}
+
+/// What is whole survives being packed anew.
+fn frame<C: VideoCodec + Default>(data: &[u8]) {
+    let mut codec = C::default();
+    for payload in payloads(data) {
+        if payload.is_empty() {
+            codec.interrupt();
+        } else {
+            let _ = codec.place(payload);
+            let _ = codec.push(payload);
+        }
+        assert!(codec.size() <= data.len(), "a frame takes no more than what came");
+    }
+    if codec.examine().is_ok_and(|examined| examined.is_some()) {
+        again(&mut codec);
+    }
+    if codec.push_whole(data).is_ok() {
+        again(&mut codec);
+    }
+}
+
+/// What is sent of a whole frame comes in again as it was.
+fn again<C: VideoCodec + Default>(codec: &mut C) {
+    let examined = codec.examine().expect("whole").expect("a frame");
+    let (sent, mut receiver) = (codec.pack().expect("whole"), C::default());
+    for payload in sent.iter() {
+        assert!(payload.len() <= MAX_PAYLOAD, "a packet fits");
+        receiver.push(payload).expect("a packet is valid");
+    }
+    let received = receiver.examine().expect("whole").expect("a frame");
+    assert_eq!(received.keyframe, examined.keyframe);
+    assert!(receiver.pack().expect("whole") == sent, "nothing is lost");
+}
+
+/// Each is behind its length in two bytes.
+fn payloads(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = data;
+    std::iter::from_fn(move || {
+        let (&length, after) = rest.split_first_chunk::<2>()?;
+        let (payload, after) = after.split_at(usize::from(u16::from_be_bytes(length)).min(after.len()));
+        rest = after;
+        Some(payload)
+    })
 }
 
 /// Takes the units of a payload as the simplest of receivers does.

@@ -77,15 +77,22 @@ impl Payloads {
         self.close();
     }
 
-    /// Fragmentation units (§5.8) of one size but for the last, which is shorter: they can leave as one message.
+    /// Fragmentation units (§5.8).
     fn push_fragments(&mut self, unit: &[u8]) {
         let (header, data) = (unit[0], &unit[1..]);
-        let size = data.len().div_ceil(data.len().div_ceil(MAX_PAYLOAD - 2));
+        self.push_pieces(data, |first, last| {
+            let (start, end) = (u8::from(first) << 7, u8::from(last) << 6);
+            [header & 0xe0 | nal::FU_A, start | end | header & 0x1f]
+        });
+    }
+
+    /// Cuts what is not empty into payloads of one size but for the last, which is shorter: they can leave as one message.
+    /// Each begins with what `head` gives, which is told whether the piece is the first and whether it is the last.
+    pub fn push_pieces<const HEAD: usize>(&mut self, data: &[u8], head: impl Fn(bool, bool) -> [u8; HEAD]) {
+        let size = data.len().div_ceil(data.len().div_ceil(MAX_PAYLOAD - HEAD));
         let last = data.len().div_ceil(size) - 1;
         for (index, piece) in data.chunks(size).enumerate() {
-            let start = u8::from(index == 0) << 7;
-            let end = u8::from(index == last) << 6;
-            self.bytes.extend_from_slice(&[header & 0xe0 | nal::FU_A, start | end | header & 0x1f]);
+            self.bytes.extend_from_slice(&head(index == 0, index == last));
             self.bytes.extend_from_slice(piece);
             self.close();
         }

@@ -1,9 +1,14 @@
 //! Mutations of valid input against the fuzz bodies: a moment each, a minute with `scripts/test --all`. The seed is printed.
 
+#[path = "support/captures.rs"]
+mod captures;
 mod support;
 
 use std::time::{Duration, Instant};
 
+use core_media::codec::VideoCodec;
+use core_media::codec::vp8::Vp8;
+use core_media::codec::vp9::Vp9;
 use core_media::{fuzz, stun};
 use support::{Encoder, PPS, Random, SPS};
 
@@ -80,13 +85,47 @@ fn h264() {
     run("h264", fuzz::h264, |random| {
         let mut data = Vec::new();
         for _ in 0..1 + random.below(4) {
-            for payload in payloads(random) {
-                data.extend((payload.len() as u16).to_be_bytes());
-                data.extend(payload);
-            }
+            payloads(random).iter().for_each(|payload| extend(&mut data, payload));
         }
         data
     });
+}
+
+#[test]
+fn vp8() {
+    run("vp8", fuzz::vp8, sample_of::<Vp8>(&["vp8-ffmpeg", "vp8-gstreamer", "vp8-chromium", "vp8-chromium-l1t3"]));
+}
+
+#[test]
+fn vp9() {
+    run(
+        "vp9",
+        fuzz::vp9,
+        sample_of::<Vp9>(&["vp9-ffmpeg-profile2", "vp9-gstreamer", "vp9-firefox", "vp9-chromium-l2t3key"]),
+    );
+}
+
+/// Frames of captures, as payloads or whole.
+fn sample_of<C: VideoCodec + Default>(names: &[&str]) -> impl FnMut(&mut Random) -> Vec<u8> {
+    let frames: Vec<_> = names.iter().flat_map(|name| captures::frames(name)).collect();
+    move |random| {
+        let frame = &frames[random.below(frames.len() as u64) as usize];
+        let mut data = Vec::new();
+        if random.chance(80) {
+            frame.iter().for_each(|payload| extend(&mut data, payload));
+        } else {
+            let payloads = frame.iter().map(|payload| Some(payload.as_slice()));
+            let (_, sent) = captures::take(&mut C::default(), payloads).expect("whole").expect("a frame");
+            sent.iter().for_each(|payload| data.extend(&payload[1..]));
+        }
+        data
+    }
+}
+
+/// A payload after its length.
+fn extend(data: &mut Vec<u8>, payload: &[u8]) {
+    data.extend((payload.len() as u16).to_be_bytes());
+    data.extend(payload);
 }
 
 #[test]
