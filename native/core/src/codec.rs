@@ -6,6 +6,8 @@ use crate::counters::DropReason;
 use crate::frame::Kind;
 use crate::payloads::Payloads;
 
+pub mod h265;
+pub mod nal;
 pub mod parameters;
 
 use parameters::Parameters;

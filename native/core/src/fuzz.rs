@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use crate::access_unit::nal_units;
 use crate::audio::Toc;
-use crate::codec::PayloadError;
+use crate::codec::h265::{self, H265};
+use crate::codec::nal::{NalFormat, Unit, units, write_header};
+use crate::codec::{PayloadError, VideoCodec};
 use crate::counters::LegCounters;
 use crate::demux::Line;
 use crate::frame::Kind;
 use crate::gate::{Decision, Gate, Limits};
-use crate::h264::{Unit, units};
+use crate::h264;
 use crate::nal_units::NalUnits;
 use crate::payloads::Payloads;
 use crate::rtcp;
@@ -64,36 +66,76 @@ pub fn rtcp(data: &[u8]) {
 pub fn h264(data: &[u8]) {
     let _ = RtpPacket::parse(data);
     let _ = Toc::parse(data);
-    let (mut joined, mut read, mut rest) = (NalUnits::default(), Vec::new(), data);
+    nal::<h264::Format>(data);
+}
+
+/// The same of H265, also as frames: the highest bit of a length ends one.
+pub fn h265(data: &[u8]) {
+    nal::<h265::payload::Format>(data);
+    let mut codec = H265::default();
+    each_payload(data, |payload, end| {
+        let _ = codec.push(payload);
+        if end {
+            frame(&mut codec);
+        }
+    });
+    frame(&mut codec);
+    let _ = codec.push_whole(data);
+    frame(&mut codec);
+    let _ = codec.adopt(data);
+}
+
+fn each_payload<'a>(data: &'a [u8], mut each: impl FnMut(&'a [u8], bool)) {
+    let mut rest = data;
     while let Some((&length, after)) = rest.split_first_chunk::<2>() {
-        let (payload, after) = after.split_at(usize::from(u16::from_be_bytes(length)).min(after.len()));
-        let _ = joined.push(payload);
-        let _ = take(payload, &mut read);
+        let length = u16::from_be_bytes(length);
+        let (payload, after) = after.split_at(usize::from(length & 0x7fff).min(after.len()));
+        each(payload, length & 0x8000 != 0);
         rest = after;
     }
+}
+
+/// The end of a frame.
+fn frame(codec: &mut impl VideoCodec) {
+    if let Ok(Some(_)) = codec.examine()
+        && let Ok(payloads) = codec.pack()
+    {
+        assert!(!payloads.is_empty(), "a frame has packets");
+        assert!(payloads.iter().all(|payload| payload.len() <= MAX_PAYLOAD), "packets fit");
+    }
+    codec.clear();
+}
+
+fn nal<F: NalFormat>(data: &[u8]) {
+    let (mut joined, mut read) = (NalUnits::default(), Vec::new());
+    each_payload(data, |payload, _| {
+        let _ = joined.push::<F>(payload);
+        let _ = take::<F>(payload, &mut read);
+    });
     if joined.is_whole() {
         assert!(joined.iter().eq(&read), "units are joined as they were sent");
         let mut payloads = Payloads::default();
-        payloads.push_units(joined.iter());
+        payloads.push_units::<F>(joined.iter());
         let mut again = Vec::new();
         for payload in payloads.iter() {
             assert!(payload.len() <= MAX_PAYLOAD, "a packet fits");
-            take(payload, &mut again).expect("a packet is valid");
+            take::<F>(payload, &mut again).expect("a packet is valid");
         }
         assert!(read == again, "nothing is lost");
     }
-    let pushed = nal_units(data).unwrap_or_default();
+    let pushed = nal_units::<F>(data).unwrap_or_default();
     assert!(pushed.iter().map(|unit| unit.len()).sum::<usize>() <= data.len(), "units lie within the access unit");
     assert!(pushed.iter().all(|unit| !unit.is_empty()), "no unit is empty");
 }
 
 /// Takes the units of a payload as the simplest of receivers does.
-fn take(payload: &[u8], into: &mut Vec<Vec<u8>>) -> Result<(), PayloadError> {
-    units(payload, |unit| match unit {
+fn take<F: NalFormat>(payload: &[u8], into: &mut Vec<Vec<u8>>) -> Result<(), PayloadError> {
+    units::<F>(payload, |unit| match unit {
         Unit::Whole(unit) => into.push(unit.to_vec()),
         Unit::Fragment { header, start, data, .. } => {
             if start {
-                into.push(vec![header]);
+                into.push(Vec::new());
+                into.last_mut().into_iter().for_each(|unit| write_header::<F>(header, unit));
             }
             into.last_mut().into_iter().for_each(|unit| unit.extend_from_slice(data));
         }
@@ -106,6 +148,12 @@ pub fn sps(data: &[u8]) {
         assert!((1..=16_384).contains(&sps.width) && (1..=16_384).contains(&sps.height), "{sps:?}");
     }
     let _ = (Sps::id(data), picture_parameter_set_id(data));
+    if let Some((_, parameters)) = h265::sps::parse(data) {
+        assert!(
+            (1..=16_384).contains(&parameters.width) && (1..=16_384).contains(&parameters.height),
+            "{parameters:?}"
+        );
+    }
 }
 
 /// The credentials that the gate of [`gate`] knows.

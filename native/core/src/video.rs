@@ -2,9 +2,10 @@
 //! with parameter sets before each IDR picture.
 
 use crate::access_unit::nal_units;
+use crate::codec::nal::{place, without_stray_bytes};
 use crate::codec::{PayloadError, Place};
 use crate::counters::{DropReason, LegCounters};
-use crate::h264::{Slice, is_hevc, nal, place, without_stray_bytes};
+use crate::h264::{Format, Slice, is_hevc, nal};
 use crate::nal_units::NalUnits;
 use crate::parameter_sets::ParameterSets;
 use crate::payloads::Payloads;
@@ -75,15 +76,16 @@ impl Assembler {
             }
             return;
         }
-        let payload = without_stray_bytes(payload);
+        let payload = without_stray_bytes::<Format>(payload);
         self.hevc |= is_hevc(payload);
         // A new time stamp begins a new access unit even where the marker is missing (RFC 6184 §5.1).
-        let ends =
-            |current: &Assembly| current.timestamp != timestamp || current.marked && place(payload) == Place::Beginning;
+        let ends = |current: &Assembly| {
+            current.timestamp != timestamp || current.marked && place::<Format>(payload) == Place::Beginning
+        };
         if self.current.as_ref().is_some_and(ends) {
             self.finish(counters, out);
         }
-        let cut = self.ended.take() == Some(timestamp) && !self.gap && place(payload) == Place::Within;
+        let cut = self.ended.take() == Some(timestamp) && !self.gap && place::<Format>(payload) == Place::Within;
         self.marks_parts |= cut;
         let gap = std::mem::take(&mut self.gap);
         let hint = self.size_hint;
@@ -98,7 +100,7 @@ impl Assembler {
         if current.units.size() + payload.len() > MAX_ACCESS_UNIT {
             current.damage = Some(DropReason::Oversized);
             current.units.interrupt();
-        } else if let Err(error) = current.units.push(payload) {
+        } else if let Err(error) = current.units.push::<Format>(payload) {
             counters.dropped(DropReason::Malformed, 1);
             self.annex_b |= error == PayloadError::AnnexB;
         }
@@ -145,7 +147,7 @@ impl Assembler {
         out: &mut impl FnMut(AccessUnit),
     ) -> bool {
         self.finish(counters, out);
-        let nals = nal_units(data);
+        let nals = nal_units::<Format>(data);
         let mut units = NalUnits::with_capacity(data.len());
         nals.iter().flatten().for_each(|unit| units.push_unit(unit));
         let damage = match nals {
@@ -196,7 +198,8 @@ impl Assembler {
         if let Some(damage) = current.damage {
             return Err(damage);
         }
-        let begins_picture = || current.units.iter().next().is_some_and(|unit| place(unit) == Place::Beginning);
+        let begins_picture =
+            || current.units.iter().next().is_some_and(|unit| place::<Format>(unit) == Place::Beginning);
         if !current.units.is_whole() || current.after_gap && !begins_picture() {
             return Err(DropReason::Damaged);
         }
@@ -213,7 +216,7 @@ impl Assembler {
         let sets = inject.then(|| self.sets.units()).into_iter().flatten();
         let units = current.units.iter().filter(|unit| travels(unit[0] & 0x1f));
         let mut payloads = Payloads::with_capacity(current.units.size() + current.units.size() / 64 + 128);
-        payloads.push_units(sets.chain(units));
+        payloads.push_units::<Format>(sets.chain(units));
         Ok(Some(AccessUnit {
             timestamp: current.timestamp,
             keyframe: scan.idr,
