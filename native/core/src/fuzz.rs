@@ -82,7 +82,6 @@ pub fn h265(data: &[u8]) {
     frame(&mut codec);
     let _ = codec.push_whole(data);
     frame(&mut codec);
-    let _ = codec.adopt(data);
 }
 
 fn each_payload<'a>(data: &'a [u8], mut each: impl FnMut(&'a [u8], bool)) {

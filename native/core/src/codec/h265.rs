@@ -64,11 +64,11 @@ impl VideoCodec for H265 {
             return Err(DropReason::Damaged);
         }
         self.lacks_sets = scan.irap && !scan.sets.iter().all(|&came| came);
-        let begins = || self.units.iter().next().is_some_and(|unit| self.place(unit) == Place::Beginning);
-        let reordering = self.sets.newest().and_then(|parameters| parameters.reorder_frames).is_some_and(|n| n > 0);
+        let begins = self.units.iter().next().is_some_and(|unit| self.place(unit) == Place::Beginning);
+        let reordering = self.sets.newest().and_then(|parameters| parameters.reorder_frames) > Some(0);
         Ok(scan.picture.then(|| Examined {
             keyframe: scan.irap,
-            begins: begins(),
+            begins,
             leading: scan.skipped,
             reordered: scan.leading || reordering,
         }))

@@ -6,12 +6,12 @@ use crate::codec::nal::NalFormat;
 
 /// NAL unit types that matter here (ITU-T H.265 table 7-1, RFC 7798 §4.4).
 pub mod nal {
-    /// The last of the types of slices that need an earlier picture.
-    pub const RASL_R: u8 = 9;
-    /// Leading picture that may refer to pictures before the IRAP picture that it belongs to.
-    pub const RASL_N: u8 = 8;
-    /// The first of the leading pictures: these do not refer to such pictures (RADL_N).
+    /// The first type of a leading picture, which is shown before the IRAP picture that it belongs to.
     pub const RADL_N: u8 = 6;
+    /// The first type of a leading picture that refers to pictures before the IRAP picture.
+    pub const RASL_N: u8 = 8;
+    /// The last type of such a picture, and of any that is no IRAP picture.
+    pub const RASL_R: u8 = 9;
     /// The first IRAP picture (BLA_W_LP).
     pub const BLA_W_LP: u8 = 16;
     /// The last IRAP picture (CRA_NUT).

@@ -84,3 +84,69 @@ fn highest_reorder(bits: &mut Bits<'_>, sub_layers: u32) -> Option<u32> {
 fn skip(bits: &mut Bits<'_>, count: u32) -> Option<()> {
     (0..count).try_for_each(|_| bits.flag().map(|_| ()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // x265; ffprobe says the same of their streams.
+    const MAIN: &str = "42010101600000030090000003000003003ca00a080c1f3e5ba4a4c2f0168080000003008000000784";
+    const HIGH_TIER: &str = "420101216000000300900000030000030099a003c08010e596566924caf01680800001f480003a9804";
+    const TEMPORAL_LAYERS: &str =
+        "42010201600000030090000003000003003c0000a00a080b9f7965652b2c9265780b40400000fa40001d4c02";
+    const FIELDS: &str = "42010101600000030040000003000003003ca00a080b9f796566924caf10686800001f480003a98040";
+    const DEEP_422: &str = "4201010408000003009d0800000300003cb00a080b9f2b65959a4932bc05a02000007d20000ea601";
+    const ALL_444: &str = "4201010408000003009e0800000300003c90014901739ef2c9524995e02d0100000303e90000753008";
+    const SCALING_LISTS: &str = "42010101600000030090000003000003003ca00a080b9f796566924f863fffc35fffca0b3fffc177fff3863f\
+        ffffffffffffffc35fffffffffffffffca0b3fffffffffffffffc177fffffffffffffff3863fffffffffffffffe1affffffffffffffff282cff\
+        ffffffffffffff82effffffffffffffff3863fffffffffffffffe0b3fffffffffffffffd5e02d0100000303e90000753008";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<u32> = hex.chars().map(|digit| digit.to_digit(16).expect("a digit")).collect();
+        digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+    }
+
+    fn read(hex: &str) -> Parameters {
+        parse(&bytes(hex)).expect("valid").1
+    }
+
+    #[test]
+    fn reads_profile_size_depth_reordering_and_frame_rate() {
+        let main = Parameters {
+            profile: Profile::H265 { space: 0, profile: 1, high_tier: false, level: 60 },
+            width: 320,
+            height: 180,
+            bit_depth: 8,
+            other_chroma: false,
+            interlaced: false,
+            reorder_frames: Some(0),
+            frame_rate: Some((15, 1)),
+        };
+        assert_eq!(read(MAIN), main);
+        let broadcast = Parameters { reorder_frames: Some(2), frame_rate: Some((30_000, 1_001)), ..main };
+        let profile = Profile::H265 { space: 0, profile: 1, high_tier: true, level: 153 };
+        assert_eq!(read(HIGH_TIER), Parameters { profile, width: 1_920, height: 1_080, ..broadcast });
+        assert_eq!(read(TEMPORAL_LAYERS), broadcast);
+        assert_eq!(read(SCALING_LISTS), broadcast);
+        assert_eq!(read(FIELDS), Parameters { interlaced: true, ..broadcast });
+        let profile = Profile::H265 { space: 0, profile: 4, high_tier: false, level: 60 };
+        let extended = Parameters { profile, other_chroma: true, ..broadcast };
+        assert_eq!(read(DEEP_422), Parameters { bit_depth: 10, ..extended });
+        assert_eq!(read(ALL_444), Parameters { width: 322, height: 182, reorder_frames: Some(0), ..extended });
+    }
+
+    #[test]
+    fn a_set_that_ends_early_is_none_or_says_less() {
+        for whole in [MAIN, HIGH_TIER, TEMPORAL_LAYERS, FIELDS, DEEP_422, ALL_444, SCALING_LISTS].map(bytes) {
+            let (_, expected) = parse(&whole).expect("valid");
+            let less = Parameters { interlaced: false, frame_rate: None, ..expected };
+            for length in 0..whole.len() {
+                if let Some((_, parameters)) = parse(&whole[..length]) {
+                    let same = Parameters { interlaced: false, frame_rate: None, ..parameters };
+                    assert_eq!(same, less, "{length}");
+                }
+            }
+        }
+        assert_eq!(parse(&bytes(MAIN)[..25]), None);
+    }
+}

@@ -116,3 +116,36 @@ fn skip_reference_sets(bits: &mut Bits<'_>) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bits as digits, and ones without end.
+    fn data(parts: &[&str]) -> Vec<u8> {
+        let bits: Vec<u32> = parts.concat().chars().filter_map(|bit| bit.to_digit(2)).collect();
+        let byte = |bits: &[u32]| (0..8).fold(0, |byte, at| byte << 1 | *bits.get(at).unwrap_or(&1) as u8);
+        bits.chunks(8).map(byte).chain([0xff; 1_000]).collect()
+    }
+
+    #[test]
+    fn reference_sets_may_be_told_by_the_one_before() {
+        let data = data(&[
+            "00100",         // three sets
+            "010 1 1 1",     // one picture before, none after: 1 back, used
+            "1 1 1 1 01",    // from the one before: sign, 1 back; its picture is used, the other kept for later
+            "1 1 1 1 00 01", // again, of two pictures now: used, left out, kept for later
+            "0001011",
+        ]);
+        let mut bits = Bits::plain(&data);
+        assert_eq!(skip_reference_sets(&mut bits), Some(()));
+        assert_eq!(bits.bits(7), Some(0b0001011), "what follows");
+    }
+
+    #[test]
+    fn counts_that_no_stream_has_are_refused() {
+        for (name, parts) in [("65 sets", ["0000001000010", ""]), ("17 pictures", ["010", "000010010 1"])] {
+            assert_eq!(skip_reference_sets(&mut Bits::plain(&data(&parts))), None, "{name}");
+        }
+    }
+}
