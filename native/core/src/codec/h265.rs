@@ -66,7 +66,7 @@ impl VideoCodec for H265 {
         self.lacks_sets = scan.irap && !scan.sets.iter().all(|&came| came);
         let begins = self.units.iter().next().is_some_and(|unit| self.place(unit) == Place::Beginning);
         let reordering = self.sets.newest().and_then(|parameters| parameters.reorder_frames) > Some(0);
-        Ok(scan.picture.then(|| Examined {
+        Ok(scan.picture.then_some(Examined {
             keyframe: scan.irap,
             begins,
             leading: scan.skipped,
