@@ -1,6 +1,6 @@
 //! H265 (ITU-T H.265) in RTP (RFC 7798, without decoding order numbers).
 
-use super::nal::{header, kind, place, without_stray_bytes};
+use super::nal::{NalFormat, header, kind, place, without_stray_bytes};
 use super::parameters::Parameters;
 use super::{Codec, Examined, Misfit, PayloadError, Place, VideoCodec};
 use crate::access_unit::nal_units;
@@ -42,10 +42,10 @@ impl VideoCodec for H265 {
 
     fn push_whole(&mut self, frame: &[u8]) -> Result<(), PayloadError> {
         let units = nal_units::<Format>(frame).ok_or(PayloadError::Unsupported)?;
-        if units.iter().any(|unit| header::<Format>(unit).is_none()) {
-            return Err(PayloadError::Truncated);
-        }
-        units.iter().for_each(|unit| self.units.push_unit(unit));
+        // What is of no type yet or of this program alone means something else in RTP.
+        let mut known = units.into_iter().filter(|unit| header::<Format>(unit).is_some_and(Format::is_unit)).peekable();
+        known.peek().ok_or(PayloadError::Unsupported)?;
+        known.for_each(|unit| self.units.push_unit(unit));
         Ok(())
     }
 
