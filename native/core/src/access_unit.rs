@@ -1,13 +1,18 @@
-//! Access units as programs have them: Annex B, AVCC or a configuration record, told apart by what they are.
+//! Access units as programs have them: Annex B, units after their lengths or a configuration record, told apart by what
+//! they are.
+
+use crate::codec::nal::NalFormat;
 
 /// The NAL units of an access unit, empty ones left out; `None` when it is none.
 ///
-/// AVCC (ISO/IEC 14496-15 §5.3.2): each unit after its length in four bytes, which have to add up. Annex B (ITU-T H.264):
-/// each unit after a start code. A decoder configuration record (§5.2.4.1), as encoders give it beside AVCC: its
+/// Lengths (AVCC, ISO/IEC 14496-15 §5.3.2): each unit after its length in four bytes, which have to add up. Annex B (ITU-T
+/// H.264, H.265): each unit after a start code. A decoder configuration record, as encoders give it beside lengths: its
 /// parameter sets.
-pub fn nal_units(data: &[u8]) -> Option<Vec<&[u8]>> {
+pub fn nal_units<F: NalFormat>(data: &[u8]) -> Option<Vec<&[u8]>> {
     // A length of 256 to 511 begins as a start code does. No unit holds a start code, so only one of the two can fit.
-    length_prefixed(data).or_else(|| starts_with_code(data).then(|| annex_b(data).collect())).or_else(|| record(data))
+    length_prefixed(data)
+        .or_else(|| starts_with_code(data).then(|| annex_b(data).collect()))
+        .or_else(|| F::record(data).filter(|units| !units.is_empty()))
 }
 
 /// The NAL units of an Annex B byte stream (ITU-T H.264 annex B), empty ones left out.
@@ -29,7 +34,7 @@ fn length_prefixed(data: &[u8]) -> Option<Vec<&[u8]>> {
     while !rest.is_empty() {
         let (length, after) = rest.split_first_chunk::<4>()?;
         let (unit, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-        // The highest bit of a unit is zero (ITU-T H.264 §7.4.1).
+        // The highest bit of a unit is zero (ITU-T H.264 §7.4.1, H.265 §7.4.2.2).
         if unit.first()? & 0x80 != 0 || start_code(unit).is_some() {
             return None;
         }
@@ -39,18 +44,8 @@ fn length_prefixed(data: &[u8]) -> Option<Vec<&[u8]>> {
     (!units.is_empty()).then_some(units)
 }
 
-fn record(data: &[u8]) -> Option<Vec<&[u8]>> {
-    // Version 1, profile, compatibility, level, six ones and the length size, three ones and the count.
-    let (&[1, _, _, _, _, sequence_sets], rest) = data.split_first_chunk::<6>()? else { return None };
-    let mut units = Vec::new();
-    let rest = counted(rest, sequence_sets & 0x1f, &mut units)?;
-    let (&picture_sets, rest) = rest.split_first()?;
-    counted(rest, picture_sets, &mut units)?;
-    (!units.is_empty()).then_some(units)
-}
-
 /// Takes units after their lengths in two bytes; gives what follows them.
-fn counted<'a>(mut rest: &'a [u8], count: u8, units: &mut Vec<&'a [u8]>) -> Option<&'a [u8]> {
+pub fn counted<'a>(mut rest: &'a [u8], count: u16, units: &mut Vec<&'a [u8]>) -> Option<&'a [u8]> {
     for _ in 0..count {
         let (length, after) = rest.split_first_chunk::<2>()?;
         let (unit, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
@@ -77,6 +72,11 @@ fn after_start_code(stream: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::h264::payload::Format;
+
+    fn nal_units(data: &[u8]) -> Option<Vec<&[u8]>> {
+        super::nal_units::<Format>(data)
+    }
 
     fn prefixed(units: &[&[u8]]) -> Vec<u8> {
         units.iter().flat_map(|unit| [&(unit.len() as u32).to_be_bytes()[..], unit].concat()).collect()

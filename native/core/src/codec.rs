@@ -7,7 +7,9 @@ use crate::frame::Kind;
 use crate::payloads::Payloads;
 
 pub mod h264;
+pub mod h265;
 mod joined;
+pub mod nal;
 pub mod opus;
 pub mod other;
 pub mod parameters;
@@ -16,6 +18,7 @@ pub mod vp8;
 pub mod vp9;
 
 use self::h264::H264;
+use self::h265::H265;
 use self::opus::{Multiopus, Opus};
 use self::other::Other;
 use self::parameters::Parameters;
@@ -105,6 +108,7 @@ impl Codec {
     pub fn reader(self, channels: Option<u8>) -> Reader {
         match self {
             Codec::H264 => Reader::Video(Box::new(H264::default())),
+            Codec::H265 => Reader::Video(Box::new(H265::default())),
             Codec::Vp8 => Reader::Video(Box::new(Vp8::default())),
             Codec::Vp9 => Reader::Video(Box::new(Vp9::default())),
             Codec::Opus => Reader::Audio(Box::new(Opus::default())),

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access_unit::nal_units;
-use crate::codec::h264::payload::{Unit, units};
+use crate::codec::h264;
 use crate::codec::h264::sps::{Sps, picture_parameter_set_id};
+use crate::codec::h265::{self, H265};
+use crate::codec::nal::{NalFormat, Unit, units, write_header};
 use crate::codec::opus::Toc;
 use crate::codec::vp8::Vp8;
 use crate::codec::vp9::Vp9;
@@ -68,23 +70,52 @@ pub fn rtcp(data: &[u8]) {
 pub fn h264(data: &[u8]) {
     let _ = RtpPacket::parse(data);
     let _ = Toc::parse(data);
+    nal::<h264::payload::Format>(data);
+}
+
+/// The same of H265, also as frames: the highest bit of a length ends one.
+pub fn h265(data: &[u8]) {
+    nal::<h265::payload::Format>(data);
+    let mut codec = H265::default();
+    for (payload, end) in payloads(data) {
+        let _ = codec.push(payload);
+        if end {
+            end_frame(&mut codec);
+        }
+    }
+    end_frame(&mut codec);
+    let _ = codec.push_whole(data);
+    end_frame(&mut codec);
+}
+
+fn end_frame(codec: &mut impl VideoCodec) {
+    if let Ok(Some(_)) = codec.examine()
+        && let Ok(payloads) = codec.pack()
+    {
+        assert!(!payloads.is_empty(), "a frame has packets");
+        assert!(payloads.iter().all(|payload| payload.len() <= MAX_PAYLOAD), "packets fit");
+    }
+    codec.clear();
+}
+
+fn nal<F: NalFormat>(data: &[u8]) {
     let (mut joined, mut read) = (NalUnits::default(), Vec::new());
-    for payload in payloads(data) {
-        let _ = joined.push(payload);
-        let _ = take(payload, &mut read);
+    for (payload, _) in payloads(data) {
+        let _ = joined.push::<F>(payload);
+        let _ = take::<F>(payload, &mut read);
     }
     if joined.is_whole() {
         assert!(joined.iter().eq(&read), "units are joined as they were sent");
         let mut payloads = Payloads::default();
-        payloads.push_units(joined.iter());
+        payloads.push_units::<F>(joined.iter());
         let mut again = Vec::new();
         for payload in payloads.iter() {
             assert!(payload.len() <= MAX_PAYLOAD, "a packet fits");
-            take(payload, &mut again).expect("a packet is valid");
+            take::<F>(payload, &mut again).expect("a packet is valid");
         }
         assert!(read == again, "nothing is lost");
     }
-    let pushed = nal_units(data).unwrap_or_default();
+    let pushed = nal_units::<F>(data).unwrap_or_default();
     assert!(pushed.iter().map(|unit| unit.len()).sum::<usize>() <= data.len(), "units lie within the access unit");
     assert!(pushed.iter().all(|unit| !unit.is_empty()), "no unit is empty");
 }
@@ -102,7 +133,7 @@ pub fn vp9(data: &[u8]) {
 /// What is whole survives being packed anew.
 fn frame<C: VideoCodec + Default>(data: &[u8]) {
     let mut codec = C::default();
-    for payload in payloads(data) {
+    for (payload, _) in payloads(data) {
         if payload.is_empty() {
             codec.interrupt();
         } else {
@@ -132,24 +163,26 @@ fn again<C: VideoCodec + Default>(codec: &mut C) {
     assert!(receiver.pack().expect("whole") == sent, "nothing is lost");
 }
 
-/// Each is behind its length in two bytes.
-fn payloads(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// Each is behind its length in two bytes, whose highest bit says that it ends a frame.
+fn payloads(data: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
     let mut rest = data;
     std::iter::from_fn(move || {
         let (&length, after) = rest.split_first_chunk::<2>()?;
-        let (payload, after) = after.split_at(usize::from(u16::from_be_bytes(length)).min(after.len()));
+        let length = u16::from_be_bytes(length);
+        let (payload, after) = after.split_at(usize::from(length & 0x7fff).min(after.len()));
         rest = after;
-        Some(payload)
+        Some((payload, length & 0x8000 != 0))
     })
 }
 
 /// Takes the units of a payload as the simplest of receivers does.
-fn take(payload: &[u8], into: &mut Vec<Vec<u8>>) -> Result<(), PayloadError> {
-    units(payload, |unit| match unit {
+fn take<F: NalFormat>(payload: &[u8], into: &mut Vec<Vec<u8>>) -> Result<(), PayloadError> {
+    units::<F>(payload, |unit| match unit {
         Unit::Whole(unit) => into.push(unit.to_vec()),
         Unit::Fragment { header, start, data, .. } => {
             if start {
-                into.push(vec![header]);
+                into.push(Vec::new());
+                into.last_mut().into_iter().for_each(|unit| write_header::<F>(header, unit));
             }
             into.last_mut().into_iter().for_each(|unit| unit.extend_from_slice(data));
         }
@@ -162,6 +195,12 @@ pub fn sps(data: &[u8]) {
         assert!((1..=16_384).contains(&sps.width) && (1..=16_384).contains(&sps.height), "{sps:?}");
     }
     let _ = (Sps::id(data), picture_parameter_set_id(data));
+    if let Some((_, parameters)) = h265::sps::parse(data) {
+        assert!(
+            (1..=16_384).contains(&parameters.width) && (1..=16_384).contains(&parameters.height),
+            "{parameters:?}"
+        );
+    }
 }
 
 /// The credentials that the gate of [`gate`] knows.

@@ -1,7 +1,7 @@
 //! The NAL units of an access unit, whole again, whatever packets they came in.
 
 use crate::codec::PayloadError;
-use crate::codec::h264::payload::{Unit, units};
+use crate::codec::nal::{NalFormat, Unit, units, write_header};
 
 /// NAL units in decoding order, none of them empty.
 #[derive(Debug, Default)]
@@ -15,6 +15,11 @@ pub struct NalUnits {
 }
 
 impl NalUnits {
+    /// Room for an access unit of about this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     /// Forgets all of it; the room is used again.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -23,11 +28,11 @@ impl NalUnits {
         self.damaged = false;
     }
 
-    /// Takes the next RTP payload (RFC 6184 §5.6 to §5.8). One that is malformed leaves the access unit damaged.
-    pub fn push(&mut self, payload: &[u8]) -> Result<(), PayloadError> {
-        let result = units(payload, |unit| match unit {
+    /// Takes the next RTP payload. One that is malformed leaves the access unit damaged.
+    pub fn push<F: NalFormat>(&mut self, payload: &[u8]) -> Result<(), PayloadError> {
+        let result = units::<F>(payload, |unit| match unit {
             Unit::Whole(unit) => self.push_unit(unit),
-            Unit::Fragment { header, start, end, data } => self.push_fragment(header, start, end, data),
+            Unit::Fragment { header, start, end, data } => self.push_fragment::<F>(header, start, end, data),
         });
         if result.is_err() {
             self.interrupt();
@@ -67,14 +72,14 @@ impl NalUnits {
         starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start as usize..end as usize])
     }
 
-    fn push_fragment(&mut self, header: u8, start: bool, end: bool, data: &[u8]) {
-        let kind = header & 0x1f;
+    fn push_fragment<F: NalFormat>(&mut self, header: u16, start: bool, end: bool, data: &[u8]) {
+        let kind = F::kind(header);
         if self.open != (!start).then_some(kind) {
             self.interrupt();
         }
         if start {
             self.open = Some(kind);
-            self.bytes.push(header);
+            write_header::<F>(header, &mut self.bytes);
         } else if self.open.is_none() {
             return;
         }
@@ -98,6 +103,7 @@ impl NalUnits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::h264::payload::Format;
 
     const START: u8 = 0x80;
     const END: u8 = 0x40;
@@ -109,7 +115,7 @@ mod tests {
 
     fn joined(payloads: &[Vec<u8>]) -> (Vec<Vec<u8>>, bool) {
         let mut units = NalUnits::default();
-        payloads.iter().for_each(|payload| _ = units.push(payload));
+        payloads.iter().for_each(|payload| _ = units.push::<Format>(payload));
         (units.iter().map(<[u8]>::to_vec).collect(), units.is_whole())
     }
 
@@ -152,18 +158,18 @@ mod tests {
     #[test]
     fn nothing_is_joined_across_a_gap() {
         let mut units = NalUnits::default();
-        units.push(&fragment(START, &[1])).expect("valid");
+        units.push::<Format>(&fragment(START, &[1])).expect("valid");
         units.interrupt();
-        units.push(&fragment(END, &[2])).expect("valid");
+        units.push::<Format>(&fragment(END, &[2])).expect("valid");
         assert_eq!((units.iter().count(), units.is_whole()), (0, false));
     }
 
     #[test]
     fn fragments_without_data_take_no_memory() {
         let mut units = NalUnits::default();
-        units.push(&fragment(START, &[])).expect("valid");
+        units.push::<Format>(&fragment(START, &[])).expect("valid");
         let size = units.size();
-        (0..1_000).for_each(|_| units.push(&fragment(0, &[])).expect("valid"));
+        (0..1_000).for_each(|_| units.push::<Format>(&fragment(0, &[])).expect("valid"));
         assert_eq!(units.size(), size);
     }
 }

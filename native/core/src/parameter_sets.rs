@@ -5,11 +5,14 @@ use crate::codec::h264::sps::{Sps, picture_parameter_set_id};
 /// Parameter sets remembered, of each kind (ITU-T H.264 allows 32 and 256; encoders use one or two).
 const MAX_PARAMETER_SETS: usize = 8;
 
+/// Bytes of one; with every scaling list in it a set takes about three thousand.
+const MAX_PARAMETER_SET: usize = 8 << 10;
+
 /// The newest parameter sets by id, in the order they came.
 #[derive(Debug, Default)]
 pub struct ParameterSets {
-    sps: Vec<(u32, Vec<u8>)>,
-    pps: Vec<(u32, Vec<u8>)>,
+    sps: SetsById,
+    pps: SetsById,
     newest: Option<Sps>,
 }
 
@@ -18,13 +21,13 @@ impl ParameterSets {
     pub fn keep_sps(&mut self, unit: &[u8]) -> bool {
         let (Some(id), Some(sps)) = (Sps::id(unit), Sps::parse(unit)) else { return false };
         self.newest = Some(sps);
-        keep(&mut self.sps, id, unit)
+        self.sps.keep(id, unit)
     }
 
     /// The same.
     pub fn keep_pps(&mut self, unit: &[u8]) -> bool {
         match picture_parameter_set_id(unit) {
-            Some(id) => keep(&mut self.pps, id, unit),
+            Some(id) => self.pps.keep(id, unit),
             None => false,
         }
     }
@@ -41,18 +44,38 @@ impl ParameterSets {
 
     /// All of them, sequence parameter sets first.
     pub fn units(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.sps.iter().chain(&self.pps).map(|(_, unit)| unit.as_slice())
+        self.sps.units().chain(self.pps.units())
     }
 }
 
-fn keep(sets: &mut Vec<(u32, Vec<u8>)>, id: u32, unit: &[u8]) -> bool {
-    if sets.last().is_some_and(|(last, kept)| *last == id && kept == unit) {
-        return true;
+/// The newest parameter sets of one kind by id, in the order they came.
+#[derive(Debug, Default)]
+pub struct SetsById(Vec<(u32, Vec<u8>)>);
+
+impl SetsById {
+    /// False for one that is too large to be any.
+    pub fn keep(&mut self, id: u32, unit: &[u8]) -> bool {
+        if unit.len() > MAX_PARAMETER_SET {
+            return false;
+        }
+        if self.0.last().is_some_and(|(last, kept)| *last == id && kept == unit) {
+            return true;
+        }
+        self.0.retain(|(other, _)| *other != id);
+        if self.0.len() == MAX_PARAMETER_SETS {
+            self.0.remove(0);
+        }
+        self.0.push((id, unit.to_vec()));
+        true
     }
-    sets.retain(|(other, _)| *other != id);
-    if sets.len() == MAX_PARAMETER_SETS {
-        sets.remove(0);
+
+    /// None has come.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
-    sets.push((id, unit.to_vec()));
-    true
+
+    /// All of them.
+    pub fn units(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.0.iter().map(|(_, unit)| unit.as_slice())
+    }
 }

@@ -1,6 +1,6 @@
-//! The payloads of an outgoing frame, and how NAL units become payloads (RFC 6184 §5.6 to §5.8).
+//! The payloads of an outgoing frame, and how NAL units become payloads (RFC 6184 §5.6 to §5.8, RFC 7798 §4.4).
 
-use crate::codec::h264::payload::nal;
+use crate::codec::nal::{NalFormat, header, write_header};
 use crate::rtp::MAX_PAYLOAD;
 
 /// The payloads of one outgoing frame, back to back.
@@ -50,49 +50,49 @@ impl Payloads {
 
     /// Appends NAL units in decoding order, none of them empty, in as few packets as fit: neighbours that are small
     /// together, others alone, large ones in fragments.
-    pub fn push_units<'a>(&mut self, mut units: impl Iterator<Item = &'a [u8]> + Clone) {
+    pub fn push_units<'a, F: NalFormat>(&mut self, mut units: impl Iterator<Item = &'a [u8]> + Clone) {
         loop {
-            match fitting(units.clone()) {
+            match fitting::<F>(units.clone()) {
                 0 | 1 => match units.next() {
-                    Some(unit) if unit.len() > MAX_PAYLOAD => self.push_fragments(unit),
+                    Some(unit) if unit.len() > MAX_PAYLOAD => self.push_fragments::<F>(unit),
                     Some(unit) => self.push(unit),
                     None => return,
                 },
-                count => self.push_aggregate(units.by_ref().take(count)),
+                count => {
+                    self.push_aggregate::<F>(units.clone().take(count));
+                    units.nth(count - 1);
+                }
             }
         }
     }
 
-    /// One aggregation packet (§5.7.1).
-    fn push_aggregate<'a>(&mut self, units: impl Iterator<Item = &'a [u8]>) {
-        let start = self.bytes.len();
-        self.bytes.push(nal::STAP_A);
+    /// One aggregation packet.
+    fn push_aggregate<'a, F: NalFormat>(&mut self, units: impl Iterator<Item = &'a [u8]> + Clone) {
+        let head = units.clone().filter_map(header::<F>).reduce(F::aggregate).unwrap_or_default();
+        write_header::<F>(F::with_kind(head, F::AGGREGATE), &mut self.bytes);
         for unit in units {
             self.bytes.extend_from_slice(&(unit.len() as u16).to_be_bytes());
             self.bytes.extend_from_slice(unit);
-            // It is as faulty and as important as any of its units is (§5.3, §5.7).
-            let (header, head) = (self.bytes[start], unit[0]);
-            self.bytes[start] = (header | head) & 0x80 | (header & 0x60).max(head & 0x60) | nal::STAP_A;
         }
         self.close();
     }
 
-    /// Fragmentation units (§5.8).
-    fn push_fragments(&mut self, unit: &[u8]) {
-        let (header, data) = (unit[0], &unit[1..]);
-        self.push_pieces(data, |first, last| {
-            let (start, end) = (u8::from(first) << 7, u8::from(last) << 6);
-            [header & 0xe0 | nal::FU_A, start | end | header & 0x1f]
+    /// Fragmentation units.
+    fn push_fragments<F: NalFormat>(&mut self, unit: &[u8]) {
+        let (head, data) = (header::<F>(unit).unwrap_or_default(), &unit[F::HEADER..]);
+        self.push_pieces(data, F::HEADER + 1, |first, last, out| {
+            write_header::<F>(F::with_kind(head, F::FRAGMENT), out);
+            out.push(u8::from(first) << 7 | u8::from(last) << 6 | F::kind(head));
         });
     }
 
     /// Cuts what is not empty into payloads of one size but for the last, which is shorter: they can leave as one message.
-    /// Each begins with what `head` gives, which is told whether the piece is the first and whether it is the last.
-    pub fn push_pieces<const HEAD: usize>(&mut self, data: &[u8], head: impl Fn(bool, bool) -> [u8; HEAD]) {
-        let size = data.len().div_ceil(data.len().div_ceil(MAX_PAYLOAD - HEAD));
+    /// `begin` writes the `head` bytes that stand before each, told whether the piece is the first and whether the last.
+    pub fn push_pieces(&mut self, data: &[u8], head: usize, begin: impl Fn(bool, bool, &mut Vec<u8>)) {
+        let size = data.len().div_ceil(data.len().div_ceil(MAX_PAYLOAD - head));
         let last = data.len().div_ceil(size) - 1;
         for (index, piece) in data.chunks(size).enumerate() {
-            self.bytes.extend_from_slice(&head(index == 0, index == last));
+            begin(index == 0, index == last, &mut self.bytes);
             self.bytes.extend_from_slice(piece);
             self.close();
         }
@@ -104,8 +104,8 @@ impl Payloads {
 }
 
 /// How many of the first units fit into one aggregation packet.
-fn fitting<'a>(units: impl Iterator<Item = &'a [u8]>) -> usize {
-    let mut size = 1;
+fn fitting<'a, F: NalFormat>(units: impl Iterator<Item = &'a [u8]>) -> usize {
+    let mut size = F::HEADER;
     let fits = |unit: &&[u8]| {
         size += 2 + unit.len();
         size <= MAX_PAYLOAD
@@ -116,11 +116,12 @@ fn fitting<'a>(units: impl Iterator<Item = &'a [u8]>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::h264::payload::{Format, nal};
     use crate::nal_units::NalUnits;
 
     fn packed(units: &[Vec<u8>]) -> Payloads {
         let mut payloads = Payloads::default();
-        payloads.push_units(units.iter().map(Vec::as_slice));
+        payloads.push_units::<Format>(units.iter().map(Vec::as_slice));
         payloads
     }
 
@@ -129,7 +130,7 @@ mod tests {
         let mut units = NalUnits::default();
         for payload in payloads.iter() {
             assert!(payload.len() <= MAX_PAYLOAD);
-            units.push(payload).expect("own payloads are valid");
+            units.push::<Format>(payload).expect("own payloads are valid");
         }
         assert!(units.is_whole());
         units.iter().map(<[u8]>::to_vec).collect()

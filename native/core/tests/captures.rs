@@ -7,11 +7,11 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use captures::packets;
 use core_media::codec::Codec;
 use core_media::counters::DropReason;
 use core_media::frame::{Frame, Kind};
 use core_media::rtp::{MAX_PAYLOAD, MAX_SOUND, RtpPacket};
-use captures::packets;
 use support::{Bench, FFMPEG};
 
 /// Name, codec, frames, keyframes.

@@ -129,6 +129,23 @@ fn extend(data: &mut Vec<u8>, payload: &[u8]) {
 }
 
 #[test]
+fn h265() {
+    let given = [captures::frames("h265-ffmpeg-open-gop"), captures::frames("h265-gstreamer")].concat();
+    run("h265", fuzz::h265, |random| {
+        let mut data = Vec::new();
+        for _ in 0..1 + random.below(3) {
+            let frame = &given[random.below(given.len() as u64) as usize];
+            for (index, payload) in frame.iter().enumerate() {
+                let end = u16::from(index + 1 == frame.len()) << 15;
+                data.extend((payload.len() as u16 | end).to_be_bytes());
+                data.extend(payload);
+            }
+        }
+        data
+    });
+}
+
+#[test]
 fn gate() {
     run("gate", fuzz::gate, |random| {
         let (ours, password) = fuzz::CREDENTIALS;
@@ -176,8 +193,14 @@ fn aggregate(random: &mut Random) -> Vec<u8> {
 
 #[test]
 fn sps() {
+    // Behind a video parameter set in an aggregate.
+    let h265 = captures::frames("h265-ffmpeg")[0][0][30..][..41].to_vec();
     run("sps", fuzz::sps, |random| {
-        let mut data = if random.chance(80) { SPS.to_vec() } else { PPS.to_vec() };
+        let mut data = match random.below(5) {
+            0 => PPS.to_vec(),
+            1 | 2 => h265.clone(),
+            _ => SPS.to_vec(),
+        };
         data[1] = [66, 77, 100, 122][random.below(4) as usize];
         data
     });

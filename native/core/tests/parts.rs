@@ -4,6 +4,7 @@ mod support;
 
 use std::sync::Arc;
 
+use core_media::codec::h264::payload::Format;
 use core_media::frame::Frame;
 use core_media::payloads::Payloads;
 use core_media::rtp::write_header;
@@ -33,7 +34,7 @@ fn a_sender_that_marks_each_part_is_found_out_and_no_other_waits() {
             let marks: Vec<usize> = unit
                 .iter()
                 .map(|nal| {
-                    payloads.push_units([nal.as_slice()].into_iter());
+                    payloads.push_units::<Format>([nal.as_slice()].into_iter());
                     payloads.len() - 1
                 })
                 .collect();

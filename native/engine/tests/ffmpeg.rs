@@ -7,6 +7,7 @@ use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 
 use core_media::codec::Codec;
+use core_media::codec::h264::payload::Format;
 use core_media::frame::Kind;
 use core_media::nal_units::NalUnits;
 use core_media::rtp::RtpPacket;
@@ -57,7 +58,7 @@ fn socket() -> UdpSocket {
 
 fn joined(payloads: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut units = NalUnits::default();
-    payloads.iter().for_each(|payload| units.push(payload).expect("FFmpeg and we send valid packets"));
+    payloads.iter().for_each(|payload| units.push::<Format>(payload).expect("FFmpeg and we send valid packets"));
     assert!(units.is_whole());
     units.iter().map(<[u8]>::to_vec).collect()
 }
@@ -106,7 +107,7 @@ fn every_unit_arrives_byte_for_byte_in_no_more_packets_than_it_fills() {
         let mut unit = 0;
         for payload in &got {
             let mut one = NalUnits::default();
-            one.push(payload).expect("valid");
+            one.push::<Format>(payload).expect("valid");
             *fragments.entry(unit).or_default() += 1;
             let (fragment, end) = (payload[0] & 0x1f == 28, payload[1] & 0x40 != 0);
             unit += if fragment { usize::from(end) } else { one.iter().count() };

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use core_media::codec::Codec;
+use core_media::codec::h264::payload::Format;
 use core_media::frame::Kind;
 use core_media::payloads::Payloads;
 use core_media::rtp::write_header;
@@ -139,8 +140,8 @@ impl Leg {
         stamp::write(stamp::now(), &mut self.media);
         match self.kind() {
             Kind::Audio => payloads.push(&self.media),
-            Kind::Video if key => payloads.push_units([&SPS[..], &PPS, &self.media].into_iter()),
-            Kind::Video => payloads.push_units([&self.media[..]].into_iter()),
+            Kind::Video if key => payloads.push_units::<Format>([&SPS[..], &PPS, &self.media].into_iter()),
+            Kind::Video => payloads.push_units::<Format>([&self.media[..]].into_iter()),
         }
         payloads
     }

@@ -3,7 +3,8 @@
 pub mod payload;
 pub mod sps;
 
-use self::payload::{Slice, is_hevc, nal, without_stray_bytes};
+use self::payload::{Format, Slice, is_hevc, nal};
+use super::nal::{place, without_stray_bytes};
 use super::parameters::{Parameters, Profile};
 use super::{Codec, Examined, Misfit, PayloadError, Place, VideoCodec};
 use crate::access_unit::nal_units;
@@ -24,21 +25,21 @@ pub struct H264 {
 
 impl VideoCodec for H264 {
     fn place(&self, payload: &[u8]) -> Place {
-        payload::place(payload)
+        place::<Format>(payload)
     }
 
     fn push(&mut self, payload: &[u8]) -> Result<(), PayloadError> {
-        let payload = without_stray_bytes(payload);
+        let payload = without_stray_bytes::<Format>(payload);
         if is_hevc(payload) {
             self.misfit.other = Some(Codec::H265);
         }
-        let result = self.units.push(payload);
+        let result = self.units.push::<Format>(payload);
         self.misfit.annex_b |= result == Err(PayloadError::AnnexB);
         result
     }
 
     fn push_whole(&mut self, frame: &[u8]) -> Result<(), PayloadError> {
-        let units = nal_units(frame).ok_or(PayloadError::Unsupported)?;
+        let units = nal_units::<Format>(frame).ok_or(PayloadError::Unsupported)?;
         units.iter().for_each(|unit| self.units.push_unit(unit));
         Ok(())
     }
@@ -58,7 +59,7 @@ impl VideoCodec for H264 {
         if !units.is_whole() {
             return Err(DropReason::Damaged);
         }
-        let begins = || units.iter().next().is_some_and(|unit| payload::place(unit) == Place::Beginning);
+        let begins = || units.iter().next().is_some_and(|unit| place::<Format>(unit) == Place::Beginning);
         Ok(scan.picture.then(|| Examined {
             keyframe: scan.idr,
             begins: begins(),
@@ -76,7 +77,7 @@ impl VideoCodec for H264 {
         let sets = inject.then(|| sets.units()).into_iter().flatten();
         let travelling = units.iter().filter(|unit| travels(unit[0] & 0x1f));
         let mut payloads = Payloads::with_capacity(units.size() + units.size() / 64 + 128);
-        payloads.push_units(sets.chain(travelling));
+        payloads.push_units::<Format>(sets.chain(travelling));
         misfit.other = None;
         Ok(payloads)
     }

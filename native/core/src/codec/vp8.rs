@@ -62,7 +62,7 @@ impl VideoCodec for Vp8 {
     fn pack(&mut self) -> Result<Payloads, DropReason> {
         let frame = self.frame.whole()?;
         let mut payloads = Payloads::with_capacity(frame.len() + frame.len() / 1024 + 1);
-        payloads.push_pieces(frame, |first, _| [descriptor::minimal(first, self.non_reference)]);
+        payloads.push_pieces(frame, 1, |first, _, out| out.push(descriptor::minimal(first, self.non_reference)));
         Ok(payloads)
     }
 

@@ -85,7 +85,7 @@ impl VideoCodec for Vp9 {
         let picture = self.picture.whole()?;
         let keyframe = header::keyframe(picture).map_err(|_| DropReason::Damaged)?.is_some();
         let mut payloads = Payloads::with_capacity(picture.len() + picture.len() / 1024 + 1);
-        payloads.push_pieces(picture, |first, last| [descriptor::minimal(first, last, keyframe)]);
+        payloads.push_pieces(picture, 1, |first, last, out| out.push(descriptor::minimal(first, last, keyframe)));
         Ok(payloads)
     }
 

@@ -231,7 +231,7 @@ pub fn nal_units(frame: &Frame) -> Vec<Vec<u8>> {
             Unit::Whole(unit) => nals.push(unit.to_vec()),
             Unit::Fragment { header, start, data, .. } => {
                 if start {
-                    nals.push(vec![header]);
+                    nals.push(vec![header as u8]);
                 }
                 nals.last_mut().expect("a fragment begins with its start").extend_from_slice(data);
             }

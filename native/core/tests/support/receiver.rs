@@ -161,7 +161,7 @@ impl Receiver {
                 Unit::Whole(unit) => nals.push(unit.to_vec()),
                 Unit::Fragment { header, start, data, .. } => {
                     if start {
-                        nals.push(vec![header]);
+                        nals.push(vec![header as u8]);
                     }
                     nals.last_mut().expect("a fragment begins with its start").extend_from_slice(data);
                 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use core_media::codec::Codec;
+use core_media::codec::h264::payload::Format;
 use core_media::frame::Kind;
 use core_media::history::Limits;
 use core_media::pacer::DEFAULT_BURST;
@@ -44,7 +45,7 @@ impl<'a> Programme<'a> {
         let units = picture(number, keyframe, size);
         self.push(Kind::Video, annex_b(&units));
         let mut payloads = Payloads::default();
-        payloads.push_units(units.iter().map(Vec::as_slice));
+        payloads.push_units::<Format>(units.iter().map(Vec::as_slice));
         self.pictures.push(Picture { keyframe, payloads: payloads.iter().map(<[u8]>::to_vec).collect() });
     }
 

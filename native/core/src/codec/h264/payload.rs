@@ -1,6 +1,9 @@
 //! H264 in RTP (RFC 6184) and the little of H264 itself (ITU-T H.264 §7.3) that a server has to know.
 
+use crate::access_unit::counted;
 use crate::bits::Bits;
+pub use crate::codec::nal::Unit;
+use crate::codec::nal::{NalFormat, units as nal_units};
 use crate::codec::{PayloadError, Place};
 
 /// NAL unit types that matter here (ITU-T H.264 table 7-1, RFC 6184 §5.2).
@@ -19,89 +22,55 @@ pub mod nal {
     pub const FU_A: u8 = 28;
 }
 
-/// What one RTP payload holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit<'a> {
-    /// A whole NAL unit, never empty.
-    Whole(&'a [u8]),
-    /// A piece of one.
-    Fragment {
-        /// The NAL unit's own first byte.
-        header: u8,
-        /// The first piece.
-        start: bool,
-        /// The last piece.
-        end: bool,
-        /// The piece, without FU bytes.
-        data: &'a [u8],
-    },
+/// How its NAL units travel.
+#[derive(Clone, Copy, Debug)]
+pub struct Format;
+
+impl NalFormat for Format {
+    const HEADER: usize = 1;
+    const AGGREGATE: u8 = nal::STAP_A;
+    const FRAGMENT: u8 = nal::FU_A;
+
+    fn kind(header: u16) -> u8 {
+        header as u8 & 0x1f
+    }
+
+    fn with_kind(header: u16, kind: u8) -> u16 {
+        header & 0xe0 | u16::from(kind & 0x1f)
+    }
+
+    fn is_unit(header: u16) -> bool {
+        matches!(Self::kind(header), 1..=23)
+    }
+
+    /// As faulty and as important as any of its units is (RFC 6184 §5.3, §5.7).
+    fn aggregate(header: u16, other: u16) -> u16 {
+        (header | other) & 0x80 | (header & 0x60).max(other & 0x60)
+    }
+
+    fn place(header: u16, data: &[u8]) -> Place {
+        match (Self::kind(header), Slice::parse(data)) {
+            (nal::SLICE | nal::IDR | 2, Some(slice)) if slice.first_macroblock > 0 => Place::Within,
+            (nal::SLICE | nal::IDR | 2, Some(_)) | (6..=9, _) => Place::Beginning,
+            _ => Place::Unknown,
+        }
+    }
+
+    /// AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.2.4.1).
+    fn record(data: &[u8]) -> Option<Vec<&[u8]>> {
+        // Version 1, profile, compatibility, level, six ones and the length size, three ones and the count.
+        let (&[1, _, _, _, _, sequence_sets], rest) = data.split_first_chunk::<6>()? else { return None };
+        let mut units = Vec::new();
+        let rest = counted(rest, (sequence_sets & 0x1f).into(), &mut units)?;
+        let (&picture_sets, rest) = rest.split_first()?;
+        counted(rest, picture_sets.into(), &mut units)?;
+        Some(units)
+    }
 }
 
 /// Calls `each` for the units of a payload.
-pub fn units<'a>(payload: &'a [u8], mut each: impl FnMut(Unit<'a>)) -> Result<(), PayloadError> {
-    let (&first, rest) = payload.split_first().ok_or(PayloadError::Truncated)?;
-    match first & 0x1f {
-        1..=23 => each(Unit::Whole(payload)),
-        nal::STAP_A => {
-            let mut rest = rest;
-            while let Some((length, after)) = rest.split_first_chunk::<2>() {
-                let length = usize::from(u16::from_be_bytes(*length));
-                let unit = after.get(..length).filter(|unit| !unit.is_empty()).ok_or(PayloadError::Truncated)?;
-                nal_only(unit[0])?;
-                each(Unit::Whole(unit));
-                rest = &after[length..];
-            }
-            if !rest.is_empty() {
-                return Err(PayloadError::Truncated);
-            }
-        }
-        nal::FU_A => {
-            let (&fu, data) = rest.split_first().ok_or(PayloadError::Truncated)?;
-            nal_only(fu)?;
-            let header = first & 0xe0 | fu & 0x1f;
-            each(Unit::Fragment { header, start: fu & 0x80 != 0, end: fu & 0x40 != 0, data });
-        }
-        0 if payload.starts_with(&[0, 0, 1]) || payload.starts_with(&[0, 0, 0, 1]) => {
-            return Err(PayloadError::AnnexB);
-        }
-        _ => return Err(PayloadError::Unsupported),
-    }
-    Ok(())
-}
-
-/// A payload without what some cameras write behind the units of an aggregate: zeros, or a byte too few for a length.
-pub fn without_stray_bytes(payload: &[u8]) -> &[u8] {
-    if payload.first().is_none_or(|first| first & 0x1f != nal::STAP_A) {
-        return payload;
-    }
-    let mut end = 1;
-    while let Some(length) = payload[end..].first_chunk::<2>() {
-        let length = usize::from(u16::from_be_bytes(*length));
-        match payload.len().checked_sub(end + 2 + length) {
-            Some(_) if length > 0 => end += 2 + length,
-            Some(_) => break,
-            None => return payload,
-        }
-    }
-    if end == 1 { payload } else { &payload[..end] }
-}
-
-/// Where the first unit of a payload can stand.
-pub fn place(payload: &[u8]) -> Place {
-    let mut first = None;
-    // One that makes no sense is refused with its access unit.
-    let _ = units(payload, |unit| _ = first.get_or_insert(unit));
-    let (header, data) = match first {
-        Some(Unit::Whole(unit)) => (unit[0], &unit[1..]),
-        Some(Unit::Fragment { header, start: true, data, .. }) => (header, data),
-        Some(Unit::Fragment { start: false, .. }) => return Place::Within,
-        None => return Place::Unknown,
-    };
-    match (header & 0x1f, Slice::parse(data)) {
-        (nal::SLICE | nal::IDR | 2, Some(slice)) if slice.first_macroblock > 0 => Place::Within,
-        (nal::SLICE | nal::IDR | 2, Some(_)) | (6..=9, _) => Place::Beginning,
-        _ => Place::Unknown,
-    }
+pub fn units<'a>(payload: &'a [u8], each: impl FnMut(Unit<'a>)) -> Result<(), PayloadError> {
+    nal_units::<Format>(payload, each)
 }
 
 /// Parameter sets of H265, alone or aggregated (RFC 7798 §4.4): their two bytes of header are of no H264 that travels.
@@ -109,11 +78,6 @@ pub fn is_hevc(payload: &[u8]) -> bool {
     // Types 32 to 34 in the base layer's lowest sub-layer (ITU-T H.265 table 7-1).
     let set = |unit: &[u8]| matches!(unit, [0x40 | 0x42 | 0x44, 1, ..]);
     set(payload) || payload.starts_with(&[0x60, 1]) && payload.get(4..).is_some_and(set)
-}
-
-/// Neither aggregates nor fragments hold other packet types (RFC 6184 §5.7.1 and §5.8).
-fn nal_only(first: u8) -> Result<(), PayloadError> {
-    if matches!(first & 0x1f, 1..=23) { Ok(()) } else { Err(PayloadError::Unsupported) }
 }
 
 /// The start of a slice header (ITU-T H.264 §7.3.3).
