@@ -6,6 +6,7 @@ use crate::counters::DropReason;
 use crate::frame::Kind;
 use crate::payloads::Payloads;
 
+pub mod av1;
 pub mod h264;
 pub mod opus;
 pub mod other;

@@ -1,0 +1,305 @@
+//! AV1 as senders have it leaves in the one form that receivers without Dependency Descriptor take.
+
+#[path = "support/captures.rs"]
+mod captures;
+mod support;
+
+use captures::{frames, take};
+use core_media::codec::av1::Av1;
+use core_media::codec::parameters::Profile;
+use core_media::codec::{Examined, VideoCodec};
+use core_media::counters::DropReason;
+use core_media::payloads::Payloads;
+use core_media::rtp::MAX_PAYLOAD;
+use support::Random;
+
+/// Name, frames, keyframes, size, level index, bit depth.
+type Capture = (&'static str, usize, &'static [usize], (u32, u32), u8, u8);
+
+const CAPTURES: [Capture; 8] = [
+    ("av1-ffmpeg", 30, &[0, 15], (320, 180), 0, 8),
+    ("av1-ffmpeg-hidden", 30, &[0, 15], (320, 180), 0, 8),
+    ("av1-ffmpeg-1472", 30, &[0, 15], (320, 180), 0, 8),
+    ("av1-ffmpeg-10bit", 15, &[0], (320, 180), 0, 10),
+    ("av1-chromium", 32, &[0, 15, 30], (320, 180), 0, 8),
+    ("av1-chromium-l1t3", 32, &[0, 15, 30], (320, 180), 0, 8),
+    ("av1-chromium-l2t2", 32, &[0, 16, 31], (640, 360), 1, 8),
+    ("av1-chromium-descriptor", 32, &[0, 15, 30], (320, 180), 0, 8),
+];
+
+const SEQUENCE_HEADER: u8 = 1;
+
+fn kind(obu: &[u8]) -> u8 {
+    obu[0] >> 3 & 0xf
+}
+
+/// The value of a leb128 and what follows.
+fn leb128(data: &[u8]) -> (usize, &[u8]) {
+    let count = 1 + data.iter().take_while(|&&byte| byte & 0x80 != 0).count();
+    let value = data[..count].iter().rev().fold(0, |value, byte| value << 7 | usize::from(byte & 0x7f));
+    (value, &data[count..])
+}
+
+/// The elements of a valid payload.
+fn elements(payload: &[u8]) -> Vec<&[u8]> {
+    let (count, mut rest, mut elements) = (usize::from(payload[0] >> 4 & 3), &payload[1..], Vec::new());
+    while !rest.is_empty() {
+        let (length, after) = if elements.len() + 1 == count { (rest.len(), rest) } else { leb128(rest) };
+        assert!(length > 0, "no element is empty");
+        elements.push(&after[..length]);
+        rest = &after[length..];
+    }
+    elements
+}
+
+/// The OBUs of a frame's payloads that RTP carries, joined as their Z and Y say.
+fn joined<'a>(payloads: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+    let (mut obus, mut open) = (Vec::<Vec<u8>>::new(), false);
+    for payload in payloads {
+        let (continues, continued) = (payload[0] & 0x80 != 0, payload[0] & 0x40 != 0);
+        assert_eq!(continues, open, "pieces fit together");
+        for (index, element) in elements(payload).into_iter().enumerate() {
+            match obus.last_mut() {
+                Some(last) if index == 0 && continues => last.extend(element),
+                _ => obus.push(element.to_vec()),
+            }
+        }
+        open = continued;
+    }
+    assert!(!open, "the last OBU ends");
+    obus.retain(|obu| ![2, 8, 15].contains(&kind(obu)));
+    obus
+}
+
+/// Holds a frame to the form in which frames leave, and joins its OBUs.
+fn received(payloads: &Payloads, keyframe: bool) -> Vec<Vec<u8>> {
+    let last = payloads.len() - 1;
+    for (index, payload) in payloads.iter().enumerate() {
+        assert!(payload.len() <= MAX_PAYLOAD, "a payload of {} bytes", payload.len());
+        let flag = |flag, set| if set { flag } else { 0 };
+        let flags = flag(0x80, index > 0) | flag(0x40, index < last) | flag(0x08, keyframe && index == 0);
+        assert_eq!(payload[0] & 0xcf, flags, "packet {index} of {last}");
+        let (told, count) = (usize::from(payload[0] >> 4 & 3), elements(payload).len());
+        assert_eq!(told, if count > 3 { 0 } else { count }, "elements are counted up to three");
+    }
+    let obus = joined(payloads.iter());
+    assert!(obus.iter().all(|obu| obu[0] & 2 == 0), "no size field");
+    assert!(!keyframe || kind(&obus[0]) == SEQUENCE_HEADER, "a keyframe begins with its sequence header");
+    obus
+}
+
+/// All packets but the last are of one size, and the last is not larger.
+fn is_even(payloads: &Payloads) -> bool {
+    let sizes: Vec<usize> = payloads.iter().map(<[u8]>::len).collect();
+    let (last, others) = sizes.split_last().expect("some");
+    others.iter().all(|other| other == &others[0] && other >= last)
+}
+
+fn slices(frame: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
+    frame.iter().map(Vec::as_slice)
+}
+
+/// In the low-overhead bitstream format: each OBU with its size, the last one without if so told.
+fn low_overhead(obus: &[Vec<u8>], delimiter: bool, last_sized: bool) -> Vec<u8> {
+    let mut data = if delimiter { vec![0x12, 0] } else { Vec::new() };
+    for (index, obu) in obus.iter().enumerate() {
+        if index + 1 == obus.len() && !last_sized {
+            data.extend(obu);
+            continue;
+        }
+        let (header, payload) = obu.split_at(if obu[0] & 4 == 0 { 1 } else { 2 });
+        data.push(header[0] | 2);
+        data.extend(&header[1..]);
+        let mut size = payload.len();
+        while size >= 0x80 {
+            data.push(size as u8 | 0x80);
+            size >>= 7;
+        }
+        data.push(size as u8);
+        data.extend(payload);
+    }
+    data
+}
+
+fn packed_whole(av1: &mut Av1, data: &[u8]) -> (Examined, Payloads) {
+    av1.clear();
+    av1.push_whole(data).expect("a temporal unit");
+    let examined = av1.examine().expect("whole").expect("a frame");
+    (examined, av1.pack().expect("can be packed"))
+}
+
+#[test]
+fn captures_leave_as_chains_of_the_same_obus() {
+    for (name, count, keyframes, ..) in CAPTURES {
+        let (mut av1, mut found) = (Av1::default(), Vec::new());
+        let frames = frames(name);
+        for (index, frame) in frames.iter().enumerate() {
+            let taken = take(&mut av1, slices(frame).map(Some)).expect("whole");
+            let (examined, payloads) = taken.unwrap_or_else(|| panic!("{name}: {index} is a frame"));
+            assert_eq!(received(&payloads, examined.keyframe), joined(slices(frame)), "{name}: {index}");
+            assert!(is_even(&payloads), "{name}: {index}");
+            assert!(!examined.keyframe || examined.begins, "{name}: {index}");
+            assert!(!examined.leading && !examined.reordered, "{name}: {index}");
+            found.extend(examined.keyframe.then_some(index));
+        }
+        assert_eq!((frames.len(), found.as_slice()), (count, keyframes), "{name}");
+    }
+}
+
+#[test]
+fn captures_tell_their_parameters() {
+    for (name, _, _, size, level, bit_depth) in CAPTURES {
+        let mut av1 = Av1::default();
+        assert_eq!(av1.parameters(), None);
+        take(&mut av1, slices(&frames(name)[0]).map(Some)).expect("whole");
+        let told = av1.parameters().expect("known");
+        assert_eq!(told.profile, Profile::Av1 { profile: 0, level, high_tier: false }, "{name}");
+        assert_eq!(((told.width, told.height), told.bit_depth), (size, bit_depth), "{name}");
+        assert!(!told.other_chroma && !told.interlaced, "{name}");
+    }
+}
+
+#[test]
+fn a_frame_that_misses_a_packet_is_damaged() {
+    for (name, ..) in CAPTURES {
+        let mut av1 = Av1::default();
+        for frame in frames(name) {
+            for missing in 0..frame.len() {
+                let present = slices(&frame).enumerate().map(|(index, payload)| (index != missing).then_some(payload));
+                assert_eq!(take(&mut av1, present), Err(DropReason::Damaged), "{name}: {missing}");
+            }
+            let (_, payloads) = take(&mut av1, slices(&frame).map(Some)).expect("whole").expect("a frame");
+            let (first, last) = (payloads.payload(0), payloads.payload(payloads.len() - 1));
+            if payloads.len() > 1 {
+                assert_eq!(take(&mut av1, [Some(first)]), Err(DropReason::Damaged), "{name}: no end");
+                assert_eq!(take(&mut av1, [Some(last)]), Err(DropReason::Damaged), "{name}: no beginning");
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_frames_leave_as_those_from_packets_do() {
+    for (name, ..) in CAPTURES {
+        let (mut from_packets, mut from_program) = (Av1::default(), Av1::default());
+        for frame in frames(name) {
+            let (examined, payloads) =
+                take(&mut from_packets, slices(&frame).map(Some)).expect("whole").expect("a frame");
+            let obus = joined(slices(&frame));
+            for (delimiter, last_sized) in [(true, true), (false, true), (true, false)] {
+                let data = low_overhead(&obus, delimiter, last_sized);
+                let (told, packed) = packed_whole(&mut from_program, &data);
+                assert_eq!((told.keyframe, told.begins), (examined.keyframe, true), "{name}");
+                assert!(packed == payloads, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_keyframe_gets_the_newest_sequence_header_where_it_has_none() {
+    let frames = frames("av1-chromium-l1t3");
+    let obus = joined(slices(&frames[0]));
+    let mut av1 = Av1::default();
+    av1.push_whole(&low_overhead(&obus[1..], true, true)).expect("a temporal unit");
+    assert!(av1.examine().expect("whole").expect("a frame").keyframe);
+    assert_eq!(av1.pack(), Err(DropReason::NoParameterSets));
+    packed_whole(&mut av1, &low_overhead(&obus, true, true));
+    let (examined, payloads) = packed_whole(&mut av1, &low_overhead(&obus[1..], true, true));
+    assert!(examined.keyframe && received(&payloads, true) == obus);
+}
+
+/// The OBUs of a temporal unit that nobody would encode.
+fn random_unit(random: &mut Random, sequence: &[u8]) -> (Vec<Vec<u8>>, bool) {
+    let keyframe = random.chance(30);
+    let mut obus = if keyframe { vec![sequence.to_vec()] } else { Vec::new() };
+    obus.push(vec![0x30, if keyframe { 0x10 } else { 0x30 }]);
+    let largest = [3, 300, 3_000, 20_000][random.below(4) as usize];
+    for _ in 0..random.below(40) {
+        let size = 1 + random.below(largest) as usize;
+        let mut obu = random.bytes(size);
+        // Metadata, frames, tiles and what is reserved; an extension, where there is a byte for it.
+        let kind = [3, 4, 5, 6, 7, 9, 14][random.below(7) as usize];
+        obu[0] = kind << 3 | if size > 1 && random.chance(50) { 4 } else { 0 };
+        obus.push(obu);
+    }
+    (obus, keyframe)
+}
+
+/// Payloads that hold one piece each.
+fn in_pieces(obus: &[Vec<u8>], random: &mut Random) -> Vec<Vec<u8>> {
+    let mut payloads = Vec::new();
+    for obu in obus {
+        let pieces: Vec<&[u8]> = obu.chunks(1 + random.below(1_400) as usize).collect();
+        for (index, piece) in pieces.iter().enumerate() {
+            let flags = u8::from(index > 0) << 7 | u8::from(index + 1 < pieces.len()) << 6;
+            payloads.push([&[flags | 0x10], *piece].concat());
+        }
+    }
+    payloads
+}
+
+#[test]
+fn obus_of_every_number_and_size_survive() {
+    let sequence = joined(slices(&frames("av1-ffmpeg")[0])).remove(0);
+    let (mut random, mut av1, mut again) = (Random::new(14), Av1::default(), Av1::default());
+    let (mut uneven, mut several) = (0, 0);
+    for round in 0..3_000 {
+        let (obus, keyframe) = random_unit(&mut random, &sequence);
+        let sent = in_pieces(&obus, &mut random);
+        let (examined, payloads) = take(&mut av1, slices(&sent).map(Some)).expect("whole").expect("a frame");
+        assert_eq!(examined.keyframe, keyframe, "{round}");
+        assert!(received(&payloads, keyframe) == obus, "{round}: nothing is lost");
+        let (_, packed) = packed_whole(&mut av1, &low_overhead(&obus, random.chance(50), random.chance(50)));
+        assert!(packed == payloads, "{round}: whole");
+        let (_, packed) = take(&mut again, payloads.iter().map(Some)).expect("whole").expect("a frame");
+        assert!(packed == payloads, "{round}: what has left comes in");
+        several += usize::from(payloads.len() > 1);
+        uneven += usize::from(!is_even(&payloads));
+    }
+    assert!(several > 1_000 && uneven * 50 < several, "{uneven} of {several}");
+}
+
+/// Payloads of a captured frame, changed as networks and enemies do.
+fn mutated(frame: &[Vec<u8>], random: &mut Random) -> Vec<Vec<u8>> {
+    let mut frame = frame.to_vec();
+    for _ in 0..1 + random.below(3) {
+        let (at, other) = (random.below(frame.len() as u64) as usize, random.below(frame.len() as u64) as usize);
+        let payload = &mut frame[at];
+        let byte = random.below(payload.len() as u64) as usize;
+        match random.below(6) {
+            0 => payload[byte.min(3)] ^= 1 << random.below(8),
+            1 => payload[byte] ^= 1 << random.below(8),
+            2 => payload.truncate(byte.max(1)),
+            3 => frame.insert(at, frame[other].clone()),
+            4 => frame.swap(at, other),
+            _ => {
+                let size = 1 + random.below(60) as usize;
+                frame[at] = random.bytes(size);
+            }
+        }
+    }
+    frame
+}
+
+#[test]
+fn garbage_is_harmless() {
+    let frames: Vec<Vec<Vec<u8>>> = CAPTURES.iter().flat_map(|(name, ..)| frames(name)).collect();
+    let (mut random, mut av1) = (Random::new(41), Av1::default());
+    let (mut packed, mut refused) = (0, 0);
+    for _ in 0..4_000 {
+        let frame = mutated(&frames[random.below(frames.len() as u64) as usize], &mut random);
+        match take(&mut av1, slices(&frame).map(Some)) {
+            Ok(Some((examined, payloads))) => {
+                received(&payloads, examined.keyframe);
+                packed += 1;
+            }
+            Ok(None) | Err(_) => refused += 1,
+        }
+        av1.clear();
+        if av1.push_whole(&frame.concat()).is_ok() && av1.examine().is_ok_and(|examined| examined.is_some()) {
+            av1.pack().into_iter().for_each(|payloads| assert!(payloads.iter().all(|each| each.len() <= MAX_PAYLOAD)));
+        }
+    }
+    assert!(packed > 500 && refused > 500, "{packed} packed, {refused} refused");
+}
