@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::access_unit::nal_units;
 use crate::codec::Codec;
-use crate::codec::PayloadError;
+use crate::codec::av1::Av1;
 use crate::codec::h264::payload::{Unit, units};
 use crate::codec::h264::sps::{Sps, picture_parameter_set_id};
 use crate::codec::opus::Toc;
+use crate::codec::{PayloadError, VideoCodec};
 use crate::demux::Line;
 use crate::frame::Kind;
 use crate::gate::{Decision, Gate, Limits};
@@ -101,6 +102,33 @@ fn take(payload: &[u8], into: &mut Vec<Vec<u8>>) -> Result<(), PayloadError> {
             into.last_mut().into_iter().for_each(|unit| unit.extend_from_slice(data));
         }
     })
+}
+
+/// RTP payloads of AV1, each after its length in two bytes, and a whole temporal unit: what leaves comes in again as it was.
+pub fn av1(data: &[u8]) {
+    let (mut av1, mut rest) = (Av1::default(), data);
+    while let Some((&length, after)) = rest.split_first_chunk::<2>() {
+        let (payload, after) = after.split_at(usize::from(u16::from_be_bytes(length)).min(after.len()));
+        let _ = (av1.place(payload), av1.push(payload));
+        rest = after;
+    }
+    again(&mut av1);
+    av1.clear();
+    let _ = av1.push_whole(data);
+    again(&mut av1);
+}
+
+/// Takes in what leaves of a frame, if it is one.
+fn again(av1: &mut Av1) {
+    let Ok(Some(examined)) = av1.examine() else { return };
+    let (Ok(sent), mut receiver) = (av1.pack(), Av1::default()) else { return };
+    for payload in sent.iter() {
+        assert!(payload.len() <= MAX_PAYLOAD, "a packet fits");
+        receiver.push(payload).expect("a packet is valid");
+    }
+    let received = receiver.examine().expect("whole").expect("a frame");
+    assert_eq!(received.keyframe, examined.keyframe);
+    assert!(receiver.pack().expect("whole") == sent, "nothing is lost");
 }
 
 /// Parameter sets.
