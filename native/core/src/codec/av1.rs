@@ -1,6 +1,6 @@
 //! AV1 (RTP Payload Format for AV1, version 1.0): temporal units come in as RTP payloads or whole, and leave packed anew.
 
-use super::parameters::{Parameters, Profile};
+use super::parameters::Parameters;
 use super::{Examined, PayloadError, Place, VideoCodec};
 use crate::counters::DropReason;
 use crate::payloads::Payloads;
@@ -53,9 +53,9 @@ impl VideoCodec for Av1 {
         for obu in self.unit.iter() {
             let payload = obu::payload(obu);
             match obu::kind(obu) {
-                obu::SEQUENCE_HEADER => sound &= Sequence::keep(&mut self.sequence, obu),
+                obu::SEQUENCE_HEADER => sound &= keep(&mut self.sequence, obu),
                 obu::FRAME | obu::FRAME_HEADER if keyframe.is_none() => {
-                    let still = self.sequence.as_ref().is_some_and(|sequence| sequence.header.reduced_still);
+                    let still = self.sequence.as_ref().is_some_and(|sequence| sequence.reduced_still);
                     keyframe = obu::is_shown_keyframe(payload).map(|shown| shown || still);
                     sound &= keyframe.is_some();
                 }
@@ -88,19 +88,19 @@ impl VideoCodec for Av1 {
     }
 
     fn parameters(&self) -> Option<Parameters> {
-        let header = self.sequence.as_ref()?.header;
-        Some(Parameters {
-            profile: Profile::Av1 { profile: header.profile, level: header.level, high_tier: header.high_tier },
-            width: header.width,
-            height: header.height,
-            bit_depth: header.bit_depth,
-            other_chroma: header.other_chroma,
-            interlaced: false,
-            // Each temporal unit shows its frame before the next one does (AV1 §7.5).
-            reorder_frames: Some(0),
-            frame_rate: header.frame_rate,
-        })
+        self.sequence.as_ref().map(|sequence| sequence.parameters)
     }
+}
+
+/// Keeps a sequence header in the place of the one before; false when it makes no sense.
+fn keep(newest: &mut Option<Sequence>, obu: &[u8]) -> bool {
+    if newest.as_ref().is_some_and(|known| known.obu == obu) {
+        return true;
+    }
+    let sequence = Sequence::parse(obu);
+    let sound = sequence.is_some();
+    *newest = sequence.or(newest.take());
+    sound
 }
 
 #[cfg(test)]
@@ -109,6 +109,8 @@ mod tests {
 
     /// SVT-AV1, 320x180.
     const SEQUENCE: &[u8] = &[0x08, 0x02, 0x00, 0x00, 0x05, 0x21, 0xe7, 0xf6, 0x62, 0x57, 0xc8, 0x02];
+    /// A reduced still picture, 64x32.
+    const STILL: &[u8] = &[0x08, 0x19, 0x15, 0x3f, 0xf8, 0x00, 0x00];
     const KEYFRAME: &[u8] = &[0x30, 0x10, 1, 2];
     const DELTA: &[u8] = &[0x30, 0x30, 3];
     const METADATA: &[u8] = &[0x28, 1];
@@ -133,6 +135,7 @@ mod tests {
         assert_eq!(unit(&mut av1, &[SEQUENCE, &[0x18, 0x90]]), examined(false, true), "decoded before");
         assert_eq!(unit(&mut av1, &[DELTA, KEYFRAME]), examined(false, false), "not the first");
         assert_eq!(unit(&mut av1, &[&[0x34, 0x20, 0x10]]), examined(true, false), "behind an extension");
+        assert_eq!(unit(&mut av1, &[STILL, DELTA]), examined(true, true), "stills are nothing else");
     }
 
     #[test]
@@ -156,6 +159,7 @@ mod tests {
         assert_eq!(unit(&mut av1, &[&[0x20, 5]]), Err(DropReason::Damaged), "tiles of no frame");
         assert_eq!(unit(&mut av1, &[&[0x30]]), Err(DropReason::Damaged), "a frame without a header");
         assert_eq!(unit(&mut av1, &[&SEQUENCE[..5], KEYFRAME]), Err(DropReason::Damaged), "a sequence header cut off");
+        assert_eq!(av1.parameters().map(|known| known.width), Some(320), "the one before");
     }
 
     #[test]

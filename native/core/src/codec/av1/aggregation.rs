@@ -94,8 +94,11 @@ pub fn place(payload: &[u8]) -> Place {
 mod tests {
     use super::*;
 
-    /// The elements: begins, ends, data; and whether all of it could be read.
-    fn read(payload: &[u8]) -> (Vec<(bool, bool, &[u8])>, bool) {
+    /// Begins, ends, data.
+    type Read<'a> = (bool, bool, &'a [u8]);
+
+    /// The elements, and whether all of it could be read.
+    fn read(payload: &[u8]) -> (Vec<Read<'_>>, bool) {
         let found: Vec<_> = elements(payload).collect();
         let right = found.iter().filter_map(|element| element.ok());
         (right.map(|element| (element.begins, element.ends, element.data)).collect(), found.iter().all(Result::is_ok))

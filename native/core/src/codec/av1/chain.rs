@@ -74,24 +74,22 @@ fn cuts(obus: &[&[u8]], size: usize) -> Option<Vec<Cut>> {
     Some(cuts)
 }
 
-/// The packet that begins `from` somewhere: it holds as much as can be, and ends within an OBU or with the last one.
+/// The packet that begins at `from`: it holds as much as can be, and ends within an OBU or with the last one.
 fn fill(obus: &[&[u8]], from: Position, size: usize) -> Option<Cut> {
-    // The aggregation header, and the elements before, each with its length.
+    // The aggregation header, then the elements before, each with its length.
     let (mut used, mut best, mut offset) = (1, None, from.offset);
     for (index, obu) in obus.iter().enumerate().skip(from.obu) {
-        let length = obu.len() - offset;
+        let (length, space) = (obu.len() - offset, size - used);
         let uncounted = index - from.obu >= MAX_COUNT;
-        let room = size.saturating_sub(used);
-        let room = if uncounted { room.saturating_sub(length_size(room.min(length))) } else { room };
-        let prefix = |data| if uncounted { length_size(data) } else { 0 };
+        let room = if uncounted { space.saturating_sub(length_size(space.min(length))) } else { space };
+        let with = |data| used + data + if uncounted { length_size(data) } else { 0 };
         if length <= room && index + 1 == obus.len() {
-            let end = Position { obu: obus.len(), offset: 0 };
-            return Some(Cut { end, size: used + prefix(length) + length });
+            return Some(Cut { end: Position { obu: index + 1, offset: 0 }, size: with(length) });
         }
+        // Its last byte is for the next packet.
         let data = room.min(length - 1);
         if data > 0 {
-            let end = Position { obu: index, offset: offset + data };
-            best = Some(Cut { end, size: used + prefix(data) + data });
+            best = Some(Cut { end: Position { obu: index, offset: offset + data }, size: with(data) });
         }
         used += length_size(length) + length;
         if used >= size {
@@ -110,10 +108,10 @@ fn write_elements(obus: &[&[u8]], from: Position, to: Position, payload: &mut Ve
     if counted {
         payload[header] |= (count as u8) << COUNT_SHIFT;
     }
-    for index in from.obu..from.obu + count {
+    for (index, obu) in obus.iter().enumerate().skip(from.obu).take(count) {
         let start = if index == from.obu { from.offset } else { 0 };
-        let end = if index == to.obu { to.offset } else { obus[index].len() };
-        let data = &obus[index][start..end];
+        let end = if index == to.obu { to.offset } else { obu.len() };
+        let data = &obu[start..end];
         if !counted || index + 1 < from.obu + count {
             write_length(data.len(), payload);
         }

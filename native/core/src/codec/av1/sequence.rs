@@ -2,87 +2,70 @@
 
 use super::obu;
 use crate::bits::Bits;
+use crate::codec::parameters::{Parameters, Profile};
 
 /// Bytes of the largest sequence header OBU that makes sense: 32 operating points take less than half of it.
 const MAX_SEQUENCE: usize = 1_024;
 
-/// The newest sequence header of a leg.
-#[derive(Debug)]
+/// A sequence header.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
-    /// With its header, without size field.
+    /// Its OBU, without size field.
     pub obu: Vec<u8>,
-    /// What it says.
-    pub header: SequenceHeader,
+    /// reduced_still_picture_header: all frames are key frames, and their headers do not say so.
+    pub reduced_still: bool,
+    /// Level and tier of operating point 0, which has all layers; the size of the largest frame.
+    pub parameters: Parameters,
 }
 
 impl Sequence {
-    /// Puts a sequence header OBU in the place of what was known; false for one that makes no sense.
-    pub fn keep(newest: &mut Option<Self>, obu: &[u8]) -> bool {
-        if newest.as_ref().is_some_and(|known| known.obu == obu) {
-            return true;
+    /// `None` when it ends early or makes no sense.
+    pub fn parse(obu: &[u8]) -> Option<Self> {
+        if obu.len() > MAX_SEQUENCE {
+            return None;
         }
-        let parsed = (obu.len() <= MAX_SEQUENCE).then(|| SequenceHeader::parse(obu::payload(obu))).flatten();
-        let Some(header) = parsed else { return false };
-        *newest = Some(Self { obu: obu.to_vec(), header });
-        true
-    }
-}
-
-/// What a sequence header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SequenceHeader {
-    /// seq_profile: 0 to 2.
-    pub profile: u8,
-    /// seq_level_idx of operating point 0, which has all layers.
-    pub level: u8,
-    /// seq_tier of operating point 0.
-    pub high_tier: bool,
-    /// reduced_still_picture_header: all frames are key frames, and their headers do not say so.
-    pub reduced_still: bool,
-    /// Pixels of the largest frame.
-    pub width: u32,
-    /// Pixels of the largest frame.
-    pub height: u32,
-    /// 8, 10 or 12.
-    pub bit_depth: u8,
-    /// Colour that is not sampled 4:2:0. Monochrome is none: every decoder of profile 0 takes it.
-    pub other_chroma: bool,
-    /// Frames per second as a ratio, where they come in equal intervals.
-    pub frame_rate: Option<(u32, u32)>,
-}
-
-impl SequenceHeader {
-    /// `payload`: what follows the OBU's header. `None` when it ends early or makes no sense.
-    pub fn parse(payload: &[u8]) -> Option<Self> {
-        let mut bits = Bits::plain(payload);
+        let mut bits = Bits::plain(obu::payload(obu));
         let profile = bits.bits(3).filter(|&profile| profile <= 2)? as u8;
         bits.flag()?; // still_picture
         let reduced_still = bits.flag()?;
-        let (mut frame_rate, mut level, mut high_tier) = (None, 0, false);
-        if reduced_still {
-            level = bits.bits(5)?;
-        } else {
-            let mut delay_length = None;
-            if bits.flag()? {
-                frame_rate = timing(&mut bits)?;
-                delay_length = if bits.flag()? { Some(decoder_model(&mut bits)?) } else { None };
-            }
-            let initial_delay = bits.flag()?;
-            for point in 0..=bits.bits(5)? {
-                let found = operating_point(&mut bits, delay_length, initial_delay)?;
-                if point == 0 {
-                    (level, high_tier) = found;
-                }
-            }
-        }
+        let ((level, high_tier), frame_rate) =
+            if reduced_still { ((bits.bits(5)?, false), None) } else { operating_points(&mut bits)? };
         let width_bits = bits.bits(4)? as u8 + 1;
         let height_bits = bits.bits(4)? as u8 + 1;
         let (width, height) = (bits.bits(width_bits)? + 1, bits.bits(height_bits)? + 1);
         skip_tools(&mut bits, reduced_still)?;
         let (bit_depth, other_chroma) = colour(&mut bits, profile)?;
-        let level = level as u8;
-        Some(Self { profile, level, high_tier, reduced_still, width, height, bit_depth, other_chroma, frame_rate })
+        let parameters = Parameters {
+            profile: Profile::Av1 { profile, level: level as u8, high_tier },
+            width,
+            height,
+            bit_depth,
+            other_chroma,
+            interlaced: false,
+            // Each temporal unit shows its frame before the next one does (AV1 §7.5).
+            reorder_frames: Some(0),
+            frame_rate,
+        };
+        Some(Self { obu: obu.to_vec(), reduced_still, parameters })
     }
+}
+
+/// Level and tier of the first operating point; frames per second as a ratio, if they come in equal intervals.
+type Points = ((u32, bool), Option<(u32, u32)>);
+
+fn operating_points(bits: &mut Bits<'_>) -> Option<Points> {
+    let (mut frame_rate, mut delay_length) = (None, None);
+    if bits.flag()? {
+        frame_rate = timing(bits)?;
+        delay_length = if bits.flag()? { Some(decoder_model(bits)?) } else { None };
+    }
+    let initial_delay = bits.flag()?;
+    let others = bits.bits(5)?;
+    let first = operating_point(bits, delay_length, initial_delay)?;
+    for _ in 0..others {
+        operating_point(bits, delay_length, initial_delay)?;
+    }
+    Some((first, frame_rate))
 }
 
 /// timing_info() (§5.5.3). The outer `None`: it ends early.
@@ -146,7 +129,8 @@ fn skip_tools(bits: &mut Bits<'_>, reduced_still: bool) -> Option<()> {
     Some(())
 }
 
-/// color_config() (§5.5.2): bits of a sample, and whether colour is not sampled 4:2:0.
+/// color_config() (§5.5.2): bits of a sample, and whether colour is not sampled 4:2:0. Monochrome counts as if it were: every
+/// decoder of profile 0 takes it.
 fn colour(bits: &mut Bits<'_>, profile: u8) -> Option<(u8, bool)> {
     let high = bits.flag()?;
     let bit_depth = match (high, profile) {
@@ -187,23 +171,31 @@ mod tests {
         bits.chunks(8).map(|chunk| (0..8).fold(0, |byte, at| byte << 1 | chunk.get(at).unwrap_or(&0))).collect()
     }
 
-    fn parse(text: &str) -> Option<SequenceHeader> {
-        SequenceHeader::parse(&bytes(text))
+    fn parse(text: &str) -> Option<Sequence> {
+        Sequence::parse(&[&[0x08], bytes(text).as_slice()].concat())
     }
 
     /// A reduced still picture of 64x32 and of this profile; what follows is color_config().
-    fn reduced(profile: &str, colour: &str) -> Option<SequenceHeader> {
+    fn reduced(profile: &str, colour: &str) -> Option<Sequence> {
         parse(&format!("{profile} 1 1 00100 0101 0100 111111 11111 000 000 {colour}"))
     }
 
     #[test]
     fn what_encoders_write() {
-        let header = SequenceHeader::parse(obu::payload(LIBAOM)).expect("valid");
-        assert_eq!((header.profile, header.level, header.high_tier), (0, 0, false));
-        assert_eq!((header.width, header.height, header.bit_depth), (320, 180, 8));
-        assert_eq!((header.other_chroma, header.reduced_still, header.frame_rate), (false, false, None));
-        let header = SequenceHeader::parse(obu::payload(TEN_BIT)).expect("valid");
-        assert_eq!((header.width, header.height, header.bit_depth), (320, 180, 10));
+        for (obu, bit_depth) in [(LIBAOM, 8), (TEN_BIT, 10)] {
+            let expected = Parameters {
+                profile: Profile::Av1 { profile: 0, level: 0, high_tier: false },
+                width: 320,
+                height: 180,
+                bit_depth,
+                other_chroma: false,
+                interlaced: false,
+                reorder_frames: Some(0),
+                frame_rate: None,
+            };
+            let sequence = Sequence { obu: obu.to_vec(), reduced_still: false, parameters: expected };
+            assert_eq!(Sequence::parse(obu), Some(sequence));
+        }
     }
 
     #[test]
@@ -215,40 +207,39 @@ mod tests {
         let tools = "0 000 0000 1 00 0 0 111 000";
         let text =
             format!("000 0 0 {time} {model} 1 00001 {first} {second} 0110 0101 1111111 101011 {tools} 0 0 0 0 00");
-        let header = parse(&text).expect("valid");
-        assert_eq!((header.level, header.high_tier), (9, true));
-        assert_eq!((header.width, header.height), (128, 44));
-        assert_eq!(header.frame_rate, Some((60_000, 2_002)));
-        assert_eq!((header.bit_depth, header.other_chroma), (8, false));
+        let told = parse(&text).expect("valid").parameters;
+        assert_eq!(told.profile, Profile::Av1 { profile: 0, level: 9, high_tier: true });
+        assert_eq!((told.width, told.height, told.frame_rate), (128, 44, Some((60_000, 2_002))));
+        assert_eq!((told.bit_depth, told.other_chroma), (8, false));
     }
 
     #[test]
     fn what_few_decoders_take_is_told() {
-        let told = |header: Option<SequenceHeader>| header.map(|header| (header.bit_depth, header.other_chroma));
-        let rgb = "1 00000001 00001101 00000000";
-        assert_eq!(told(reduced("000", "0 0 0 0 00 0 0")), Some((8, false)), "4:2:0");
-        assert_eq!(told(reduced("000", "1 1 0 0 0")), Some((10, false)), "monochrome");
-        assert_eq!(told(reduced("001", "0 0 0 0 0")), Some((8, true)), "4:4:4");
-        assert_eq!(told(reduced("001", &format!("0 {rgb} 0 0"))), Some((8, true)), "RGB");
-        assert_eq!(told(reduced("010", "1 0 0 0 0 0")), Some((10, true)), "4:2:2");
-        assert_eq!(told(reduced("010", "1 1 0 0 0 1 1 00")), Some((12, false)), "12 bits, 4:2:0");
-        assert_eq!(told(reduced("010", "1 1 0 0 0 1 0")), Some((12, true)), "12 bits, 4:2:2");
-        assert_eq!(told(reduced("010", "1 1 0 0 0 0")), Some((12, true)), "12 bits, 4:4:4");
-        assert_eq!(reduced("011", "0 0 0 0 00 0 0"), None, "a profile to come");
+        let rgb = "0 1 00000001 00001101 00000000 0 0";
+        for (name, profile, colour, expected) in [
+            ("4:2:0", "000", "0 0 0 0 00 0 0", Some((8, false))),
+            ("monochrome", "000", "1 1 0 0 0", Some((10, false))),
+            ("4:4:4", "001", "0 0 0 0 0", Some((8, true))),
+            ("RGB", "001", rgb, Some((8, true))),
+            ("4:2:2", "010", "1 0 0 0 0 0", Some((10, true))),
+            ("12 bits, 4:2:0", "010", "1 1 0 0 0 1 1 00", Some((12, false))),
+            ("12 bits, 4:2:2", "010", "1 1 0 0 0 1 0", Some((12, true))),
+            ("12 bits, 4:4:4", "010", "1 1 0 0 0 0", Some((12, true))),
+            ("a profile to come", "011", "0 0 0 0 00 0 0", None),
+        ] {
+            let told = reduced(profile, colour).map(|sequence| sequence.parameters);
+            assert_eq!(told.map(|told| (told.bit_depth, told.other_chroma)), expected, "{name}");
+        }
         let still = reduced("000", "0 0 0 0 00 0 0").expect("valid");
-        assert_eq!((still.level, still.width, still.height, still.reduced_still), (4, 64, 32, true));
+        assert_eq!((still.reduced_still, still.parameters.width, still.parameters.height), (true, 64, 32));
+        assert_eq!(still.parameters.profile, Profile::Av1 { profile: 0, level: 4, high_tier: false });
     }
 
     #[test]
-    fn what_ends_early_or_is_far_too_long_is_not_kept() {
-        let mut newest = None;
+    fn what_ends_early_or_is_far_too_long_makes_no_sense() {
         for length in 1..LIBAOM.len() - 1 {
-            assert!(!Sequence::keep(&mut newest, &LIBAOM[..length]), "{length}");
+            assert_eq!(Sequence::parse(&LIBAOM[..length]), None, "{length}");
         }
-        assert!(!Sequence::keep(&mut newest, &[LIBAOM, &[0; MAX_SEQUENCE]].concat()));
-        assert!(newest.is_none());
-        assert!(Sequence::keep(&mut newest, LIBAOM) && Sequence::keep(&mut newest, TEN_BIT));
-        assert!(!Sequence::keep(&mut newest, &LIBAOM[..4]));
-        assert_eq!(newest.map(|sequence| sequence.obu), Some(TEN_BIT.to_vec()));
+        assert_eq!(Sequence::parse(&[LIBAOM, &[0; MAX_SEQUENCE]].concat()), None);
     }
 }
