@@ -6,6 +6,7 @@ use crate::counters::DropReason;
 use crate::frame::Kind;
 use crate::payloads::Payloads;
 
+pub mod av1;
 pub mod h264;
 pub mod h265;
 mod joined;
@@ -17,6 +18,7 @@ pub mod pcm;
 pub mod vp8;
 pub mod vp9;
 
+use self::av1::Av1;
 use self::h264::H264;
 use self::h265::H265;
 use self::opus::{Multiopus, Opus};
@@ -114,7 +116,7 @@ impl Codec {
             Codec::Opus => Reader::Audio(Box::new(Opus::default())),
             Codec::Multiopus => Reader::Audio(Box::new(Multiopus::new(channels.unwrap_or(SURROUND)))),
             Codec::Pcmu | Codec::Pcma | Codec::G722 => Reader::Audio(Box::new(Pcm::new(self))),
-            _ => todo!(),
+            Codec::Av1 => Reader::Video(Box::new(Av1::default())),
         }
     }
 }

@@ -146,6 +146,30 @@ fn h265() {
 }
 
 #[test]
+fn av1() {
+    let names = ["av1-ffmpeg-hidden", "av1-ffmpeg-10bit", "av1-chromium", "av1-chromium-l2t2"];
+    let frames: Vec<_> = names.iter().flat_map(|name| captures::frames(name)).collect();
+    run("av1", fuzz::av1, |random| {
+        let frame = &frames[random.below(frames.len() as u64) as usize];
+        if random.chance(20) {
+            return whole_unit(random);
+        }
+        frame.iter().flat_map(|payload| [&(payload.len() as u16).to_be_bytes()[..], payload].concat()).collect()
+    });
+}
+
+/// A temporal unit in the low-overhead bitstream format (AV1 §5.2): a sequence header and OBUs that are anything.
+fn whole_unit(random: &mut Random) -> Vec<u8> {
+    let mut data = vec![0x12, 0, 0x0a, 11, 0, 0, 0, 0x04, 0x3c, 0xfe, 0xcc, 0xda, 0xf9, 0, 0x40, 0x32, 2, 0x10, 5];
+    for _ in 0..random.below(40) {
+        let size = random.below(1_000) as u16;
+        data.extend([(random.below(16) as u8) << 3 | 2, size as u8 | 0x80, (size >> 7) as u8]);
+        data.extend(random.bytes(usize::from(size)));
+    }
+    data
+}
+
+#[test]
 fn gate() {
     run("gate", fuzz::gate, |random| {
         let (ours, password) = fuzz::CREDENTIALS;
