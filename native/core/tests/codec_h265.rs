@@ -171,7 +171,8 @@ fn frames_come_out_unit_by_unit_with_their_sets_in_packets_that_fit() {
 #[test]
 fn without_sets_no_keyframe_is_sent() {
     let mut codec = H265::default();
-    for set in [&[][..], &[0x42], &[0x42, 0x01], &SPS[..20], IDR, SEI, &[0x42, 0x09, 0x01, 0x01, 0x60]] {
+    let upper = [&[0x42, 0x09], &SPS[2..]].concat();
+    for set in [&[][..], &[0x42], &[0x42, 0x01], &SPS[..20], IDR, SEI, &upper] {
         assert!(!codec.adopt(set), "{set:x?}");
     }
     assert_eq!(codec.parameters(), None);
@@ -231,6 +232,9 @@ fn several_picture_sets_are_kept_and_the_newest_of_an_id_replaces_the_others() {
 fn delimiters_ends_and_filler_are_left_out_and_messages_stay() {
     let given = [DELIMITER, VPS, SPS, PPS, SEI, IDR, FILLER, SUFFIX_SEI, END_OF_SEQUENCE, END_OF_BITSTREAM];
     assert_eq!(sent(&mut H265::default(), &given), [VPS, SPS, PPS, SEI, IDR, SUFFIX_SEI]);
+    // Zeros that some cameras write behind the units of an aggregate.
+    let aggregate = [&[0x60, 0x01, 0, 6][..], IDR, &[0, 0]].concat();
+    assert_eq!(sent(&mut codec("no-sets"), &[&aggregate]), [VPS, SPS, PPS, IDR]);
     let nothing: [&[&[u8]]; 3] = [&[DELIMITER], &[VPS, SPS, PPS], &[SEI, FILLER]];
     for given in nothing {
         let taken = take(&mut H265::default(), given.iter().map(|unit| Some(*unit)));
