@@ -16,7 +16,7 @@ export const METRICS = [
   timing('whep_request_duration_seconds', ['route'], 'Time from a request to its response.'),
   event('whep_cap_rejections_total', ['stream', 'scope'], 'Viewers refused because a cap was reached.'),
   event('whep_codec_mismatches_total', ['stream', 'kind'], 'Codecs that a refused offer lacked.'),
-  event('whep_profile_mismatches_total', ['stream'], 'Viewers that were sent an H264 profile they had not offered.'),
+  event('whep_profile_mismatches_total', ['stream'], 'Viewers that were sent a profile they had not offered.'),
   event('whep_ffmpeg_leg_failures_total', ['stream', 'leg'], 'Legs that stayed silent for the whole grace time.'),
   event('whep_session_setup_failures_total', ['reason'], 'Sessions that ended before media could flow.'),
   event('whep_sessions_secured_total', ['profile', 'dtls'], 'Sessions that connected, by what DTLS negotiated.'),

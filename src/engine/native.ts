@@ -3,6 +3,7 @@ import { Failure, type FailureCode } from '../errors.ts';
 import { Turns } from '../turns.ts';
 import { loadAddon } from './addon.ts';
 import type {
+  AnsweredLeg,
   EngineEvent,
   EngineSnapshot,
   Ingress,
@@ -40,7 +41,7 @@ interface NativeHandle {
   addViewer(spec: ViewerSpec): Promise<string>;
   addPublisher(spec: PublisherSpec): Promise<string>;
   offerPull(spec: PullSpec): Promise<string>;
-  acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void>;
+  acceptAnswer(session: string, answer: string, legs: AnsweredLeg[]): Promise<void>;
   addCandidate(session: string, mid: string, candidate: string): Promise<boolean>;
   removeSession(session: string): Promise<SessionTotals | null>;
   snapshot(): EngineSnapshot;
@@ -130,7 +131,7 @@ class NativeEngine implements MediaEngine {
     return { description };
   }
 
-  async acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void> {
+  async acceptAnswer(session: string, answer: string, legs: AnsweredLeg[]): Promise<void> {
     await this.#handle.acceptAnswer(session, answer, legs).catch((error: unknown) => {
       throw failure(error);
     });

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { StreamFacts } from '../../src/engine/port.ts';
 import { indexPage, type Listed, playerPage } from '../../src/http/player.ts';
+import { h264Facts } from '../support/facts.ts';
 
 const test = suite('pages');
 
@@ -55,15 +56,15 @@ test('pages stay small', () => {
 });
 
 test('the index tells what each stream carries and how many watch', () => {
-  const video = { active: true, bFrames: false, width: 1280, height: 720, framesPerSecond: 29.97 };
+  const video = h264Facts('42c01f', { width: 1280, height: 720, framesPerSecond: 29.97 });
   const carried = (facts: StreamFacts) => indexPage([{ ...listed('cam1'), viewers: 1, media: mediaOf(facts) }]).html;
-  const html = carried({ video, audio: { active: true, channels: 2 } });
+  const html = carried({ video, audio: { active: true, codec: 'opus', channels: 2 } });
   assert.match(html, '>1280 × 720 · 30 fps · stereo sound<');
   assert.match(html, '>1 viewer<');
   assert.match(html, 'href="play/cam1"');
   assert.match(html, '<span class="state live">live</span>');
-  assert.match(carried({ video: { active: false, bFrames: false } }), '>picture<');
-  assert.match(carried({ audio: { active: true, channels: 1 } }), '>mono sound<');
+  assert.match(carried({ video: h264Facts() }), '>picture<');
+  assert.match(carried({ audio: { active: true, codec: 'opus', channels: 1 } }), '>mono sound<');
   assert.match(indexPage([{ ...listed('cam1'), state: 'stalled' }]).html, '<span class="state">stalled</span>');
 });
 

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import type { StreamFacts } from '../../src/engine/port.ts';
 import { checkAnswer } from '../support/answer-rules.ts';
 import { edit, exchange, STREAM } from '../support/exchange.ts';
+import { h264Facts } from '../support/facts.ts';
 import { offerOf } from '../support/offers.ts';
 
 // The checker judges every answer of every test: it has to notice when a rule is broken.
@@ -99,7 +100,7 @@ for (const [rule, what, text] of faults) {
 }
 
 test('S18: a stream of another profile', () => {
-  const main = { ...STREAM, video: { active: true, bFrames: false, profileLevelId: '4d401f' } };
+  const main = { ...STREAM, video: h264Facts('4d401f') };
   const faults = checkAnswer(chromium, answer, main);
   assert.ok(faults.every((each) => each.startsWith('S18: ')));
   assert.match(faults[0] ?? '', /116/);
@@ -107,7 +108,7 @@ test('S18: a stream of another profile', () => {
 
 test('S18: a stream that a decoder of the answer does not play', () => {
   const bare = chromium.replaceAll(/profile-level-id=(?!42e01f)\w+/g, 'profile-level-id=42e01f');
-  const high = (bFrames: boolean) => ({ ...STREAM, video: { active: true, bFrames, profileLevelId: '640028' } });
+  const high = (bFrames: boolean) => ({ ...STREAM, video: h264Facts('640028', { bFrames }) });
   assert.match(checkAnswer(bare, exchange(bare).answer, high(true)).join(), /^S18: .* does not play/);
   // The last resort, as long as it is the last.
   assert.equal(checkAnswer(bare, exchange(bare).answer, high(false)), []);

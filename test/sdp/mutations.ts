@@ -7,6 +7,7 @@ import { parseFragment } from '../../src/sdp/fragment.ts';
 import { parseOffer } from '../../src/sdp/offer.ts';
 import { checkAnswer } from '../support/answer-rules.ts';
 import { type Exchange, exchange, STREAM } from '../support/exchange.ts';
+import { h264Facts } from '../support/facts.ts';
 import { mutated } from '../support/mutations.ts';
 import { offers } from '../support/offers.ts';
 import { rounds } from '../support/rounds.ts';
@@ -25,8 +26,8 @@ const { video } = STREAM;
 const stream = fc.constantFrom<StreamFacts>(
   STREAM,
   { ...(video && { video }) },
-  { audio: { active: true, channels: 1 } },
-  { ...STREAM, video: { active: true, bFrames: false, profileLevelId: '640028' } },
+  { audio: { active: true, codec: 'opus', channels: 1 } },
+  { ...STREAM, video: h264Facts('640028') },
 );
 
 /** The outcome, when it is an answer; any other exception than an expected failure is thrown on. */

@@ -259,7 +259,7 @@ test('header extensions: mid and abs-capture-time when offered, playout-delay wh
 // RFC 7587 §7.1.
 test('Opus: known parameters alone, and stereo as the stream has it', () => {
   const config = (offer: string, channels?: 1 | 2) => {
-    const stream = { ...STREAM, audio: { active: true, ...(channels && { channels }) } };
+    const stream = { ...STREAM, audio: { active: true, codec: 'opus' as const, ...(channels && { channels }) } };
     return /(?<=^a=fmtp:111 ).*/m.exec(answerTo(offer, { stream }))?.[0];
   };
   const offered = 'maxplaybackrate=48000; MINPTIME=20; useinbandfec=1; usedtx=1; x-google-min-bitrate=1';

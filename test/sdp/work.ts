@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../../src/errors.ts';
 import { parseFragment } from '../../src/sdp/fragment.ts';
 import { edit, exchange, STREAM } from '../support/exchange.ts';
+import { h264Facts } from '../support/facts.ts';
 import { offerOf } from '../support/offers.ts';
 import { type Work, workOf } from '../support/work.ts';
 
@@ -81,7 +82,7 @@ const shapes: Record<string, (size: number) => string> = {
 
 function answer(sdp: string): void {
   try {
-    exchange(sdp, { stream: { ...STREAM, video: { active: true, bFrames: false, profileLevelId: '640028' } } });
+    exchange(sdp, { stream: { ...STREAM, video: h264Facts('640028') } });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
   }

@@ -92,7 +92,7 @@ export function checkH264({ o, a }: Pair, stream: StreamFacts, role: string, rul
   );
   if (repair !== undefined) rule('S17', parameters(a, repair).get('apt') === format, `${a.head}: apt of ${repair}`);
   if (role !== 'watch') return;
-  const wanted = profile(stream.video?.profileLevelId ?? '42e01f');
+  const wanted = profile(stream.video?.parameters?.['profile-level-id'] ?? '42e01f');
   const profiles = o.formats.flatMap((each) => {
     const named = all(o, 'rtpmap').filter((map) => map.toLowerCase() === `${each} h264/90000`);
     const its = parameters(o, each);

@@ -1,13 +1,15 @@
+import { type Codec, PUBLISHED_CODECS } from '../../src/engine/codecs.ts';
 import type { StreamFacts } from '../../src/engine/port.ts';
 import { Failure } from '../../src/errors.ts';
 import { writeAnswer } from '../../src/sdp/answer.ts';
 import { negotiatePublish, negotiateWatch, type Plan, type WatchOptions } from '../../src/sdp/negotiate.ts';
 import { parseOffer, type Role } from '../../src/sdp/offer.ts';
+import { h264Facts } from './facts.ts';
 
 /** A stream as FFmpeg sends it by the README: constrained baseline and stereo. */
 export const STREAM: StreamFacts = {
-  video: { active: true, profileLevelId: '42c01f', bFrames: false },
-  audio: { active: true, channels: 2 },
+  video: h264Facts('42c01f'),
+  audio: { active: true, codec: 'opus', channels: 2 },
 };
 
 export interface Exchange {
@@ -24,19 +26,22 @@ export function exchange(
     announce = [],
     candidates,
     iceChecks = 'both',
+    codecs = PUBLISHED_CODECS,
     ...options
   }: {
     role?: Exclude<Role, 'serve'>;
     stream?: StreamFacts;
     announce?: string[];
     candidates?: string[];
+    /** What a publisher may send. */
+    codecs?: readonly Codec[];
   } & Partial<WatchOptions> = {},
 ): Exchange {
   const parsed = parseOffer(offer, role);
   let ssrc = 1000;
   const plan =
     role === 'publish'
-      ? negotiatePublish(parsed, ['video', 'audio'], iceChecks)
+      ? negotiatePublish(parsed, ['video', 'audio'], codecs, iceChecks)
       : negotiateWatch(parsed, stream, {
           complete: true,
           ssrc: () => ++ssrc,
