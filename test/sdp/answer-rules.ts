@@ -99,6 +99,30 @@ for (const [rule, what, text] of faults) {
   test(`${rule}: ${what}`, () => assert.ok(broken(text).includes(rule), broken(text).join()));
 }
 
+test('S22: a parameter that was not offered so, is missing, or is of nobody', () => {
+  const stream = STREAMS['AV1 Main'] ?? {};
+  const av1 = exchange(chromium, { stream }).answer;
+  assert.equal(checkAnswer(chromium, av1, stream), []);
+  for (const [from, to] of [
+    ['level-idx=5', 'level-idx=8'],
+    [';tier=0', ''],
+    [';tier=0', ';tier=0;x=1'],
+    ['AV1/90000', 'AV1/48000'],
+  ] as const) {
+    assert.match(checkAnswer(chromium, av1.replace(from, to), stream).join(), 'S22: ', to);
+  }
+});
+
+test('S23 and FIT: a format that fits the stream less than another, and one of another codec', () => {
+  const main = exchange(chromium, { stream: STREAMS['AV1 Main'] ?? {} }).answer;
+  assert.match(checkAnswer(chromium, main, STREAMS['AV1 High'] ?? {}).join(), 'S23: ');
+  assert.match(checkAnswer(chromium, main, STREAMS.VP8 ?? {}).join(), 'FIT: ');
+  const sound = exchange(chromium, { stream: STREAMS.PCMU ?? {} }).answer;
+  assert.equal(checkAnswer(chromium, sound, STREAMS.PCMU ?? {}), []);
+  assert.match(checkAnswer(chromium, sound, STREAMS.PCMA ?? {}).join(), 'FIT: ');
+  assert.match(checkAnswer(chromium, sound.replace('PCMU/8000', 'PCMU/8000/2'), STREAMS.PCMU ?? {}).join(), 'S19: ');
+});
+
 test('S18: a stream of another profile', () => {
   const main = { ...STREAM, video: h264Facts('4d401f') };
   const faults = checkAnswer(chromium, answer, main);

@@ -6,7 +6,7 @@ import { all, type Description, groups, type Pair, pairs, read, type Section, va
 /**
  * Judges an answer by its offer, line by line and on its own: nothing here comes from the code under test.
  *
- * Returns one entry per broken rule, its name first: S2-S21 and C1-C10 are the rows of the table below, FORM and SIZE
+ * Returns one entry per broken rule, its name first: S2-S23 and C1-C10 are the rows of the table below, FORM and SIZE
  * the text as such, FIT what the stream carries. `role` tells a viewer's exchange (WHEP) from a publisher's (WHIP).
  *
  * | rule | from |
@@ -23,8 +23,8 @@ import { all, type Description, groups, type Pair, pairs, read, type Section, va
  * | S16 | one MediaStream, one track of a kind, SSRCs: RFC 8830 §2, RFC 5576 §4 |
  * | S17 | formats: RFC 8829 §5.3.1 |
  * | S18, S19 | H264 and the codecs of sound: RFC 6184 §8.2.2, RFC 7587 §7.1, RFC 3551 §6 |
- * | S22, S23 | other video: parameters as offered, and those that fit the stream: see answer-media.ts |
  * | S20, S21 | feedback, header extensions: RFC 4585 §4.2, RFC 8285 §6 |
+ * | S22, S23 | other video: parameters as offered, and those that fit the stream: see answer-media.ts |
  * | C1-C3, C7, C10 | rtcp-mux-only, bundle-only, rtcp, rejected lines, msid: RFC 9143 §7.3, §9.3.1.2 |
  */
 export function checkAnswer(

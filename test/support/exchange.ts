@@ -1,5 +1,5 @@
-import { type Codec, PUBLISHED_CODECS } from '../../src/engine/codecs.ts';
-import type { StreamFacts } from '../../src/engine/port.ts';
+import { type Codec, PUBLISHED_CODECS, type VideoCodec } from '../../src/engine/codecs.ts';
+import type { StreamFacts, VideoFacts } from '../../src/engine/port.ts';
 import { Failure } from '../../src/errors.ts';
 import { writeAnswer } from '../../src/sdp/answer.ts';
 import { negotiatePublish, negotiateWatch, type Plan, type WatchOptions } from '../../src/sdp/negotiate.ts';
@@ -11,6 +11,26 @@ export const STREAM: StreamFacts = {
   video: h264Facts('42c01f'),
   audio: { active: true, codec: 'opus', channels: 2 },
 };
+
+/** A stream of each codec, and of the profiles that make a difference. */
+export const STREAMS: Readonly<Record<string, StreamFacts>> = {
+  VP8: { video: videoFacts('vp8', {}) },
+  'VP8, larger than most take': { video: { ...videoFacts('vp8', {}), width: 7680, height: 4320 } },
+  'VP9 profile 0': { video: videoFacts('vp9', { 'profile-id': '0' }) },
+  'VP9 profile 2': { video: videoFacts('vp9', { 'profile-id': '2' }) },
+  'AV1 Main': { video: videoFacts('av1', { profile: '0', 'level-idx': '8', tier: '1' }) },
+  'AV1 High': { video: videoFacts('av1', { profile: '1', 'level-idx': '5', tier: '0' }) },
+  'H265 Main': { video: videoFacts('h265', { 'profile-id': '1', 'tier-flag': '0', 'level-id': '93' }) },
+  'H265 Main 10 of the High tier': { video: videoFacts('h265', { 'profile-id': '2', 'tier-flag': '1' }) },
+  G722: { audio: { active: true, codec: 'g722', channels: 1 } },
+  PCMU: { audio: { active: true, codec: 'pcmu', channels: 1 } },
+  PCMA: { audio: { active: true, codec: 'pcma', channels: 1 } },
+  multiopus: { audio: { active: true, codec: 'multiopus', channels: 6 } },
+};
+
+function videoFacts(codec: VideoCodec, parameters: Record<string, string>): VideoFacts {
+  return { active: true, codec, parameters, bFrames: false };
+}
 
 export interface Exchange {
   plan: Plan;
