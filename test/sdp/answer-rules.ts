@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { StreamFacts } from '../../src/engine/port.ts';
 import { checkAnswer } from '../support/answer-rules.ts';
-import { edit, exchange, STREAM } from '../support/exchange.ts';
+import { edit, exchange, STREAM, STREAMS } from '../support/exchange.ts';
 import { h264Facts } from '../support/facts.ts';
 import { offerOf } from '../support/offers.ts';
 

@@ -52,7 +52,7 @@ function refused({ cause, reason }: PlayerState & { phase: 'refused' }): Notice 
     case 'forbidden':
       return ['You may not watch this stream', quote(reason)];
     case 'codec':
-      return ['This browser offers no fitting codec', quote(reason)];
+      return [`This browser cannot decode ${/missing: (\w+)/.exec(reason)?.[1] ?? 'this stream'}`, quote(reason)];
     default:
       return ['The server refused to play', quote(reason)];
   }
