@@ -10,7 +10,7 @@ import { type RtpSpec, rtpSchema } from './rtp/spec.ts';
 const MAX_TEXT = 64 * 1024;
 const SIZE = `an SDP has at most ${MAX_TEXT} characters`;
 const FORM = 'give the path of an SDP file, its text, { "file": "cam.sdp" } or { "text": "v=0..." }';
-const HOST = 'give an IP address of this machine, or of a multicast group, to bind';
+const HOST = 'give an IP address of this machine to bind';
 
 const object = z
   .strictObject({

@@ -4,11 +4,10 @@ import { legList } from '../legs.ts';
 
 const CHANNELS = 'multiopus has 3 to 8 channels: write { "codec": "multiopus", "channels": 6 }';
 
+const audioObject = z.strictObject({ codec: audioCodec, channels: channels.optional() });
+
 const audioLeg = z
-  .union([
-    audioCodec.transform((codec) => ({ codec, channels: undefined })),
-    z.strictObject({ codec: audioCodec, channels: channels.optional() }),
-  ])
+  .union([audioCodec.transform((codec): z.output<typeof audioObject> => ({ codec })), audioObject])
   .refine(({ codec, channels }) => codec !== 'multiopus' || channels !== undefined, CHANNELS);
 
 /** Frames from the program, each leg of one codec. */

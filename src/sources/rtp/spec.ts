@@ -4,8 +4,7 @@ import { parameterFault } from '../../sdp/parameters.ts';
 import { audioCodec, channels, videoCodec } from '../codecs.ts';
 
 const PORT = 'give a UDP port from 0 to 65535 (0 lets the system choose)';
-const LEG = `${PORT}, or an object such as { "port": 5004, "codec": "vp9" }`;
-const HOST = 'give an IP address of this machine, or of a multicast group, to bind';
+const HOST = 'give an IP address of this machine to bind';
 const TYPE = 'give a payload type from 0 to 127';
 const PARAMETERS = 'give the parameters of its fmtp by name, such as { "profile-id": "2" }';
 const port = z.int(PORT).min(0, PORT).max(65535, PORT);
@@ -27,8 +26,8 @@ const audioLeg = z.strictObject({ ...leg, codec: audioCodec.default('opus'), cha
 /** RTP that somebody else sends. */
 export const rtpSchema = z
   .strictObject({
-    video: z.union([port.transform((number) => ({ port: number })).pipe(videoLeg), videoLeg], LEG).optional(),
-    audio: z.union([port.transform((number) => ({ port: number })).pipe(audioLeg), audioLeg], LEG).optional(),
+    video: z.union([port.transform((number) => ({ port: number })).pipe(videoLeg), videoLeg], PORT).optional(),
+    audio: z.union([port.transform((number) => ({ port: number })).pipe(audioLeg), audioLeg], PORT).optional(),
     /** Loopback unless told otherwise: RTP has no authentication. */
     host: z
       .string(HOST)
