@@ -8,9 +8,11 @@ import type {
   EngineSnapshot,
   Ingress,
   LegKind,
+  LegSpec,
   MediaEngine,
   PublisherSpec,
   PullSpec,
+  RtpLeg,
   SessionTotals,
   StreamFacts,
   StreamPorts,
@@ -53,8 +55,9 @@ interface NativeHandle {
 interface NativeIngress {
   kind: Ingress['kind'];
   host?: string;
-  videoPort?: number;
-  audioPort?: number;
+  /** With a port if `kind` is `rtp`. */
+  video?: LegSpec & Partial<RtpLeg>;
+  audio?: LegSpec & Partial<RtpLeg>;
   videoFile?: Uint8Array;
   audioFile?: Uint8Array;
   framesPerSecond?: number;
@@ -173,27 +176,11 @@ class NativeEngine implements MediaEngine {
   }
 }
 
+/** Files of a clip have names of their own: elsewhere `video` and `audio` are legs. */
 function nativeIngress(ingress: Ingress): NativeIngress {
-  switch (ingress.kind) {
-    case 'rtp':
-      return {
-        kind: 'rtp',
-        host: ingress.host,
-        ...(ingress.video === undefined ? {} : { videoPort: ingress.video }),
-        ...(ingress.audio === undefined ? {} : { audioPort: ingress.audio }),
-      };
-    case 'clip':
-      return {
-        kind: 'clip',
-        videoFile: ingress.video,
-        audioFile: ingress.audio,
-        framesPerSecond: ingress.framesPerSecond,
-      };
-    case 'push':
-    case 'publisher':
-    case 'pull':
-      return { kind: ingress.kind, legs: ingress.legs };
-  }
+  if (ingress.kind !== 'clip') return ingress;
+  const { kind, video, audio, framesPerSecond } = ingress;
+  return { kind, videoFile: video, audioFile: audio, framesPerSecond };
 }
 
 const codes: ReadonlySet<string> = new Set<FailureCode>([

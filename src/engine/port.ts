@@ -9,17 +9,35 @@ import type { AudioCodec, Codec, VideoCodec } from './codecs.ts';
 
 export type LegKind = 'video' | 'audio';
 
+/** What comes in on a leg. */
+export interface LegSpec {
+  codec: Codec;
+  /** Packets of other types are dropped; absent: whatever its sender chooses. */
+  payloadType?: number;
+  /** Of multiopus, whose packets do not tell: 3 to 8. */
+  channels?: number;
+  /** Parameter sets that were told apart from the stream, one NAL unit each, without start code. */
+  sets?: Uint8Array[];
+}
+
+export interface RtpLeg extends LegSpec {
+  /** UDP; 0 lets the system choose. */
+  port: number;
+  /** Absent: the port after (RFC 3550 §11). RTCP may always come to the RTP port too. */
+  rtcpPort?: number;
+}
+
 /** Where the media of a stream enters the engine. */
 export type Ingress =
-  /** RTP on UDP ports, RTCP on the port after each (RFC 3550 §11) or on the same; 0 lets the system choose. */
-  | { kind: 'rtp'; host: string; video?: number; audio?: number }
+  /** RTP on UDP ports of one address of this machine, or of a multicast group, which the engine joins. */
+  | { kind: 'rtp'; host: string; video?: RtpLeg; audio?: RtpLeg }
   /** A looped clip. `video`: H264 Annex B with an access unit delimiter before each frame. `audio`: Ogg Opus. */
   | { kind: 'clip'; video: Uint8Array; audio: Uint8Array; framesPerSecond: number }
   /** Frames handed over by `push`. */
-  | { kind: 'push'; legs: LegKind[] }
-  /** A WHIP publisher's tracks, connected later by `addPublisher`. */
+  | { kind: 'push'; video?: LegSpec; audio?: LegSpec }
+  /** A WHIP publisher's tracks, connected later by `addPublisher`; negotiation says of which codecs they are. */
   | { kind: 'publisher'; legs: LegKind[] }
-  /** What another server sends, connected later by `offerPull`. */
+  /** What another server sends, connected later by `offerPull`; likewise. */
   | { kind: 'pull'; legs: LegKind[] };
 
 export interface StreamSpec {

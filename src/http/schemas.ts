@@ -45,8 +45,11 @@ const ffmpeg = z.object({
   state: z.enum(['probing', 'running', 'waiting', 'stopped']).describe('waiting: for its next start'),
   restarts: count,
   last_error: z.string().optional().describe('How the last FFmpeg ended'),
-  video: z.enum(['copy', 'h264']).optional().describe('What FFmpeg does to the video of the input'),
-  audio: z.enum(['copy', 'opus']).optional(),
+  video: z
+    .enum(['copy', ...VIDEO_CODECS])
+    .optional()
+    .describe('What FFmpeg does to the video of the input'),
+  audio: z.enum(['copy', 'opus', 'g722', 'pcmu', 'pcma']).optional(),
   frames_per_second: z.number().optional(),
   speed: z.number().optional().describe('Media time over real time; below 1, FFmpeg is too slow'),
   duplicated_frames: count.optional(),

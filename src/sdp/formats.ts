@@ -67,7 +67,7 @@ function afterBlank(value = ''): string {
 }
 
 /** `name=value` pairs between semicolons; names know no case (RFC 4855 §3). The first of a name counts. */
-function readParameters(config: string): Map<string, string> {
+export function readParameters(config: string): Map<string, string> {
   const parameters = new Map<string, string>();
   for (const pair of config.split(';')) {
     const [name = '', ...value] = pair.split('=');

@@ -100,8 +100,8 @@ export class FakeEngine implements MediaEngine {
     if (ingress.kind !== 'rtp') return {};
     const { video, audio } = ingress;
     return {
-      ...(video !== undefined && { video: video || this.#freePort() }),
-      ...(audio !== undefined && { audio: audio || this.#freePort() }),
+      ...(video && { video: video.port || this.#freePort() }),
+      ...(audio && { audio: audio.port || this.#freePort() }),
     };
   }
 

@@ -16,10 +16,10 @@ export interface Input {
 export function legsOf(ingress: Ingress): LegKind[] {
   switch (ingress.kind) {
     case 'rtp':
+    case 'push':
       return (['video', 'audio'] as const).filter((leg) => ingress[leg] !== undefined);
     case 'clip':
       return ['video', 'audio'];
-    case 'push':
     case 'publisher':
     case 'pull':
       return ingress.legs;
@@ -70,11 +70,12 @@ async function openRtp(ingress: Ingress & { kind: 'rtp' }, stream: Stream): Prom
   };
   try {
     for (const kind of legsOf(ingress)) {
-      const port = await open(kind, ingress[kind] ?? 0);
+      const port = await open(kind, ingress[kind]?.port ?? 0);
       ports[kind] = port;
       // RTCP comes to the port after RTP (RFC 3550 §11). Where that is the other leg's, its reports are told by SSRC.
-      if (port < 65_535) {
-        await open(kind, port + 1).catch((error: unknown) => {
+      const rtcp = ingress[kind]?.rtcpPort ?? port + 1;
+      if (rtcp !== port && rtcp < 65_536) {
+        await open(kind, rtcp).catch((error: unknown) => {
           if (!(error instanceof Failure)) throw error;
         });
       }
