@@ -1,5 +1,6 @@
 import type { Socket } from 'node:dgram';
 import { Failure } from '../../errors.ts';
+import { type Codec, titleOf } from '../codecs.ts';
 import type { Ingress, LegKind, StreamPorts } from '../port.ts';
 import { parseClip, playClip } from './clip.ts';
 import type { Stream } from './stream.ts';
@@ -26,8 +27,16 @@ export function legsOf(ingress: Ingress): LegKind[] {
   }
 }
 
-/** Opens the ingress. Rejects with `address-in-use`, or with `engine-unavailable` for a publisher or a pull. */
+/**
+ * Opens the ingress. Rejects with `address-in-use`, or with `engine-unavailable` for a publisher, a pull or a codec that
+ * this engine does not know.
+ */
 export async function openIngress(ingress: Ingress, stream: Stream): Promise<Input> {
+  for (const codec of codecsOf(ingress)) {
+    if (CODECS.includes(codec)) continue;
+    const text = `the portable engine carries H264 and Opus alone: ${titleOf(codec)} needs the native engine (--engine native)`;
+    throw new Failure('engine-unavailable', text);
+  }
   switch (ingress.kind) {
     case 'rtp':
       return openRtp(ingress, stream);
@@ -48,6 +57,14 @@ export async function openIngress(ingress: Ingress, stream: Stream): Promise<Inp
         'the portable engine pulls from no other server: that needs the native engine (--engine native)',
       );
   }
+}
+
+const CODECS: readonly Codec[] = ['h264', 'opus'];
+
+/** Those that are told beforehand. */
+function codecsOf(ingress: Ingress): Codec[] {
+  if (ingress.kind !== 'rtp' && ingress.kind !== 'push') return [];
+  return legsOf(ingress).flatMap((kind) => ingress[kind]?.codec ?? []);
 }
 
 function push(stream: Stream, kind: LegKind, data: Buffer, at: number): void {
