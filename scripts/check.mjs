@@ -13,23 +13,24 @@ const budget = 250;
 /** `of` may import only what `only` matches, or nothing that `never` matches. Paths start at the checkout. */
 const rooms = [
   {
-    of: /^src\/(errors|collect|patience|runtime)\.ts$/,
+    of: /^src\/(errors|collect|patience|runtime|engine\/codecs)\.ts$/,
     only: /^$/,
-    why: 'errors, collect, patience and runtime are leaves',
+    why: 'errors, collect, patience, runtime and engine/codecs are leaves',
   },
   {
     of: /^src\/engine\//,
     never: /^src\/(?!engine\/|errors\.ts|turns\.ts)/,
     why: 'an engine knows its port, the errors and the order of work, nothing above it',
   },
+  { of: /^src\/engine\/codecs\.ts$/, only: /^$/, why: 'the list of codecs is a leaf' },
   {
     of: /^src\/engine\/port\.ts$/,
-    never: /^(?!src\/errors\.ts$)/,
-    why: 'the port is plain data and depends on nothing',
+    never: /^(?!src\/(errors|engine\/codecs)\.ts$)/,
+    why: 'the port is plain data and depends on nothing but the names of codecs',
   },
   {
     of: /^src\/engine\/portable\//,
-    never: /^src\/(?!engine\/(portable\/|port\.ts)|errors\.ts)/,
+    never: /^src\/(?!engine\/(portable\/|(port|codecs)\.ts)|errors\.ts)/,
     why: 'the portable engine knows its port and the errors',
   },
   {
@@ -37,15 +38,16 @@ const rooms = [
     never: /^src\/engine\/portable\//,
     why: 'a process holds one engine: only open.ts chooses the portable one',
   },
-  { of: /^src\/sdp\//, never: /^src\/(?!sdp\/|engine\/port\.ts|errors\.ts)/, why: 'sdp/ is pure policy' },
+  { of: /^src\/sdp\//, never: /^src\/(?!sdp\/|engine\/(port|codecs)\.ts|errors\.ts)/, why: 'sdp/ is pure policy' },
   {
     of: /^src\/sources\//,
-    never: /^src\/(?!sources\/|engine\/port\.ts|(errors|collect|patience)\.ts)/,
-    why: 'a source knows the port and the errors',
+    never:
+      /^src\/(?!sources\/|engine\/(port|codecs)\.ts|sdp\/(session|parameters)\.ts|(errors|validate|collect|patience)\.ts)/,
+    why: 'a source knows the port and the errors, and of sdp/ what reads the description of an RTP source',
   },
   {
     of: /^src\/(hub|sessions|streams|metrics|options)\.ts$/,
-    never: /^src\/(http\/|cli\/|serve\.ts|index\.ts|player\/|engine\/(?!port\.ts))/,
+    never: /^src\/(http\/|cli\/|serve\.ts|index\.ts|player\/|engine\/(?!(port|codecs)\.ts))/,
     why: 'the core knows neither HTTP nor an engine behind the port',
   },
   {
@@ -55,7 +57,7 @@ const rooms = [
   },
   {
     of: /^src\/http\//,
-    never: /^src\/(cli\/|serve\.ts|index\.ts|engine\/(?!port\.ts))/,
+    never: /^src\/(cli\/|serve\.ts|index\.ts|engine\/(?!(port|codecs)\.ts))/,
     why: 'http/ never imports an engine, and nothing above it',
   },
   { of: /^src\/player\//, never: /^(?!src\/player\/)/, why: 'the player runs in a page and depends on nothing' },
@@ -85,6 +87,21 @@ const crates = [
   { of: 'rtc', never: /^(napi|fetch-whep)/, why: 'rtc stands alone at the unsafe edge' },
   { of: 'engine', never: /^(napi|datachannel)/, why: 'the engine knows neither JavaScript nor libdatachannel' },
   { of: 'addon', never: /^(datachannel|mio|libc)/, why: 'the skin only translates' },
+];
+
+/** A codec's name, as a word or as a part of a name. */
+const codecName = /(?<![a-z0-9])(h26[45]|hevc|vp[89]|av1|(multi)?opus|pcm[ua]|g722)(?![a-z0-9])/i;
+/** Where no codec may be named: code that passes them on. What is `pending` is not asked for yet. */
+const codecFree = [
+  {
+    of: /^src\/(?!sdp\/(codecs\/|(session|parameters)\.ts)|engine\/|sources\/(?!whep\/)|cli\/|(options|server)\.ts|http\/(schemas|observe)\.ts|player\/sdp\.ts)/,
+    why: 'sdp/codecs/ and engine/codecs.ts know the codecs',
+  },
+  {
+    of: /^native\/(core\/src\/(?!codec\/|(codec|lib|fuzz|clip|sound|counters|warning)\.rs)|engine\/src\/(shard|viewer|mailbox|ingest|session)|rtc\/src\/)/,
+    why: 'core/src/codec/ knows the codecs',
+    pending: true,
+  },
 ];
 
 /** Text that must not be there. Built from halves where this file would otherwise accuse itself. */
@@ -126,6 +143,7 @@ for (const path of files) {
   checkText(path, lines);
   if (/^src\/.*\.ts$/.test(path)) checkImports(path, text);
   if (/^native\/(?!rtc\/).*\.rs$/.test(path)) checkUnsafe(path, lines);
+  if (/^(src|native)\/.*\.(ts|rs)$/.test(path)) checkCodecs(path, lines);
 }
 for (const crate of crates) checkCrate(crate);
 if (!/^#!\[forbid\(unsafe_code\)\]/m.test(readFileSync(join(root, 'native/core/src/lib.rs'), 'utf8'))) {
@@ -179,6 +197,17 @@ function checkUnsafe(path, lines) {
     const code = line.replace(/\/\/.*$/, '');
     if (/\bunsafe\b/.test(code)) fault(path, index + 1, 'unsafe code lives in native/rtc alone');
   });
+}
+
+/** Up to a file's own tests, which need samples. */
+function checkCodecs(path, lines) {
+  const tests = lines.findIndex((line) => line.startsWith('#[cfg(test)]'));
+  for (const { why } of codecFree.filter(({ of, pending }) => !pending && of.test(path))) {
+    lines.slice(0, tests < 0 ? lines.length : tests).forEach((line, index) => {
+      const [name] = codecName.exec(line.replace(/\/\/.*$/, '')) ?? [];
+      if (name !== undefined) fault(path, index + 1, `names ${name}: ${why}`);
+    });
+  }
 }
 
 function checkCrate({ of, never, why }) {

@@ -70,7 +70,7 @@ export function carried({ video, audio }: StreamFacts, legs: readonly LegKind[] 
   };
 }
 
-/** A video leg counts once its profile is known: nothing could be negotiated before. */
+/** A video leg counts once its parameters are known: nothing could be negotiated before. */
 export function delivers({ video, audio }: StreamFacts): boolean {
-  return (video?.active === true && video.profileLevelId !== undefined) || audio?.active === true;
+  return (video?.active === true && video.parameters !== undefined) || audio?.active === true;
 }

@@ -52,8 +52,8 @@ export type FailureCode =
 export interface FailureFacts {
   /** Seconds after which a retry makes sense. */
   retryAfter?: number;
-  /** The codecs the stream carries and the offer lacks, in this order. */
-  missing?: ('H264' | 'Opus')[];
+  /** The names of the codecs that the stream carries and the offer lacks, in the order of its legs. */
+  missing?: string[];
   /** What the statistics of the stream should say of it, each with its cure. */
   warnings?: string[];
   cause?: unknown;

@@ -26,7 +26,7 @@ const engineLog = getLogger(['fetch-whep', 'engine']);
 /** What happened, for whoever tells viewers. */
 export type Notice =
   | { type: 'active' | 'inactive' | 'viewers'; stream: string }
-  | { type: 'session-ended'; session: string }
+  | { type: 'session-ended'; session: string; reason: Ended | undefined }
   | { type: 'closing' };
 
 export interface WatchTerms extends Visitor {
@@ -100,7 +100,7 @@ export class Hub {
       announce: settings.announce,
       opened: viewersChanged,
       ended: (session) => {
-        this.#tell({ type: 'session-ended', session: session.id });
+        this.#tell({ type: 'session-ended', session: session.id, reason: session.ended });
         viewersChanged(session);
       },
     });

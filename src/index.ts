@@ -51,7 +51,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     bodies: new Bodies(settings.bodyTimeoutSeconds),
     events: new EventStreams(hub),
   });
-  const streams = new Streams(hub);
+  const streams = new Streams(hub, settings);
   try {
     await Promise.all(Object.entries(settings.streams).map(([id, source]) => streams.add(id, source)));
   } catch (error) {

@@ -18,7 +18,9 @@ const SETUP_TIME = 15_000;
 const ENGINE_TIME = 10_000;
 
 /** Ends that say nothing about the way a session was set up. */
-const ORDERLY = new Set<Ended>(['left', 'replaced', 'stream-ended', 'stream-removed', 'server-closing']);
+const ORDERLY = new Set<Ended>([
+  ...(['left', 'replaced', 'codec-changed', 'stream-ended', 'stream-removed', 'server-closing'] as const),
+]);
 
 export interface Joined {
   session: Session;
@@ -178,6 +180,10 @@ function endedFailure(reason: Ended | undefined): Failure {
       return new Failure('publisher-conflict', 'webrtc: another publisher has taken over', { retryAfter: retrySoon() });
     case 'stream-removed':
       return new Failure('stream-not-found', 'webrtc: stream not found');
+    case 'codec-changed':
+      return new Failure('stream-not-live', 'webrtc: the codec of the stream has just changed', {
+        retryAfter: retrySoon(),
+      });
     case 'stream-ended':
       return new Failure('stream-not-live', 'webrtc: stream is not live', { retryAfter: retrySoon() });
     default:

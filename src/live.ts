@@ -1,9 +1,9 @@
 import type { MediaEngine } from './engine/port.ts';
 import type { Stream, StreamTable } from './streams.ts';
 
-/** How long a viewer waits for a stream that is about to start, or for the first SPS of its video. Milliseconds. */
+/** How long a viewer waits for a stream that is about to start, or for the first parameters of its video. Milliseconds. */
 const PATIENCE = 2000;
-/** The engine tells of packets, but of no SPS: it is asked again after so long, while somebody waits. Milliseconds. */
+/** The engine tells of packets, but of no parameters: it is asked again after so long, while somebody waits. Milliseconds. */
 const PACE = 20;
 /** More viewers than these are not made to wait. */
 const MAX_WAITING = 256;
@@ -15,7 +15,7 @@ interface Waiting {
   goOn(): void;
 }
 
-/** Viewers that come while a stream starts: an answer before its first SPS would have to guess the profile. */
+/** Viewers that come while a stream starts: an answer before its first keyframe would have to guess the profile. */
 export class Arrivals {
   readonly #engine: MediaEngine;
   readonly #streams: StreamTable;
@@ -76,13 +76,13 @@ export class Arrivals {
     this.#timer = undefined;
   }
 
-  /** Nothing has come yet, or video without an SPS, or sound whose video may be a moment late. */
+  /** Nothing has come yet, or video without a keyframe, or sound whose video may be a moment late. */
   #isComing(id: string): boolean {
     const stream = this.#streams.get(id);
     if (stream === undefined) return false;
     if (this.#streams.state(id) === 'starting') return true;
     const { video } = this.#engine.facts(id) ?? {};
-    if (video === undefined || video.profileLevelId !== undefined) return false;
+    if (video === undefined || video.parameters !== undefined) return false;
     const since = this.#flowing.get(stream) ?? Number.NEGATIVE_INFINITY;
     return video.active || performance.now() - since < PATIENCE;
   }

@@ -16,7 +16,7 @@ export const METRICS = [
   timing('whep_request_duration_seconds', ['route'], 'Time from a request to its response.'),
   event('whep_cap_rejections_total', ['stream', 'scope'], 'Viewers refused because a cap was reached.'),
   event('whep_codec_mismatches_total', ['stream', 'kind'], 'Codecs that a refused offer lacked.'),
-  event('whep_profile_mismatches_total', ['stream'], 'Viewers that were sent an H264 profile they had not offered.'),
+  event('whep_profile_mismatches_total', ['stream'], 'Viewers that were sent a profile they had not offered.'),
   event('whep_ffmpeg_leg_failures_total', ['stream', 'leg'], 'Legs that stayed silent for the whole grace time.'),
   event('whep_session_setup_failures_total', ['reason'], 'Sessions that ended before media could flow.'),
   event('whep_sessions_secured_total', ['profile', 'dtls'], 'Sessions that connected, by what DTLS negotiated.'),
@@ -24,6 +24,9 @@ export const METRICS = [
 
   gauge('whep_viewers', ['stream'], 'Viewers.', (hub) => perStream(hub, (stream) => stream.viewers)),
   gauge('whep_publishers', ['stream'], 'WHIP publishers.', (hub) => perStream(hub, (stream) => stream.publishers)),
+  gauge('whep_leg_info', ['stream', 'kind', 'codec', 'profile', 'level'], 'What a leg carries, 1.', ({ streams }) =>
+    streams.flatMap(legInfo),
+  ),
   gauge('whep_streams', ['state'], 'Streams by state.', ({ streams }) =>
     ['starting', 'live', 'stalled', 'ended'].map((state) => [
       { state },
@@ -242,6 +245,16 @@ function perLeg({ streams }: Snapshot, field: 'packetsIn' | 'bytesIn' | 'packets
       return leg === undefined ? [] : [[{ stream: id, kind }, leg[field]] as const];
     }),
   );
+}
+
+/** Of legs that have told; `profile` and `level` are empty where the codec has none. */
+function legInfo({ id, media, described }: StreamStatus): Samples<number> {
+  const { video, audio } = media?.facts ?? {};
+  const { profile = '', level = '' } = described;
+  return [
+    ...(video?.parameters ? [[{ stream: id, kind: 'video', codec: video.codec, profile, level }, 1] as const] : []),
+    ...(audio?.active ? [[{ stream: id, kind: 'audio', codec: audio.codec, profile: '', level: '' }, 1] as const] : []),
+  ];
 }
 
 /** The engine counts in its own threads; prom-client's histograms can only be filled observation by observation. */

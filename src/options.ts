@@ -10,7 +10,11 @@ import {
   type Tokens,
 } from './access.ts';
 import { CONFORMANCE } from './conformance.ts';
+import type { Codec } from './engine/codecs.ts';
 import type { MediaEngine } from './engine/port.ts';
+import { Failure } from './errors.ts';
+import { publishedCodecs } from './sources/codecs.ts';
+import { rtpOf } from './sources/sdp.ts';
 import type { Source } from './sources/source.ts';
 import {
   ADMIN_SOURCES,
@@ -75,6 +79,11 @@ export interface ServerOptions extends Tokens {
    * GStreamer offer no more than baseline, and play Main and High.
    */
   strictProfiles?: boolean | undefined;
+  /**
+   * What publishers may send, in the server's order of preference, for `whip` streams that do not say so themselves. Of
+   * video or audio that is not named, and by default: h264, vp8, vp9, av1, h265; opus, g722, pcmu, pcma.
+   */
+  codecs?: readonly Codec[] | undefined;
   /** Bearer token to watch. As soon as one action has a token or a hook or is `open`, what is not named is closed. */
   token?: string | undefined;
   /** Bearer token to publish. That to watch does not do. */
@@ -86,8 +95,8 @@ export interface ServerOptions extends Tokens {
   /** What everybody may do although other actions have tokens or hooks: `['watch']` for public streams. */
   open?: AccessOptions['open'];
   /**
-   * What the admin API may add: kinds of sources, `rtp`, `whip`, `whep`, `push` and `clip` by default. `ffmpeg` reads streams
-   * of the network, `ffmpeg-unsafe` does whatever FFmpeg can, files of this machine included; with `private` these and `whep`
+   * What the admin API may add: kinds of sources, `rtp`, `sdp` (its text), `whip`, `whep`, `push` and `clip` by default. `ffmpeg`
+   * reads streams of the network, `ffmpeg-unsafe` does whatever FFmpeg can, files of this machine included; with `private` these and `whep`
    * may read from this machine and private networks too.
    */
   adminSources?: readonly AdminSource[] | undefined;
@@ -189,10 +198,22 @@ const address = z.string(ADDRESS).refine((text) => isIP(text) !== 0, ADDRESS);
 const anySource = z.unknown().transform((value, context): SourceSpec | Source => {
   if (isSource(value)) return value;
   const parsed = parse(sourceSchema, value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return ready(parsed.data, context);
   for (const fault of parsed.error.issues.flatMap(faults)) context.addIssue({ code: 'custom', ...fault });
   return z.NEVER;
 });
+
+/** A description is read at once: its faults are those of the options, and a reload sees what has changed. */
+function ready(spec: SourceSpec, context: z.RefinementCtx): SourceSpec {
+  if (spec.sdp === undefined) return spec;
+  try {
+    return { rtp: rtpOf(spec.sdp) };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    context.addIssue({ code: 'custom', path: ['sdp'], message: error.message });
+    return z.NEVER;
+  }
+}
 
 const tokenShape = z.strictObject({
   token: secret.optional(),
@@ -225,6 +246,7 @@ const shape = z.strictObject({
   maxViewersPerStream: z.union([count, endless, none], `${COUNT}, or none`).optional(),
   conformance: z.enum(['classic', 'draft'], 'give classic or draft').default('classic'),
   strictProfiles: z.boolean('give true or false').default(false),
+  codecs: publishedCodecs.optional(),
   ...tokenShape.shape,
   adminSources: z.array(z.enum(ADMIN_SOURCES, ADMIN_SOURCE), ADMIN_SOURCE).readonly().default(DEFAULT_ADMIN_SOURCES),
   open: z

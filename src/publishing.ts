@@ -1,3 +1,4 @@
+import { type Codec, PUBLISHED_CODECS } from './engine/codecs.ts';
 import type { LegKind, MediaEngine } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import type { Joined, Lifecycle } from './lifecycle.ts';
@@ -25,10 +26,10 @@ export class Publishing {
     this.#parts = parts;
   }
 
-  /** The legs that may be published. Throws `stream-not-found`, `publisher-conflict`. */
-  admit(stream: string): readonly LegKind[] {
+  /** What may be published. Throws `stream-not-found`, `publisher-conflict`. */
+  admit(stream: string): { legs: readonly LegKind[]; codecs: readonly Codec[] } {
     const { streams, sessions } = this.#parts;
-    const { ingress, takeover } = streams.require(stream).source;
+    const { ingress, takeover, codecs = PUBLISHED_CODECS } = streams.require(stream).source;
     if (typeof ingress === 'function' || ingress.kind !== 'publisher') {
       throw new Failure('publisher-conflict', 'webrtc: this stream takes no publisher');
     }
@@ -37,7 +38,7 @@ export class Publishing {
         retryAfter: retrySoon(),
       });
     }
-    return ingress.legs;
+    return { legs: ingress.legs, codecs };
   }
 
   /**
@@ -46,7 +47,8 @@ export class Publishing {
    */
   async join(stream: string, sdp: string, signal: AbortSignal): Promise<Joined> {
     const offer = parseOffer(sdp, 'publish');
-    const plan = negotiatePublish(offer, this.admit(stream), this.#parts.iceChecks);
+    const { legs, codecs } = this.admit(stream);
+    const plan = negotiatePublish(offer, legs, codecs, this.#parts.iceChecks);
     const visitor = { client: '', signal };
     const joined = await this.#parts.lifecycle.join('publisher', stream, offer, plan, visitor);
     this.#replace(this.#before(joined.session).filter(({ state }) => state === 'setup'));

@@ -16,6 +16,7 @@ const REASONS: Record<EndReason, string> = {
   'setup-timeout': `not connected after ${SETUP_TIME / 1000} s: see which candidates the other server announces`,
   'engine-error': 'the engine gave it up',
   flooding: 'the other server sent more than a stream can need',
+  'codec-changed': 'the other server sends another codec than it answered',
 };
 
 /** The sessions that this server asks of others: the engine's side of WHEP clients. */

@@ -3,7 +3,7 @@ import type { LegKind, StreamPorts } from './engine/port.ts';
 import { Failure } from './errors.ts';
 import type { Stats } from './http/schemas.ts';
 import type { Hub } from './hub.ts';
-import { parseSource, parseStreamId } from './options.ts';
+import { parseSource, parseStreamId, type Settings } from './options.ts';
 import type { Session } from './sessions.ts';
 import { createSource } from './sources/create.ts';
 import { checkFrame } from './sources/push.ts';
@@ -55,10 +55,12 @@ export interface SessionInfo {
 /** The streams, in the order of their addition. */
 export class Streams {
   readonly #hub: Hub;
+  readonly #terms: Pick<Settings, 'codecs'>;
 
   /** @internal */
-  constructor(hub: Hub) {
+  constructor(hub: Hub, terms: Pick<Settings, 'codecs'>) {
     this.#hub = hub;
+    this.#terms = terms;
   }
 
   /**
@@ -67,7 +69,7 @@ export class Streams {
    */
   async add(id: string, source: SourceInput | Source): Promise<StreamInfo> {
     parseStreamId(id);
-    return this.#info(await this.#hub.addStream(id, createSource(parseSource(source, `streams.${id}`))));
+    return this.#info(await this.#hub.addStream(id, createSource(parseSource(source, `streams.${id}`), this.#terms)));
   }
 
   /**
@@ -84,9 +86,10 @@ export class Streams {
   }
 
   /**
-   * Hands over one frame of a `push` stream: a whole H264 access unit (Annex B, or AVCC with lengths of four bytes; its
-   * parameter sets once at least, also as an AVC decoder configuration record) or one Opus packet. `timestamp` is in
-   * microseconds, on any clock that both legs share. The data is copied.
+   * Hands over one frame of a `push` stream, as encoders and WebCodecs give it, of the codec that its source names: an
+   * H264 or H265 access unit (Annex B, or with lengths of four bytes; its parameter sets once at least, also as a decoder
+   * configuration record), a VP8 or VP9 frame, an AV1 temporal unit of OBUs with sizes, an Opus packet, or at most a second
+   * of PCMU, PCMA or G722. `timestamp` is in microseconds, on any clock that both legs share. The data is copied.
    *
    * False when the frame was refused because the engine is behind: drop it, and go on with a keyframe. Throws a
    * `Failure`: `stream-not-found`; `bad-request` for what is no frame, and for a leg that the stream does not have.
@@ -97,10 +100,7 @@ export class Streams {
     if (typeof ingress === 'function' || ingress.kind !== 'push') {
       throw new Failure('bad-request', `stream "${id}" takes no frames: its source is not push`);
     }
-    checkFrame(leg, data, timestamp);
-    if (!ingress.legs.includes(leg)) {
-      throw new Failure('bad-request', `stream "${id}" has no ${leg}: name it in the legs of its source`);
-    }
+    checkFrame(ingress, leg, data, timestamp);
     return this.#hub.engine.push(id, leg, data, timestamp);
   }
 

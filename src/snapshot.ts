@@ -1,7 +1,8 @@
 import { type Bitrate, Bitrates } from './bitrates.ts';
 import type { EngineSnapshot, LegCounters, MediaEngine, StreamPorts, StreamSnapshot } from './engine/port.ts';
 import { carried } from './entry.ts';
-import { profileOf } from './sdp/h264.ts';
+import type { Description } from './sdp/codecs/codec.ts';
+import { VIDEO } from './sdp/codecs/table.ts';
 import type { SessionTable } from './sessions.ts';
 import type { Source, SourceKind, SourceReport } from './sources/source.ts';
 import type { StreamState, StreamTable } from './streams.ts';
@@ -29,9 +30,8 @@ export interface StreamStatus {
   publishers: number;
   /** What the engine knows of it; absent while it is being added. */
   media: StreamSnapshot | undefined;
-  /** The video's, in words; absent before the first SPS. */
-  profile?: string;
-  level?: string;
+  /** What its parameters say of the video, in words; nothing before they are known. */
+  described: Description;
   bitrate: Bitrate;
   /** Packets by the reason for which they were dropped, both legs together. */
   drops: Record<string, number>;
@@ -68,7 +68,7 @@ export class Observer {
       publishers: this.#sessions.publishers,
       streams: [...this.#streams].map((stream) => {
         const known = withLegsOf(stream.source, media.get(stream.id));
-        const profileLevelId = known?.facts.video?.profileLevelId;
+        const { codec, parameters } = known?.facts.video ?? {};
         return {
           id: stream.id,
           state: this.#streams.state(stream.id),
@@ -79,7 +79,7 @@ export class Observer {
           viewers: this.#sessions.viewersOf(stream.id),
           publishers: publishing.has(stream.id) ? 1 : 0,
           media: known,
-          ...(profileLevelId && { profile: profileOf(profileLevelId), level: levelOf(profileLevelId) }),
+          described: codec && parameters ? VIDEO[codec].describe(parameters) : {},
           bitrate: known ? this.#bitrates.measure(known, stream.since, now) : { in: 0, out: 0 },
           drops: drops(known),
           warnings: [...(known?.warnings.map(({ text }) => text) ?? []), ...stream.warnings],
@@ -95,12 +95,6 @@ export class Observer {
 
 function withLegsOf(source: Source, media: StreamSnapshot | undefined): StreamSnapshot | undefined {
   return media && { ...media, facts: carried(media.facts, source.legs?.()) };
-}
-
-/** RFC 6184 §8.1: the last octet is level_idc, ten times the level; 9 stands for the odd one between 1 and 1.1. */
-function levelOf(profileLevelId: string): string {
-  const level = Number.parseInt(profileLevelId.slice(4, 6), 16);
-  return level === 9 ? '1b' : (level / 10).toFixed(1);
 }
 
 function drops(media: StreamSnapshot | undefined): Record<string, number> {

@@ -117,7 +117,8 @@ Serves streams to browsers by WHEP until SIGINT or SIGTERM. Without --stream and
 ${flagsHelp()}
 
 SOURCE is one of
-  rtp:VIDEOPORT[,AUDIOPORT]  RTP that arrives on UDP ports (0 = choose and print)
+  rtp:VIDEOPORT[,AUDIOPORT]  RTP that arrives on UDP ports (0 = choose and print); rtp:5004/vp9,5006/pcmu names codecs
+  sdp:FILE                   RTP as the SDP file of its sender tells: ports, codecs, parameters
   ffmpeg:INPUT               an FFmpeg process for a file, a URL or lavfi:GRAPH
   whep:URL                   a stream of another WHEP server, for a cascade
   whip                       a WHIP publisher

@@ -3,13 +3,16 @@ import { Failure, type FailureCode } from '../errors.ts';
 import { Turns } from '../turns.ts';
 import { loadAddon } from './addon.ts';
 import type {
+  AnsweredLeg,
   EngineEvent,
   EngineSnapshot,
   Ingress,
   LegKind,
+  LegSpec,
   MediaEngine,
   PublisherSpec,
   PullSpec,
+  RtpLeg,
   SessionTotals,
   StreamFacts,
   StreamPorts,
@@ -40,7 +43,7 @@ interface NativeHandle {
   addViewer(spec: ViewerSpec): Promise<string>;
   addPublisher(spec: PublisherSpec): Promise<string>;
   offerPull(spec: PullSpec): Promise<string>;
-  acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void>;
+  acceptAnswer(session: string, answer: string, legs: AnsweredLeg[]): Promise<void>;
   addCandidate(session: string, mid: string, candidate: string): Promise<boolean>;
   removeSession(session: string): Promise<SessionTotals | null>;
   snapshot(): EngineSnapshot;
@@ -52,8 +55,9 @@ interface NativeHandle {
 interface NativeIngress {
   kind: Ingress['kind'];
   host?: string;
-  videoPort?: number;
-  audioPort?: number;
+  /** With a port if `kind` is `rtp`. */
+  video?: LegSpec & Partial<RtpLeg>;
+  audio?: LegSpec & Partial<RtpLeg>;
   videoFile?: Uint8Array;
   audioFile?: Uint8Array;
   framesPerSecond?: number;
@@ -130,7 +134,7 @@ class NativeEngine implements MediaEngine {
     return { description };
   }
 
-  async acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void> {
+  async acceptAnswer(session: string, answer: string, legs: AnsweredLeg[]): Promise<void> {
     await this.#handle.acceptAnswer(session, answer, legs).catch((error: unknown) => {
       throw failure(error);
     });
@@ -172,27 +176,11 @@ class NativeEngine implements MediaEngine {
   }
 }
 
+/** Files of a clip have names of their own: elsewhere `video` and `audio` are legs. */
 function nativeIngress(ingress: Ingress): NativeIngress {
-  switch (ingress.kind) {
-    case 'rtp':
-      return {
-        kind: 'rtp',
-        host: ingress.host,
-        ...(ingress.video === undefined ? {} : { videoPort: ingress.video }),
-        ...(ingress.audio === undefined ? {} : { audioPort: ingress.audio }),
-      };
-    case 'clip':
-      return {
-        kind: 'clip',
-        videoFile: ingress.video,
-        audioFile: ingress.audio,
-        framesPerSecond: ingress.framesPerSecond,
-      };
-    case 'push':
-    case 'publisher':
-    case 'pull':
-      return { kind: ingress.kind, legs: ingress.legs };
-  }
+  if (ingress.kind !== 'clip') return ingress;
+  const { kind, video, audio, framesPerSecond } = ingress;
+  return { kind, videoFile: video, audioFile: audio, framesPerSecond };
 }
 
 const codes: ReadonlySet<string> = new Set<FailureCode>([

@@ -5,19 +5,39 @@
  * happens by itself (a viewer connected, a leg fell silent) through `onEvents`, in batches, at a pace of its own.
  */
 
+import type { AudioCodec, Codec, VideoCodec } from './codecs.ts';
+
 export type LegKind = 'video' | 'audio';
+
+/** What comes in on a leg. */
+export interface LegSpec {
+  codec: Codec;
+  /** Packets of other types are dropped; absent: whatever its sender chooses. */
+  payloadType?: number;
+  /** Of multiopus, whose packets do not tell: 3 to 8. */
+  channels?: number;
+  /** Parameter sets that were told apart from the stream, one NAL unit each, without start code. */
+  sets?: Uint8Array[];
+}
+
+export interface RtpLeg extends LegSpec {
+  /** UDP; 0 lets the system choose. */
+  port: number;
+  /** Absent: the port after (RFC 3550 §11). RTCP may always come to the RTP port too. */
+  rtcpPort?: number;
+}
 
 /** Where the media of a stream enters the engine. */
 export type Ingress =
-  /** RTP on UDP ports, RTCP on the port after each (RFC 3550 §11) or on the same; 0 lets the system choose. */
-  | { kind: 'rtp'; host: string; video?: number; audio?: number }
+  /** RTP on UDP ports of one address of this machine, or of a multicast group, which the engine joins. */
+  | { kind: 'rtp'; host: string; video?: RtpLeg; audio?: RtpLeg }
   /** A looped clip. `video`: H264 Annex B with an access unit delimiter before each frame. `audio`: Ogg Opus. */
   | { kind: 'clip'; video: Uint8Array; audio: Uint8Array; framesPerSecond: number }
   /** Frames handed over by `push`. */
-  | { kind: 'push'; legs: LegKind[] }
-  /** A WHIP publisher's tracks, connected later by `addPublisher`. */
+  | { kind: 'push'; video?: LegSpec; audio?: LegSpec }
+  /** A WHIP publisher's tracks, connected later by `addPublisher`; negotiation says of which codecs they are. */
   | { kind: 'publisher'; legs: LegKind[] }
-  /** What another server sends, connected later by `offerPull`. */
+  /** What another server sends, connected later by `offerPull`; likewise. */
   | { kind: 'pull'; legs: LegKind[] };
 
 export interface StreamSpec {
@@ -51,6 +71,9 @@ export interface MediaLine {
   mid: string;
   /** The local media section (RFC 8829 §5.3.1), CRLF line ends, as the track is to be added. */
   description: string;
+  codec: Codec;
+  /** Where the codec leaves their number open: 3 to 8. */
+  channels?: number;
   payloadType: number;
   ssrc: number;
   cname: string;
@@ -86,6 +109,16 @@ export interface PullSpec {
   media: Pick<MediaLine, 'kind' | 'mid' | 'description'>[];
 }
 
+/** A leg that another server sends, as its answer says. */
+export interface AnsweredLeg {
+  kind: LegKind;
+  codec: Codec;
+  /** The first of those that the answer has left; the others are of the same codec. */
+  payloadType: number;
+  /** As in `MediaLine`. */
+  channels?: number;
+}
+
 /** What the engine has to add to an answer, or to an offer. */
 export interface Transport {
   /** The engine's local description, whole: ICE credentials, fingerprint, setup and every candidate are in it. */
@@ -107,7 +140,9 @@ export type EndReason =
   | 'closed-by-peer'
   | 'setup-timeout'
   | 'engine-error'
-  | 'flooding';
+  | 'flooding'
+  /** A frame came of another codec than the viewer was promised: its answer is void, and it may ask anew. */
+  | 'codec-changed';
 
 export type EngineEvent =
   | ({ type: 'session-connected'; session: string } & SessionSecurity)
@@ -129,10 +164,18 @@ export interface StreamFacts {
 export interface VideoFacts {
   /** True while packets arrive. */
   active: boolean;
-  /** RFC 6184 §8.1 profile-level-id (six hex digits, lower case), from the SPS in force; absent before the first. */
-  profileLevelId?: string;
+  codec: VideoCodec;
+  /**
+   * What the stream says of itself, by the names and in the form that SDP has for it: `profile-level-id` of H264 (RFC 6184
+   * §8.1, six hex digits in lower case), `profile-id` of VP9 (RFC 9628 §6), `profile`, `level-idx` and `tier` of AV1,
+   * `profile-space`, `profile-id`, `tier-flag` and `level-id` of H265 (RFC 7798 §7.1), nothing of VP8. Absent until it has.
+   */
+  parameters?: Readonly<Record<string, string>>;
+  /** Pixels. */
   width?: number;
   height?: number;
+  /** Bits of a sample. */
+  bitDepth?: number;
   /** Frames per second, measured, and as the SPS says (ITU-T H.264 annex E). */
   framesPerSecond?: number;
   nominalFramesPerSecond?: number;
@@ -155,8 +198,9 @@ export interface VideoFacts {
 
 export interface AudioFacts {
   active: boolean;
-  /** From the TOC byte (RFC 6716 §3.1). */
-  channels?: 1 | 2;
+  codec: AudioCodec;
+  /** 1 to 8; of Opus from the TOC byte (RFC 6716 §3.1). */
+  channels?: number;
   /** The sound is something else, and is dropped. */
   notOpus?: boolean;
   /**
@@ -267,7 +311,7 @@ export interface MediaEngine {
   /** Makes a session whose answer is yet to come. Its id is that of events and of `removeSession`. */
   offerPull(spec: PullSpec): Promise<Transport>;
   /** Gives it the answer, reduced to what was offered, in which `legs` are accepted. Rejects with `invalid-answer`. */
-  acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void>;
+  acceptAnswer(session: string, answer: string, legs: AnsweredLeg[]): Promise<void>;
   /**
    * `candidate` without the `a=` (RFC 8839 §5.1). False when it could not be used. Those of one session are used in the
    * order in which they are given; one waits while the session's port is busy.

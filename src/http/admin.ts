@@ -54,7 +54,7 @@ async function addStream(services: Services, { request, params, prefix }: Exchan
   const { hub, bodies, settings } = services;
   requireType(request, 'application/json');
   const body = await bodies.read(request, MAX_SOURCE);
-  const source = await admit(validate(sourceSchema, readJson(body), 'source'), settings.adminSources);
+  const source = await admit(validate(sourceSchema, readJson(body), 'source'), settings.adminSources, settings.codecs);
   await hub.addStream(params.id, source);
   return json(streamOf(services, params.id), 201, { Location: `${prefix}/api/streams/${params.id}` });
 }

@@ -92,7 +92,7 @@ export class EventStreams {
   }
 
   #notice(notice: Notice): void {
-    if (notice.type === 'session-ended') this.#drop(notice.session);
+    if (notice.type === 'session-ended') this.#end(notice.session, notice.reason);
     else if (notice.type === 'closing') this.#tell(() => true, 'reconnect', {});
     else if (notice.type === 'viewers') this.#countSoon(notice.stream);
     else this.#tell(({ stream }) => stream === notice.stream, notice.type, {});
@@ -100,6 +100,12 @@ export class EventStreams {
 
   #tell(whom: (session: Session) => boolean, name: EventName, data: object): void {
     for (const stream of this.#streams.values()) if (whom(stream.session)) send(stream, name, data);
+  }
+
+  /** Whoever may come back at once is told so. */
+  #end(session: string, reason: Session['ended']): void {
+    if (reason === 'codec-changed') this.#tell(({ id }) => id === session, 'reconnect', { reason });
+    this.#drop(session);
   }
 
   #drop(session: string): void {

@@ -56,7 +56,7 @@ export function statsOf(snapshot: Snapshot): Stats {
 }
 
 function streamStats(stream: StreamStatus): StreamStats {
-  const { state, source, report, viewers, publishers, media, bitrate, drops, warnings, profile, level } = stream;
+  const { state, source, report, viewers, publishers, media, bitrate, drops, warnings, described } = stream;
   const legs = [media?.video, media?.audio];
   const sum = (field: 'packetsIn' | 'packetsOut') => legs.reduce((total, leg) => total + (leg?.[field] ?? 0), 0);
   const { video, audio } = media?.facts ?? {};
@@ -69,11 +69,14 @@ function streamStats(stream: StreamStatus): StreamStats {
     publishers,
     video: video && {
       active: video.active,
-      profile_level_id: video.profileLevelId,
-      profile,
-      level,
+      codec: video.codec,
+      profile_level_id: video.parameters?.['profile-level-id'],
+      profile: described.profile,
+      level: described.level,
+      tier: described.tier,
       width: video.width,
       height: video.height,
+      bit_depth: video.bitDepth,
       frames_per_second: video.framesPerSecond,
       nominal_frames_per_second: video.nominalFramesPerSecond,
       reorder_frames: video.reorderFrames,
@@ -87,6 +90,7 @@ function streamStats(stream: StreamStatus): StreamStats {
     },
     audio: audio && {
       active: audio.active,
+      codec: audio.codec,
       channels: audio.channels,
       not_opus: audio.notOpus,
       timestamp_breaks: audio.timestampBreaks,

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { titleOf } from '../engine/codecs.ts';
+import type { AudioFacts } from '../engine/port.ts';
 import type { StreamStatus } from '../snapshot.ts';
 
 /** An HTML page that needs nothing but itself, and the Content-Security-Policy that says so. */
@@ -9,7 +11,7 @@ export interface Page {
 }
 
 /** What the list tells of a stream. */
-export type Listed = Pick<StreamStatus, 'id' | 'state' | 'viewers' | 'media'>;
+export type Listed = Pick<StreamStatus, 'id' | 'state' | 'viewers' | 'media' | 'described'>;
 
 /** Files that lie beside this code once it is built, read on first use. */
 const assets = new Map<string, string>();
@@ -53,23 +55,31 @@ ${list}
   });
 }
 
-function card({ id, state, viewers, media }: Listed): string {
+function card({ id, state, viewers, media, described }: Listed): string {
   const live = state === 'live' ? ' live' : '';
   return `<li>
 <a href="play/${encodeURIComponent(id)}">${escapeHtml(id)}</a><span class="state${live}">${escapeHtml(state)}</span>
-<span class="quiet">${carried(media).join(' · ')}</span><span class="quiet">${viewers} ${viewers === 1 ? 'viewer' : 'viewers'}</span>
+<span class="quiet">${carried(media, described).join(' · ')}</span><span class="quiet">${viewers} ${viewers === 1 ? 'viewer' : 'viewers'}</span>
 </li>`;
 }
 
 /** What a stream carries, in words. */
-function carried(media: Listed['media']): string[] {
+function carried(media: Listed['media'], { profile, level, tier }: Listed['described']): string[] {
   const { video, audio } = media?.facts ?? {};
-  const { width, height, framesPerSecond } = video ?? {};
+  const { codec, parameters, width, height, bitDepth = 8, framesPerSecond } = video ?? {};
+  const words = [codec && titleOf(codec), profile, level, tier === 'High' && 'High tier'];
   return [
-    ...(video ? [width && height ? `${width} × ${height}` : 'picture'] : []),
+    ...(parameters ? [words.filter(Boolean).join(' ')] : video ? ['picture'] : []),
+    ...(width && height ? [`${width} × ${height}`] : []),
+    ...(bitDepth > 8 ? [`${bitDepth} bit`] : []),
     ...(framesPerSecond ? [`${Math.round(framesPerSecond)} fps`] : []),
-    ...(audio ? [audio.channels === 1 ? 'mono sound' : audio.channels === 2 ? 'stereo sound' : 'sound'] : []),
+    ...(audio ? [sound(audio)] : []),
   ];
+}
+
+function sound({ codec, channels }: AudioFacts): string {
+  if (channels === undefined) return 'sound';
+  return `${titleOf(codec)} ${channels === 1 ? 'mono' : channels === 2 ? 'stereo' : `of ${channels} channels`}`;
 }
 
 function page({ title, style, body, policy }: { title: string; style: string; body: string; policy: string[] }): Page {

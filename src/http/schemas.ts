@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { AUDIO_CODECS, VIDEO_CODECS } from '../engine/codecs.ts';
 
 /** What the JSON routes answer: the handlers are typed by these, and the OpenAPI document is made from them. */
 
@@ -10,11 +11,14 @@ const byReason = z.record(z.string(), count).describe('Packets by reason');
 
 const video = z.object({
   active: z.boolean().describe('Packets arrive'),
-  profile_level_id: z.string().optional().describe('RFC 6184 §8.1, from the SPS in force'),
-  profile: z.string().optional(),
-  level: z.string().optional(),
+  codec: z.enum(VIDEO_CODECS),
+  profile_level_id: z.string().optional().describe('Of H264: RFC 6184 §8.1, from the SPS in force'),
+  profile: z.string().optional().describe('Its name'),
+  level: z.string().optional().describe('4.1, for example'),
+  tier: z.string().optional().describe('Of AV1 and H265: Main or High'),
   width: count.optional(),
   height: count.optional(),
+  bit_depth: count.optional().describe('Bits of a sample'),
   frames_per_second: z.number().optional().describe('Measured'),
   nominal_frames_per_second: z.number().optional().describe('As the SPS says'),
   reorder_frames: count.optional().describe('Pictures that may be shown later than decoded, as the SPS says'),
@@ -29,7 +33,8 @@ const video = z.object({
 
 const audio = z.object({
   active: z.boolean(),
-  channels: z.union([z.literal(1), z.literal(2)]).optional(),
+  codec: z.enum(AUDIO_CODECS),
+  channels: z.int().min(1).max(8).optional(),
   not_opus: z.boolean().optional().describe('It is something else, and dropped'),
   timestamp_breaks: count.optional().describe('Packets that did not begin where the one before ended'),
   lost,
@@ -40,8 +45,11 @@ const ffmpeg = z.object({
   state: z.enum(['probing', 'running', 'waiting', 'stopped']).describe('waiting: for its next start'),
   restarts: count,
   last_error: z.string().optional().describe('How the last FFmpeg ended'),
-  video: z.enum(['copy', 'h264']).optional().describe('What FFmpeg does to the video of the input'),
-  audio: z.enum(['copy', 'opus']).optional(),
+  video: z
+    .enum(['copy', ...VIDEO_CODECS])
+    .optional()
+    .describe('What FFmpeg does to the video of the input'),
+  audio: z.enum(['copy', 'opus', 'g722', 'pcmu', 'pcma']).optional(),
   frames_per_second: z.number().optional(),
   speed: z.number().optional().describe('Media time over real time; below 1, FFmpeg is too slow'),
   duplicated_frames: count.optional(),

@@ -1,5 +1,7 @@
 import { type MediaDescription, write } from 'sdp-transform';
+import { type Codec, RTP_NAMES } from '../engine/codecs.ts';
 import type { MediaLine } from '../engine/port.ts';
+import type { Choice } from './codecs/codec.ts';
 import { extensionsOf } from './extensions.ts';
 import type { Format } from './formats.ts';
 import type { MediaOffer } from './offer.ts';
@@ -15,11 +17,8 @@ export interface Accepted {
 
 /** How a line is accepted. */
 export interface Terms {
-  format: Format;
-  /** As the rtpmap spells it. */
-  codec: 'H264' | 'opus';
-  /** The answer's fmtp; may be empty. */
-  config: string;
+  codec: { readonly name: Codec; readonly channels?: number };
+  choice: Choice;
   rtx?: Format;
   /** What of RFC 4585 and RFC 5104 is wanted; the answer has what was offered of it. */
   feedback: string[];
@@ -46,7 +45,8 @@ const RECEIVER_CNAME = 'fetch-whep';
 
 /** Accepts a line on these terms (RFC 8829 §5.3.1, RFC 3264 §6.1). */
 export function acceptLine(line: MediaOffer, terms: Terms): Accepted {
-  const { format, rtx, send } = terms;
+  const { codec, rtx, send } = terms;
+  const { format, channels } = terms.choice;
   const { kind, mid } = line;
   const ssrc = send?.ssrc() ?? announcedSsrc(line);
   const rtxSsrc = rtx && (send?.ssrc() ?? 0);
@@ -75,6 +75,8 @@ export function acceptLine(line: MediaOffer, terms: Terms): Accepted {
     kind,
     mid,
     description: describe({ ...answer, protocol: PROTO }),
+    codec: codec.name,
+    ...(channels !== undefined && { channels }),
     payloadType: format.payloadType,
     ssrc,
     cname: send?.cname ?? RECEIVER_CNAME,
@@ -85,15 +87,22 @@ export function acceptLine(line: MediaOffer, terms: Terms): Accepted {
   return { line, answer, media };
 }
 
-function codecLines({ format, codec, config, rtx }: Terms): Pick<MediaDescription, 'payloads' | 'rtp' | 'fmtp'> {
-  const rtp = { payload: format.payloadType, codec, rate: format.clockRate, ...(codec === 'opus' && { encoding: 2 }) };
-  const fmtp = config === '' ? [] : [{ payload: format.payloadType, config }];
-  if (!rtx) return { payloads: String(format.payloadType), rtp: [rtp], fmtp };
+function codecLines({ codec, choice, rtx }: Terms): Pick<MediaDescription, 'payloads' | 'rtp' | 'fmtp'> {
+  const payload = choice.format.payloadType;
+  const rtp = rtpmap(payload, codec.name, choice.channels ?? codec.channels);
+  const fmtp = choice.config === '' ? [] : [{ payload, config: choice.config }];
+  if (!rtx) return { payloads: String(payload), rtp: [rtp], fmtp };
   return {
-    payloads: `${format.payloadType} ${rtx.payloadType}`,
+    payloads: `${payload} ${rtx.payloadType}`,
     rtp: [rtp, { payload: rtx.payloadType, codec: 'rtx', rate: rtx.clockRate }],
-    fmtp: [...fmtp, { payload: rtx.payloadType, config: `apt=${format.payloadType}` }],
+    fmtp: [...fmtp, { payload: rtx.payloadType, config: `apt=${payload}` }],
   };
+}
+
+/** RFC 8866 §6.6. */
+export function rtpmap(payload: number, codec: Codec, channels?: number): MediaDescription['rtp'][number] {
+  const { encoding, clockRate } = RTP_NAMES[codec];
+  return { payload, codec: encoding, rate: clockRate, ...(channels !== undefined && { encoding: channels }) };
 }
 
 /** Who sends: one MediaStream for every line (RFC 8830 §3), SSRCs with one CNAME and the RTX pair (RFC 5576 §4). */

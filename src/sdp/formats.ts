@@ -1,3 +1,4 @@
+import { type Codec, RTP_NAMES } from '../engine/codecs.ts';
 import type { OfferLine } from './offer.ts';
 import { attribute, attributes, isWellFormed, type Section } from './syntax.ts';
 
@@ -12,22 +13,34 @@ export interface Format {
   parameters: ReadonlyMap<string, string>;
 }
 
-/** Those that this server sends and receives. */
-const CODECS = /^\S+ (h264|opus)\b/i;
+/** Formats that need no rtpmap (RFC 3551 §6). */
+const STATIC_MAPS: ReadonlyMap<string, string> = new Map(
+  Object.values(RTP_NAMES).flatMap(({ encoding, clockRate, staticType }): [string, string][] =>
+    staticType === undefined ? [] : [[String(staticType), `${encoding}/${clockRate}`]],
+  ),
+);
 
 /**
- * The formats in the offer's order of preference (RFC 8829 §5.3.1); those without an rtpmap are of no use here. Throws
- * `invalid-offer` when one of a codec that counts is described badly or twice; any other may be as odd as it likes.
+ * The formats in the offer's order of preference (RFC 8829 §5.3.1); those without an rtpmap are of no use here, unless
+ * their number says enough. Throws `invalid-offer` when one of the `codecs` is described badly or twice; any other may be as
+ * odd as it likes.
  */
-export function formatsOf({ formats, section }: Pick<OfferLine, 'formats' | 'section'>): Format[] {
+export function formatsOf(
+  { formats, section }: Pick<OfferLine, 'formats' | 'section'>,
+  codecs: readonly Codec[],
+): Format[] {
+  const encodings = new Set(codecs.map((codec) => RTP_NAMES[codec].encoding.toLowerCase()));
   return formats.flatMap((format) => {
     const [map] = attributes(section, `rtpmap:${format}`);
-    if (map === undefined) return [];
-    const counts = CODECS.test(map.value ?? '');
-    if (!counts && !isWellFormed(map)) return [];
-    const read = (name: string) =>
-      afterBlank(counts ? attribute(section, `${name}:${format}`) : attributes(section, `${name}:${format}`)[0]?.value);
-    const [codec = '', clockRate, channels] = read('rtpmap').split('/');
+    const said = map ? afterBlank(map.value) : STATIC_MAPS.get(format);
+    if (said === undefined) return [];
+    const counts = encodings.has(/^\w*/.exec(said)?.[0].toLowerCase() ?? '');
+    if (!counts && map && !isWellFormed(map)) return [];
+    const read = (name: string) => {
+      const key = `${name}:${format}`;
+      return afterBlank(counts ? attribute(section, key) : attributes(section, key)[0]?.value);
+    };
+    const [codec = '', clockRate, channels] = (map ? read('rtpmap') : said).split('/');
     return [
       {
         payloadType: Number(format),
@@ -54,7 +67,7 @@ function afterBlank(value = ''): string {
 }
 
 /** `name=value` pairs between semicolons; names know no case (RFC 4855 §3). The first of a name counts. */
-function readParameters(config: string): Map<string, string> {
+export function readParameters(config: string): Map<string, string> {
   const parameters = new Map<string, string>();
   for (const pair of config.split(';')) {
     const [name = '', ...value] = pair.split('=');
@@ -70,27 +83,4 @@ export function rtxOf(formats: Format[], { payloadType, clockRate }: Format): Fo
     (each) =>
       each.codec === 'rtx' && each.clockRate === clockRate && each.parameters.get('apt') === String(payloadType),
   );
-}
-
-/** RFC 7587 §7: always two channels in the rtpmap; a missing number is forgiven. */
-export function opusOf(formats: Format[]): Format | undefined {
-  return formats.find(
-    ({ codec, clockRate, channels = 2 }) => codec === 'opus' && clockRate === 48000 && channels === 2,
-  );
-}
-
-/** Parameters that the answer repeats, and their values (RFC 7587 §6.1); `minptime` is a habit of browsers. */
-const OPUS_PARAMETERS: ReadonlyMap<string, RegExp> = new Map([
-  ['minptime', /^\d{1,3}$/],
-  ['useinbandfec', /^[01]$/],
-]);
-
-/** The answer's fmtp: nothing unknown (RFC 7587 §7.1), and stereo said both ways when the stream has it. */
-export function opusConfig({ parameters }: Format, stereo: boolean, role: 'sender' | 'receiver'): string {
-  const kept = [...OPUS_PARAMETERS].flatMap(([name, form]) => {
-    const value = parameters.get(name);
-    return value !== undefined && form.test(value) ? [`${name}=${value}`] : [];
-  });
-  const channels = stereo ? (role === 'sender' ? ['stereo=1', 'sprop-stereo=1'] : ['stereo=1']) : [];
-  return [...kept, ...channels].join(';');
 }

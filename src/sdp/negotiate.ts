@@ -1,9 +1,11 @@
 import type { MediaDescription } from 'sdp-transform';
-import type { AudioFacts, LegKind, MediaLine, StreamFacts, VideoFacts } from '../engine/port.ts';
+import { type Codec, PUBLISHED_CODECS, titleOf } from '../engine/codecs.ts';
+import type { LegKind, MediaLine, StreamFacts } from '../engine/port.ts';
 import { Failure } from '../errors.ts';
 import { type Accepted, acceptLine } from './accept.ts';
-import { formatsOf, opusConfig, opusOf, rtxOf } from './formats.ts';
-import { chooseH264, chooseH264ToReceive, type H264Choice, type H264Outcome, h264Config } from './h264.ts';
+import type { Choice, Outcome } from './codecs/codec.ts';
+import { AUDIO, CODECS, VIDEO } from './codecs/table.ts';
+import { type Format, formatsOf, rtxOf } from './formats.ts';
 import type { Aside, MediaOffer, Offer, OfferLine } from './offer.ts';
 import { reduceOffer } from './reduce.ts';
 import { unsupported } from './rules.ts';
@@ -53,47 +55,54 @@ export interface WatchOptions {
  */
 export function negotiateWatch(offer: Offer, facts: StreamFacts, options: WatchOptions): Plan {
   const accepted: Accepted[] = [];
-  const attempts: H264Outcome[] = [];
+  const attempts: Attempt[] = [];
   for (const line of offer.media.filter(isAcceptable)) {
-    if (accepted.some(({ media }) => media.kind === line.kind)) continue;
-    const found =
-      line.kind === 'video'
-        ? facts.video && watchVideo(line, facts.video, options, attempts)
-        : facts.audio && watchAudio(line, facts.audio, options);
-    if (found) accepted.push(found);
+    const codec = facts[line.kind]?.codec;
+    if (codec === undefined || accepted.some(({ media }) => media.kind === line.kind)) continue;
+    const formats = formatsOf(line, [codec]);
+    const outcome = choose(line.kind, formats, facts, options.strictProfiles);
+    attempts.push({ kind: line.kind, outcome });
+    if (outcome.choice) accepted.push(send(line, codec, formats, outcome.choice, options));
   }
-  const video = attempts.find(({ choice }) => choice) ?? attempts.find(({ refusal }) => refusal) ?? {};
-  const carried = (['video', 'audio'] as const).filter((kind) => facts[kind]);
+  const carried = KINDS.filter((kind) => facts[kind]);
   const missing = carried.filter((kind) => !accepted.some(({ media }) => media.kind === kind));
-  if (accepted.length === 0 || (options.complete && missing.length > 0)) throw mismatch(offer, missing, video);
-  return planOf(offer, accepted, options.iceChecks, video);
+  if (accepted.length === 0 || (options.complete && missing.length > 0)) {
+    throw mismatch(offer, facts, missing, attempts);
+  }
+  return planOf(offer, accepted, options.iceChecks, decisive(attempts, 'video'));
 }
 
 /**
- * Plans a publisher's session: H264 and Opus to receive for the stream's `legs`, on every live audio and video line, or
- * nothing at all.
+ * Plans a publisher's session: the first of `codecs` that a line offers, to receive for the stream's `legs`, on every live
+ * audio and video line, or nothing at all. Of a kind of which none is named all are taken.
  * `ssrc` of a line is what the offer announces for it, 0 when it does not say.
  *
  * Throws `unsupported-offer` for what cannot be accepted whole (RFC 9725 §4.4.2, §4.4.3).
  */
-export function negotiatePublish(offer: Offer, legs: readonly LegKind[], iceChecks: IceChecks): Plan {
+export function negotiatePublish(
+  offer: Offer,
+  legs: readonly LegKind[],
+  codecs: readonly Codec[],
+  iceChecks: IceChecks,
+): Plan {
   const outside = offer.aside.find(({ cause }) => cause !== 'direction');
   if (outside) throw unsupported(whyAside(outside));
   if (offer.media.length === 0) throw unsupported('there is no audio or video to publish');
   const accepted = offer.media.map((line) => {
     if (!legs.includes(line.kind)) throw unsupported(`this stream takes no ${line.kind}`);
-    const found = isAcceptable(line) && (line.kind === 'video' ? publishVideo(line) : publishAudio(line));
-    if (!found) throw unsupported(`${nameOf(line)} offers no ${CODECS[line.kind]}`);
+    const wanted = codecsOf(line.kind, codecs);
+    const found = isAcceptable(line) && receive(line, wanted);
+    if (!found) throw unsupported(`${nameOf(line)} offers no ${wanted.map(titleOf).join(', ')}`);
     return found;
   });
   return planOf(offer, accepted, iceChecks);
 }
 
-const CODECS = { video: 'H264', audio: 'Opus' } as const;
+const KINDS = ['video', 'audio'] as const;
 /** RFC 8829 §5.1.2: every one of these means DTLS-SRTP when there is a fingerprint. */
 const PROTOS = /^(RTP\/S?AVPF?|(UDP\/TLS|TCP\/DTLS)\/RTP\/SAVPF?)$/;
 /** RFC 8834 §5.1: what a sender must react to, and a receiver may ask. */
-const VIDEO_FEEDBACK = ['nack', 'nack pli', 'ccm fir'];
+const FEEDBACK: Record<LegKind, string[]> = { video: ['nack', 'nack pli', 'ccm fir'], audio: ['nack'] };
 /** The engine tells publishers how much they may send (draft-alvestrand-rmcat-remb). */
 const REMB = 'goog-remb';
 /** Trickled candidates are taken by PATCH, and libjuice keeps to RFC 8445. */
@@ -103,72 +112,69 @@ function isAcceptable({ proto }: MediaOffer): boolean {
   return PROTOS.test(proto);
 }
 
-function watchVideo(
-  line: MediaOffer,
-  video: VideoFacts,
-  options: WatchOptions,
-  attempts: H264Outcome[],
-): Accepted | undefined {
-  const formats = formatsOf(line);
-  const attempt = chooseH264(formats, video, options.strictProfiles);
-  attempts.push(attempt);
-  if (!attempt.choice) return undefined;
-  const rtx = rtxOf(formats, attempt.choice.format);
+/** What became of a line that might have carried a leg. */
+interface Attempt {
+  kind: LegKind;
+  outcome: Outcome;
+}
+
+function choose(kind: LegKind, formats: Format[], { video, audio }: StreamFacts, strict: boolean): Outcome {
+  if (kind === 'video') return video ? VIDEO[video.codec].choose(formats, video, strict) : {};
+  return audio ? AUDIO[audio.codec].choose(formats, audio, strict) : {};
+}
+
+function send(line: MediaOffer, codec: Codec, formats: Format[], choice: Choice, options: WatchOptions): Accepted {
+  const rtx = line.kind === 'video' ? rtxOf(formats, choice.format) : undefined;
+  const playoutDelay = options.playoutDelay && line.kind === 'video';
   return acceptLine(line, {
-    ...h264(attempt.choice),
-    feedback: VIDEO_FEEDBACK,
+    codec: CODECS[codec],
+    choice,
+    feedback: FEEDBACK[line.kind],
     ...(rtx && { rtx }),
     send: options,
-    extensions: ['mid', 'absCaptureTime', ...(options.playoutDelay ? (['playoutDelay'] as const) : [])],
+    extensions: ['mid', 'absCaptureTime', ...(playoutDelay ? (['playoutDelay'] as const) : [])],
   });
 }
 
-function watchAudio(line: MediaOffer, { channels }: AudioFacts, options: WatchOptions): Accepted | undefined {
-  const format = opusOf(formatsOf(line));
-  if (!format) return undefined;
-  return acceptLine(line, {
-    format,
-    codec: 'opus',
-    config: opusConfig(format, channels !== 1, 'sender'),
-    feedback: ['nack'],
-    send: options,
-    extensions: ['mid', 'absCaptureTime'],
-  });
+function receive(line: MediaOffer, codecs: readonly Codec[]): Accepted | undefined {
+  const formats = formatsOf(line, codecs);
+  for (const name of codecs) {
+    const codec = CODECS[name];
+    const choice = codec.receive(formats);
+    if (choice)
+      return acceptLine(line, { codec, choice, feedback: [...FEEDBACK[line.kind], REMB], extensions: ['mid'] });
+  }
+  return undefined;
 }
 
-function publishVideo(line: MediaOffer): Accepted | undefined {
-  const choice = chooseH264ToReceive(formatsOf(line));
-  return choice && acceptLine(line, { ...h264(choice), feedback: [...VIDEO_FEEDBACK, REMB], extensions: ['mid'] });
+function codecsOf(kind: LegKind, codecs: readonly Codec[]): Codec[] {
+  const ofKind = (codec: Codec) => codec in (kind === 'video' ? VIDEO : AUDIO);
+  return codecs.some(ofKind) ? codecs.filter(ofKind) : PUBLISHED_CODECS.filter(ofKind);
 }
 
-function publishAudio(line: MediaOffer): Accepted | undefined {
-  const format = opusOf(formatsOf(line));
-  if (!format) return undefined;
-  const stereo = ['stereo', 'sprop-stereo'].some((name) => format.parameters.get(name) === '1');
-  const config = opusConfig(format, stereo, 'receiver');
-  return acceptLine(line, { format, codec: 'opus', config, feedback: ['nack', REMB], extensions: ['mid'] });
-}
-
-function h264(choice: H264Choice) {
-  return { format: choice.format, codec: 'H264' as const, config: h264Config(choice) };
+/** The outcome of a kind that tells most: what was chosen, else what was refused. */
+function decisive(attempts: readonly Attempt[], kind: LegKind): Outcome {
+  const outcomes = attempts.filter((each) => each.kind === kind).map(({ outcome }) => outcome);
+  return outcomes.find(({ choice }) => choice) ?? outcomes.find(({ refusal }) => refusal) ?? {};
 }
 
 /** What the offer lacks, and what else kept a leg from being sent: a line that was offered is not missing. */
-function mismatch({ aside }: Offer, missing: LegKind[], video: H264Outcome): Failure {
+function mismatch({ aside }: Offer, facts: StreamFacts, missing: LegKind[], attempts: Attempt[]): Failure {
   const lacks: string[] = [];
   const reasons: string[] = [];
-  for (const kind of missing) {
-    const { refusal } = kind === 'video' ? video : {};
+  const titles = missing.flatMap((kind) => facts[kind]?.codec ?? []).map(titleOf);
+  missing.forEach((kind, index) => {
+    const { refusal } = decisive(attempts, kind);
     const unfit = aside.find(({ line }) => line.kind === kind);
     if (refusal && 'reason' in refusal) reasons.push(refusal.reason);
-    else if (refusal || !unfit) lacks.push(refusal?.missing ?? CODECS[kind]);
+    else if (refusal || !unfit) lacks.push(refusal?.missing ?? titles[index] ?? kind);
     else reasons.push(whyAside(unfit));
-  }
+  });
   const parts = [...(lacks.length > 0 ? [`offer is missing: ${lacks.join(', ')}`] : []), ...reasons];
   return new Failure('codec-mismatch', `webrtc: codec mismatch -- ${parts.join('; ')}`, {
-    missing: missing.map((kind) => CODECS[kind]),
-    // Without video missing it tells how it would have been sent.
-    warnings: missing.includes('video') && video.warning ? [video.warning] : [],
+    missing: titles,
+    // Of a kind that is not missing it tells how it would have been sent.
+    warnings: missing.flatMap((kind) => decisive(attempts, kind).warning ?? []),
   });
 }
 
@@ -184,7 +190,7 @@ function planOf(
   offer: Offer,
   accepted: Accepted[],
   iceChecks: IceChecks,
-  { warning, lastResort = false }: H264Outcome = {},
+  { warning, lastResort = false }: Outcome = {},
 ): Plan {
   if (offer.iceLite && iceChecks === 'client') {
     // RFC 8445 §2.5: a lite agent begins no checks.

@@ -1,7 +1,9 @@
 import { type MediaDescription, write } from 'sdp-transform';
-import type { LegKind } from '../engine/port.ts';
+import { AUDIO_CODECS, RTP_NAMES, VIDEO_CODECS } from '../engine/codecs.ts';
+import type { AnsweredLeg } from '../engine/port.ts';
 import { Failure } from '../errors.ts';
 import { announcedSsrc, NO_ADDRESS, PROTO } from './accept.ts';
+import { CODECS } from './codecs/table.ts';
 import { formatsOf } from './formats.ts';
 import { type MediaOffer, type Offer, parseOffer } from './offer.ts';
 import type { PullLine } from './pull-offer.ts';
@@ -12,8 +14,8 @@ import { type RemoteTransport, withCandidates } from './transport.ts';
 export interface PullAnswer {
   /** Reduced to what was offered and accepted; nothing of the other server's text gets through unread. */
   answer: string;
-  /** Those that the other server sends. */
-  legs: LegKind[];
+  /** Those that the other server sends, and as what. */
+  legs: AnsweredLeg[];
 }
 
 /**
@@ -40,8 +42,8 @@ function judge(answer: Offer, lines: readonly PullLine[]): PullAnswer {
     if (mid !== line.mid) throw invalid(`m-line ${index} has mid ${mid}, and was offered as ${line.mid}`);
     const media = answer.media.find((each) => each.index === index);
     if (!media) throw invalid(`m-line ${index} is outside the BUNDLE group`);
-    checkFormats(media, line);
-    return [{ media, line }];
+    const formats = acceptedFormats(media, line);
+    return [{ media: { ...media, formats: formats.map(({ payloadType }) => String(payloadType)) }, formats }];
   });
   const [tag] = accepted;
   if (!tag) throw invalid('it accepts neither video nor audio');
@@ -49,21 +51,37 @@ function judge(answer: Offer, lines: readonly PullLine[]): PullAnswer {
   const { transport } = tag.media;
   // Our offer left no other choice. Pion writes `active` whatever was offered, and keeps to the offer.
   if (transport.setup === 'actpass') throw invalid('it does not choose a DTLS role (RFC 8842 §5.3)');
-  return { answer: reduce(lines, answer, withCandidates(transport)), legs: accepted.map(({ line }) => line.kind) };
+  return {
+    answer: reduce(
+      lines,
+      accepted.map(({ media }) => media),
+      answer.iceLite,
+      withCandidates(transport),
+    ),
+    legs: accepted.flatMap(({ media: { kind }, formats: [first] }) => (first ? [{ kind, ...first }] : [])),
+  };
 }
 
-/** RFC 3264 §6.1: formats of the offer alone, under the numbers of the offer. */
-function checkFormats(media: MediaOffer, { section }: PullLine): void {
+/**
+ * RFC 3264 §6.1: formats of the offer alone, under the numbers of the offer. Of several codecs the first is the one that is
+ * meant; a leg has no other.
+ */
+function acceptedFormats(media: MediaOffer, { formats }: PullLine): PullLine['formats'] {
   if (!media.proto.includes('SAVPF')) throw invalid(`m-line ${media.index} is sent as ${media.proto}, not ${PROTO}`);
-  const known = formatsOf(media);
-  for (const format of media.formats) {
-    const offered = section.rtp.find(({ payload }) => String(payload) === format);
+  const known = new Map(formatsOf(media, [...VIDEO_CODECS, ...AUDIO_CODECS]).map((each) => [each.payloadType, each]));
+  const accepted = media.formats.map((format) => {
+    const offered = formats.find(({ payloadType }) => String(payloadType) === format);
     if (!offered) throw invalid(`payload type ${format} was not offered`);
-    const found = known.find(({ payloadType }) => payloadType === offered.payload);
-    if (found?.codec !== offered.codec.toLowerCase() || found.clockRate !== offered.rate) {
-      throw invalid(`payload type ${format} is not ${offered.codec} as offered`);
+    const { encoding, clockRate } = RTP_NAMES[offered.codec];
+    const channels = offered.channels ?? CODECS[offered.codec].channels ?? 1;
+    const found = known.get(offered.payloadType);
+    const same = found?.codec === encoding.toLowerCase() && found.clockRate === clockRate;
+    if (!same || (found.channels ?? channels) !== channels) {
+      throw invalid(`payload type ${format} is not ${encoding} as offered`);
     }
-  }
+    return offered;
+  });
+  return accepted.filter(({ codec, channels }) => codec === accepted[0]?.codec && channels === accepted[0].channels);
 }
 
 /** An answer need not announce any (RFC 9143 §9.2: MID and payload type tell packets apart too). */
@@ -72,17 +90,22 @@ function checkSsrcs(media: MediaOffer[]): void {
   if (new Set(announced).size < announced.length) throw invalid('two m-lines have one SSRC (RFC 3550 §8)');
 }
 
-function reduce(lines: readonly PullLine[], answer: Offer, remote: RemoteTransport): string {
-  const tag = answer.media[0];
+function reduce(
+  lines: readonly PullLine[],
+  accepted: readonly MediaOffer[],
+  iceLite: boolean,
+  remote: RemoteTransport,
+): string {
+  const [tag] = accepted;
   return write({
     version: 0,
     origin: { username: '-', sessionId: 1, sessionVersion: 1, netType: 'IN', ipVer: 4, address: '127.0.0.1' },
     name: '-',
     timing: { start: 0, stop: 0 },
-    ...(answer.iceLite && { icelite: 'ice-lite' as const }),
-    groups: [{ type: 'BUNDLE', mids: answer.media.map(({ mid }) => mid).join(' ') }],
+    ...(iceLite && { icelite: 'ice-lite' as const }),
+    groups: [{ type: 'BUNDLE', mids: accepted.map(({ mid }) => mid).join(' ') }],
     media: lines.map((line, index) => {
-      const media = answer.media.find((each) => each.index === index);
+      const media = accepted.find((each) => each.index === index);
       return media ? reduceLine(line, media, remote, media === tag) : rejected(line);
     }),
   });

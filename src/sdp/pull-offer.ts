@@ -1,44 +1,48 @@
 import { type MediaDescription, write } from 'sdp-transform';
-import type { LegKind, PullSpec, Transport } from '../engine/port.ts';
-import { describe, NO_ADDRESS, PROTO } from './accept.ts';
+import { AUDIO_CODECS, type Codec, RTP_NAMES, VIDEO_CODECS } from '../engine/codecs.ts';
+import type { AnsweredLeg, LegKind, PullSpec, Transport } from '../engine/port.ts';
+import { describe, NO_ADDRESS, PROTO, rtpmap } from './accept.ts';
 import { withAnnounced } from './answer.ts';
+import { CODECS } from './codecs/table.ts';
 import { readEngine } from './engine.ts';
 
 /** One m-line of an offer that asks another server for a leg. */
 export interface PullLine {
   kind: LegKind;
   mid: string;
+  /** What each payload type stands for. */
+  formats: readonly Omit<AnsweredLeg, 'kind'>[];
   /** Without the transport. */
   section: MediaDescription;
 }
 
-/** Every profile that a viewer of ours may want; the level counts for nothing (RFC 6184 §8.2.2). */
-const PROFILES = ['42e01f', '42001f', '4d001f', '640c1f', '64001f'];
-/** Dynamic ones (RFC 3551 §6), as browsers have them. */
-const VIDEO_PAYLOAD = 96;
-const AUDIO_PAYLOAD = 111;
 /** What the engine sends to whoever feeds it. No retransmission format: repeated packets come as they were. */
 const FEEDBACK = { video: ['nack', 'nack pli', 'ccm fir', 'goog-remb'], audio: ['nack'] };
 
-/** The m-lines that ask for these legs. */
+/** The m-lines that ask for these legs, in every codec there is. */
 export function pullLines(legs: readonly LegKind[]): PullLine[] {
+  const types = payloadTypes();
   return legs.map((kind, index) => {
     const mid = String(index);
-    const formats = kind === 'video' ? h264() : opus();
+    const wanted = (kind === 'video' ? VIDEO_CODECS : AUDIO_CODECS).flatMap((codec) => wantedOf(codec, types));
     const section: MediaDescription = {
       type: kind,
       port: 9,
       protocol: PROTO,
       connection: NO_ADDRESS,
-      payloads: formats.rtp.map(({ payload }) => payload).join(' '),
-      ...formats,
-      rtcpFb: formats.rtp.flatMap(({ payload }) => FEEDBACK[kind].map((type) => ({ payload, type }))),
+      payloads: wanted.map(({ payloadType }) => payloadType).join(' '),
+      rtp: wanted.map(({ payloadType, codec, channels }) =>
+        rtpmap(payloadType, codec, channels ?? CODECS[codec].channels),
+      ),
+      fmtp: wanted.flatMap(({ payloadType, config }) => (config === '' ? [] : [{ payload: payloadType, config }])),
+      rtcpFb: wanted.flatMap(({ payloadType }) => FEEDBACK[kind].map((type) => ({ payload: payloadType, type }))),
       mid,
       direction: 'recvonly',
       rtcpMux: 'rtcp-mux',
       rtcpRsize: 'rtcp-rsize',
     };
-    return { kind, mid, section };
+    const formats = wanted.map(({ config: _, ...format }) => format);
+    return { kind, mid, formats, section };
   });
 }
 
@@ -83,18 +87,16 @@ export function writeOffer(
   return { offer, fragment };
 }
 
-function h264(): Pick<MediaDescription, 'rtp' | 'fmtp'> {
-  const rtp = PROFILES.map((_, index) => ({ payload: VIDEO_PAYLOAD + index, codec: 'H264', rate: 90000 }));
-  const fmtp = PROFILES.map((profile, index) => ({
-    payload: VIDEO_PAYLOAD + index,
-    config: `level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=${profile}`,
-  }));
-  return { rtp, fmtp };
+/** RFC 3551 §6: the dynamic ones, then those that nobody has taken since. */
+function* payloadTypes(): Generator<number, void> {
+  for (let type = 96; type <= 127; type++) yield type;
+  for (let type = 35; type <= 63; type++) yield type;
 }
 
-function opus(): Pick<MediaDescription, 'rtp' | 'fmtp'> {
-  return {
-    rtp: [{ payload: AUDIO_PAYLOAD, codec: 'opus', rate: 48000, encoding: 2 }],
-    fmtp: [{ payload: AUDIO_PAYLOAD, config: 'minptime=10;useinbandfec=1;stereo=1' }],
-  };
+function wantedOf(codec: Codec, types: Generator<number, void>) {
+  const { staticType } = RTP_NAMES[codec];
+  return CODECS[codec].offer().flatMap((format) => {
+    const payloadType = staticType ?? types.next().value;
+    return payloadType === undefined ? [] : [{ ...format, codec, payloadType }];
+  });
 }

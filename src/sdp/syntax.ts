@@ -35,14 +35,20 @@ const MAX_LINES = 1000;
  * there are clients that write `c=` and `b=` behind attributes. Throws `too-many-lines`, or `invalid-offer` with the line.
  */
 export function readSections(sdp: string): [Section, ...Section[]] {
+  const [session, ...media] = linesOfSections(sdp);
+  for (const type of 'vost') {
+    if (!session.some((line) => line.type === type)) {
+      throw invalid(`there is no ${type}= line (RFC 8866 §5)`, session[0] ?? media[0]?.[0]);
+    }
+  }
+  return [sectionOf(session), ...media.map(sectionOf)];
+}
+
+/** The lines of the session section, which may be none here, and those of each m-line. Throws as `readSections` does. */
+export function linesOfSections(sdp: string): [Line[], ...Line[][]] {
   const lines = readLines(sdp);
   const starts = lines.flatMap(({ type }, index) => (type === 'm' ? [index] : []));
-  const session = lines.slice(0, starts[0]);
-  for (const type of 'vost') {
-    if (!session.some((line) => line.type === type)) throw invalid(`there is no ${type}= line (RFC 8866 §5)`, lines[0]);
-  }
-  const media = starts.map((start, at) => lines.slice(start, starts[at + 1]));
-  return [sectionOf(session), ...media.map(sectionOf)];
+  return [lines.slice(0, starts[0]), ...starts.map((start, at) => lines.slice(start, starts[at + 1]))];
 }
 
 /**
@@ -131,7 +137,7 @@ function readLines(sdp: string): Line[] {
   });
 }
 
-function sectionOf(lines: Line[]): Section {
+export function sectionOf(lines: Line[]): Section {
   const index = new Map<string, Attribute[]>();
   for (const line of lines) {
     if (line.type !== 'a') continue;

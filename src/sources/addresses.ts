@@ -31,8 +31,23 @@ for (const [net, prefix] of [
 const global = new BlockList();
 global.addSubnet('2000::', 3, 'ipv6');
 
+const groups = new BlockList();
+groups.addSubnet('224.0.0.0', 4, 'ipv4');
+groups.addSubnet('ff00::', 8, 'ipv6');
+
 function ownAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((each = []) => each.map(({ address }) => address));
+}
+
+/** An address that a socket of ours can be bound to, or a group that it can join. */
+export function isBindable(address: string): boolean {
+  if (isIP(address) === 0) return false;
+  return isMulticast(address) || /^127\.|^::1$/.test(address) || ownAddresses().includes(address);
+}
+
+/** RFC 5771 §3, RFC 4291 §2.7. */
+function isMulticast(address: string): boolean {
+  return isIP(address) === 4 ? groups.check(address, 'ipv4') : groups.check(address, 'ipv6');
 }
 
 /** An address that the whole Internet reaches, and not this machine by it. */

@@ -8,14 +8,15 @@ import { ffmpegArguments, isUrl, type Output } from './ffmpeg/command.ts';
 import { hostOf } from './ffmpeg/fence.ts';
 import { sayGoodbye } from './ffmpeg/goodbye.ts';
 import { maskFor } from './ffmpeg/mask.ts';
-import { type Plan, planOf } from './ffmpeg/plan.ts';
+import { type Plan, planOf, requireSame, type SentCodecs, sentBy } from './ffmpeg/plan.ts';
 import { ffmpegMissing, type InputFacts, probe } from './ffmpeg/probe.ts';
 import type { FfmpegSpec } from './ffmpeg/spec.ts';
 import { Supervisor } from './ffmpeg/supervisor.ts';
+import { requireAv1 } from './ffmpeg/version.ts';
 import type { FfmpegReport, Source } from './source.ts';
 
 /**
- * An FFmpeg process of our own that sends H264 and Opus to ports on loopback, and is started again when it ends. `outside`:
+ * An FFmpeg process of our own that sends to ports on loopback, and is started again when it ends. `outside`:
  * see `createSource`; the spec is one that `fenced` made.
  */
 export function ffmpegSource(spec: FfmpegSpec, outside = false): Source {
@@ -23,22 +24,47 @@ export function ffmpegSource(spec: FfmpegSpec, outside = false): Source {
   const input = mask(spec.input);
   let facts: InputFacts | undefined;
   let plan: Plan | undefined;
+  let opened: SentCodecs = {};
   let supervisor: Supervisor | undefined;
 
   async function ingress(signal: AbortSignal): Promise<Ingress> {
-    const legs = isUrl(spec.input) ? expected() : await found(signal);
-    return { kind: 'rtp', host: '127.0.0.1', ...(legs.video && { video: 0 }), ...(legs.audio && { audio: 0 }) };
+    opened = isUrl(spec.input) ? await expected(signal) : await found(signal);
+    if (opened.video === 'av1') await requireAv1(signal);
+    const { video, audio } = opened;
+    return {
+      kind: 'rtp',
+      host: '127.0.0.1',
+      ...(video && { video: { port: 0, codec: video } }),
+      ...(audio && { audio: { port: 0, codec: audio } }),
+    };
   }
 
-  async function found(signal: AbortSignal): Promise<Plan> {
-    facts = await probe(spec, signal);
-    return planOf(spec, facts);
+  async function look(signal: AbortSignal): Promise<InputFacts> {
+    // Names may lead elsewhere by now.
+    if (outside) await requireOutside(hostOf(spec.input), 'the input');
+    facts ??= await probe(spec, signal);
+    return facts;
   }
 
-  /** A camera may be slow, or off for now: there is room for all legs, and each start looks at it. */
-  function expected(): Record<LegKind, boolean> {
+  async function found(signal: AbortSignal): Promise<SentCodecs> {
+    const known = await look(signal);
+    return sentBy(planOf(spec, known), known);
+  }
+
+  /**
+   * A camera may be slow, or off for now: there is room for all legs, and each start looks at it. What is to be copied is
+   * looked at once before, since the room is for one codec; of what does not answer the usual is expected.
+   */
+  async function expected(signal: AbortSignal): Promise<SentCodecs> {
     requirePrograms();
-    return { video: spec.video !== 'none', audio: spec.audio !== 'none' };
+    const { video = 'h264', audio = 'opus' } = spec;
+    const copies = video === 'copy' || audio === 'copy';
+    const copied = copies ? await found(signal).catch((): SentCodecs => ({})) : {};
+    signal.throwIfAborted();
+    return {
+      ...(video !== 'none' && { video: video === 'copy' ? (copied.video ?? 'h264') : video }),
+      ...(audio !== 'none' && { audio: audio === 'copy' ? (copied.audio ?? 'opus') : audio }),
+    };
   }
 
   async function start(stream: string, ports: StreamPorts): Promise<void> {
@@ -46,12 +72,11 @@ export function ffmpegSource(spec: FfmpegSpec, outside = false): Source {
     supervisor = new Supervisor({
       stream,
       command: async (signal) => {
-        // Names may lead elsewhere by now.
-        if (outside) await requireOutside(hostOf(spec.input), 'the input');
-        facts ??= await probe(spec, signal);
-        plan = planOf(spec, facts);
+        const known = await look(signal);
+        plan = planOf(spec, known);
+        requireSame(opened, sentBy(plan, known));
         outputs = outputsTo(ports);
-        return ffmpegArguments(spec, plan, facts, outputs);
+        return ffmpegArguments(spec, plan, known, outputs);
       },
       gone: (delivered) => {
         sayGoodbye(Object.values(outputs));

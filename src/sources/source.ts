@@ -1,3 +1,4 @@
+import type { Codec } from '../engine/codecs.ts';
 import type { Ingress, LegKind, StreamPorts } from '../engine/port.ts';
 import type { Plan } from './ffmpeg/plan.ts';
 import type { Supervision } from './ffmpeg/supervisor.ts';
@@ -34,6 +35,8 @@ export interface Source {
   stop(): Promise<void>;
   /** For stats and logs, with secrets masked. */
   describe(): string;
+  /** What a publisher may send, in our order of preference; absent: all that publishers send by themselves. */
+  readonly codecs?: readonly Codec[];
   /** A second WHIP publisher takes the place of the first, whatever that one does. */
   readonly takeover?: boolean;
   /** For stats and metrics; absent when the engine knows everything. */

@@ -1,6 +1,12 @@
-import { isIP } from 'node:net';
 import * as z from 'zod';
+import type { LegKind } from '../engine/port.ts';
+import { faults } from '../validate.ts';
+import { publishedCodecs } from './codecs.ts';
 import { ffmpegSchema } from './ffmpeg/spec.ts';
+import { legList } from './legs.ts';
+import { pushSchema } from './push/spec.ts';
+import { rtpSchema } from './rtp/spec.ts';
+import { sdpSchema } from './sdp.ts';
 import { whepSchema } from './whep/spec.ts';
 
 /**
@@ -9,60 +15,37 @@ import { whepSchema } from './whep/spec.ts';
  * | string | object |
  * | --- | --- |
  * | `rtp:5004,5006` (0 = choose; `rtp:,5006` = audio alone) | `{ "rtp": { "video": 5004, "audio": 5006, "host": "127.0.0.1" } }` |
+ * | `rtp:5004/vp9,5006/pcmu` | `{ "rtp": { "video": { "port": 5004, "codec": "vp9" } } }`, and more (`rtp/spec.ts`) |
+ * | `sdp:FILE` | `{ "sdp": { "file": "FILE" } }`, `{ "sdp": { "text": "v=0...", "host": "127.0.0.1" } }`, `{ "sdp": "FILE" }` |
  * | `ffmpeg:INPUT` | `{ "ffmpeg": { "input": "INPUT", "video": "copy" } }`, and more (`ffmpeg/spec.ts`) |
  * | `whep:URL` | `{ "whep": { "url": "URL", "token": "SECRET" } }`, and more (`whep/spec.ts`) |
- * | `whip` | `{ "whip": { "legs": ["video", "audio"], "takeover": false } }` |
- * | `push` | `{ "push": { "legs": ["video", "audio"] } }` |
+ * | `whip` | `{ "whip": { "legs": ["video", "audio"], "takeover": false, "codecs": ["h264", "vp8"] } }` |
+ * | `push` | `{ "push": { "legs": ["video", "audio"] } }`, `{ "push": { "video": "av1", "audio": "opus" } }` |
  * | `clip` | `{ "clip": {} }` |
  */
 export const SOURCE_GRAMMAR =
-  'write rtp:VIDEOPORT[,AUDIOPORT], ffmpeg:INPUT, whep:URL, whip, clip or push, or an object such as { "rtp": { "video": 5004 } }';
+  'write rtp:VIDEOPORT[,AUDIOPORT], sdp:FILE, ffmpeg:INPUT, whep:URL, whip, clip or push, or an object such as { "rtp": { "video": 5004 } }';
 
-const PORT = 'give a UDP port from 0 to 65535 (0 lets the system choose)';
-const HOST = 'give an IP address of this machine to bind';
-const port = z.int(PORT).min(0, PORT).max(65535, PORT).optional();
-
-const rtp = z
-  .strictObject({
-    video: port,
-    audio: port,
-    /** Loopback unless told otherwise: RTP has no authentication. */
-    host: z
-      .string(HOST)
-      .refine((text) => isIP(text) !== 0, HOST)
-      .default('127.0.0.1'),
-  })
-  .refine((legs) => legs.video !== undefined || legs.audio !== undefined, {
-    error: 'needs a video port, an audio port or both',
-  })
-  .refine((legs) => !legs.video || !legs.audio || Math.abs(legs.video - legs.audio) > 1, {
-    // RFC 3550 §11: the port after an RTP port is its RTCP port.
-    error: 'keep the ports of video and audio at least 2 apart: the one after each is for its RTCP',
-  });
-
-const legs = z.strictObject({
-  legs: z
-    .array(z.enum(['video', 'audio'], 'a leg is "video" or "audio"'))
-    .min(1, 'name at least one leg')
-    .readonly()
-    .default(['video', 'audio']),
-});
-
-const whip = legs.extend({
+const whip = z.strictObject({
+  legs: legList.default(['video', 'audio']),
   takeover: z.boolean('give true or false').default(false).describe('A second publisher replaces the first'),
+  codecs: publishedCodecs
+    .optional()
+    .describe('What may be published, in order of preference; default: all of the server'),
 });
 
 export const sourceObject = z
   .strictObject({
-    rtp: rtp.optional(),
+    rtp: rtpSchema.optional(),
+    sdp: sdpSchema.optional(),
     ffmpeg: ffmpegSchema.optional(),
     whep: whepSchema.optional(),
     whip: whip.optional(),
-    push: legs.optional(),
+    push: pushSchema.optional(),
     clip: z.strictObject({}).optional(),
   })
   .refine((source) => Object.keys(source).length === 1, {
-    error: 'a source has exactly one of the keys rtp, ffmpeg, whep, whip, push and clip',
+    error: 'a source has exactly one of the keys rtp, sdp, ffmpeg, whep, whip, push and clip',
   });
 
 export type SourceSpec = z.output<typeof sourceObject>;
@@ -74,9 +57,9 @@ export const sourceSchema = z
     if (typeof input !== 'string') return input;
     const parsed = sourceObject.safeParse(readSource(input));
     if (parsed.success) return parsed.data;
-    const [issue] = parsed.error.issues;
+    const [fault] = parsed.error.issues.flatMap(faults);
     // A string that is no source at all stops at the root: there the grammar says more than the schema.
-    const message = issue === undefined || issue.path.length === 0 ? SOURCE_GRAMMAR : issue.message;
+    const message = fault === undefined || fault.path.length === 0 ? SOURCE_GRAMMAR : fault.message;
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
@@ -89,24 +72,40 @@ function readSource(text: string): unknown {
   const rest = colon < 0 ? undefined : text.slice(colon + 1);
   if (kind === 'ffmpeg' && rest) return { ffmpeg: { input: rest } };
   if (kind === 'whep' && rest) return { whep: { url: rest } };
+  if (kind === 'sdp' && rest) return { sdp: rest };
   if (kind === 'rtp' && rest !== undefined) return { rtp: readPorts(rest) };
   if (rest === undefined && (kind === 'whip' || kind === 'push' || kind === 'clip')) return { [kind]: {} };
   return undefined;
 }
 
-function readPorts(text: string): { video?: number; audio?: number } {
-  const ports: { video?: number; audio?: number } = {};
+function readPorts(text: string): Partial<Record<LegKind, unknown>> {
   const [video, audio, ...more] = text.split(',');
-  if (video) ports.video = /^\d+$/.test(video) ? Number(video) : Number.NaN;
-  if (audio !== undefined) ports.audio = /^\d+$/.test(audio) && more.length === 0 ? Number(audio) : Number.NaN;
-  return ports;
+  if (more.length > 0) return { video: Number.NaN };
+  return { ...(video && { video: readLeg(video) }), ...(audio !== undefined && { audio: readLeg(audio) }) };
+}
+
+/** `5004` or `5004/vp9`; anything else is no port to the schema. */
+function readLeg(text: string): number | { port: number; codec: string } {
+  const [, port, codec] = /^(\d+)(?:\/(\w+))?$/.exec(text) ?? [];
+  if (port === undefined) return Number.NaN;
+  return codec === undefined ? Number(port) : { port: Number(port), codec };
 }
 
 /**
- * What may come over HTTP: kinds of sources, of which `ffmpeg` reads streams of the network alone; `ffmpeg-unsafe`:
+ * What may come over HTTP: kinds of sources, of which `sdp` is a text, and `ffmpeg` reads streams of the network alone; `ffmpeg-unsafe`:
  * whatever FFmpeg can do; `private`: from this machine and private networks too.
  */
-export const ADMIN_SOURCES = ['rtp', 'whip', 'whep', 'push', 'clip', 'ffmpeg', 'ffmpeg-unsafe', 'private'] as const;
+export const ADMIN_SOURCES = [
+  'rtp',
+  'sdp',
+  'whip',
+  'whep',
+  'push',
+  'clip',
+  'ffmpeg',
+  'ffmpeg-unsafe',
+  'private',
+] as const;
 export type AdminSource = (typeof ADMIN_SOURCES)[number];
 
-export const DEFAULT_ADMIN_SOURCES: readonly AdminSource[] = ['rtp', 'whip', 'whep', 'push', 'clip'];
+export const DEFAULT_ADMIN_SOURCES: readonly AdminSource[] = ['rtp', 'sdp', 'whip', 'whep', 'push', 'clip'];

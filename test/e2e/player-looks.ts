@@ -157,7 +157,7 @@ test('a browser that cannot play the stream is told so in the words of the serve
     });
   });
   await tab.page.goto(`${server.url}/play/demo`);
-  await status(tab, /no fitting codec.*offer is missing: H264/);
+  await status(tab, /cannot decode H264.*offer is missing: H264/);
   assert.ok(await tab.page.getByRole('button', { name: 'Try again' }).isVisible());
   await tab.page.close();
 });

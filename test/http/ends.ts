@@ -41,7 +41,7 @@ test(
   'the source of a stream that has failed is stopped',
   inTime({}, async ({ clock, engine, server }) => {
     let stops = 0;
-    const made = source({ kind: 'push', legs: ['audio'] }, () => stops++);
+    const made = source({ kind: 'push', audio: { codec: 'opus' } }, () => stops++);
     await server.streams.add('cam', made);
     engine.emit({ type: 'stream-failed', stream: 'cam', text: 'ingest has failed' });
     await clock.advance(0);

@@ -10,7 +10,7 @@ const test = suite('what FFmpeg says of itself');
 function source(ffmpeg: FfmpegReport): Source {
   return {
     kind: 'ffmpeg',
-    ingress: { kind: 'rtp', host: '127.0.0.1', video: 0 },
+    ingress: { kind: 'rtp', host: '127.0.0.1', video: { port: 0, codec: 'h264' } },
     start: async () => {},
     stop: async () => {},
     describe: () => 'ffmpeg:film.mp4',

@@ -21,7 +21,7 @@ function source(name: string, asked: string[], does: Partial<Source> = {}): Told
   const { start, stop, ...rest } = does;
   return {
     kind: 'rtp',
-    ingress: { kind: 'rtp', host: '127.0.0.1', video: 0 },
+    ingress: { kind: 'rtp', host: '127.0.0.1', video: { port: 0, codec: 'h264' } },
     describe: () => name,
     ...rest,
     asked,

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SDP, WATCH } from '../support/contract/client.ts';
+import { h264Facts } from '../support/facts.ts';
 import { inTime } from '../support/in-time.ts';
 
 const test = suite('sessions and streams in time');
@@ -209,7 +210,7 @@ test(
     assert.is(state('cam'), 'starting');
     const entry = engine.streams.get('cam');
     if (entry === undefined) throw new Error('there is no stream');
-    entry.facts = { video: { active: true, bFrames: false } };
+    entry.facts = { video: h264Facts() };
     engine.emit({ type: 'leg-active', stream: 'cam', leg: 'video' });
     assert.is(state('cam'), 'starting');
     let answered = false;
@@ -220,7 +221,7 @@ test(
     assert.is((await early).status, 409);
     await clock.advance(8_100);
     assert.is(state('cam'), 'stalled');
-    entry.facts = { video: { active: true, bFrames: false, profileLevelId: '42c01f' } };
+    entry.facts = { video: h264Facts('42c01f') };
     assert.is(state('cam'), 'live');
     await client.watch('/whep/cam');
   }),

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { VideoFacts } from '../../src/engine/port.ts';
 import { SDP, WATCH } from '../support/contract/client.ts';
+import { h264Facts } from '../support/facts.ts';
 import { inTime, type World } from '../support/in-time.ts';
 
 const test = suite('viewers that come while a stream starts');
@@ -17,10 +17,10 @@ function post({ client }: World, stream: string, init: RequestInit = {}) {
   return { waiting, over };
 }
 
-function videoOf({ engine }: World, stream: string, facts: Partial<VideoFacts>): void {
+function videoOf({ engine }: World, stream: string, profileLevelId?: string): void {
   const entry = engine.streams.get(stream);
   if (entry === undefined) throw new Error(`there is no stream ${stream}`);
-  entry.facts = { ...entry.facts, video: { active: true, bFrames: false, ...facts } };
+  entry.facts = { ...entry.facts, video: h264Facts(profileLevelId) };
   engine.emit({ type: 'leg-active', stream, leg: 'video' });
 }
 
@@ -32,10 +32,10 @@ test(
     const { clock } = world;
     const { waiting, over } = post(world, 'cam');
     await clock.advance(1_000);
-    videoOf(world, 'cam', {});
+    videoOf(world, 'cam');
     await clock.advance(900);
     assert.is(waiting.status, 0, 'nothing is guessed');
-    videoOf(world, 'cam', { profileLevelId: '4d401f' });
+    videoOf(world, 'cam', '4d401f');
     await clock.advance(100);
     await over;
     assert.equal([waiting.status, profileOf(waiting.text)], [201, '4d001f']);
@@ -47,12 +47,12 @@ test(
   inTime({ streams: { cam: 'rtp:0' } }, async (world) => {
     const { clock } = world;
     await clock.advance(60_000);
-    videoOf(world, 'cam', {});
+    videoOf(world, 'cam');
     for (const profileLevelId of [undefined, '4d401f']) {
       const { waiting, over } = post(world, 'cam');
       await clock.advance(1_900);
       assert.is(waiting.status, 0);
-      if (profileLevelId) videoOf(world, 'cam', { profileLevelId });
+      if (profileLevelId) videoOf(world, 'cam', profileLevelId);
       await clock.advance(100);
       await over;
       assert.is(waiting.status, profileLevelId ? 201 : 409);
@@ -70,7 +70,7 @@ test(
     await client.watch('/whep/radio');
     await clock.advance(500);
     assert.equal([cam.waiting.status, late.waiting.status], [0, 0]);
-    videoOf(world, 'cam', { profileLevelId: '640028' });
+    videoOf(world, 'cam', '640028');
     await clock.advance(100);
     assert.equal([cam.waiting.status, profileOf(cam.waiting.text), late.waiting.status], [201, 'f4001f', 0]);
     await clock.advance(1_400);
@@ -128,7 +128,7 @@ test(
     assert.ok(crowd.every(({ waiting }) => waiting.status === 0));
     assert.is((await client.send('POST', '/whep/cam')).status, 409, 'one too many');
     await client.watch();
-    videoOf(world, 'cam', { profileLevelId: '42c01f' });
+    videoOf(world, 'cam', '42c01f');
     await clock.advance(100);
     await Promise.all(crowd.map(({ over }) => over));
     assert.ok(

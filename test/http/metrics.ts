@@ -114,6 +114,7 @@ const NAMES = [
   'whep_viewers{stream}',
   'whep_publishers{stream}',
   'whep_streams{state}',
+  'whep_leg_info{stream,kind,codec,profile,level}',
   'whep_session_setup_seconds{phase}',
   'whep_session_setup_failures_total{reason}',
   'whep_first_keyframe_seconds{}',

@@ -121,7 +121,7 @@ test('a server that cannot start leaves nothing running', async () => {
   let stopped = 0;
   const source = (start: () => Promise<void>): Source => ({
     kind: 'ffmpeg',
-    ingress: { kind: 'rtp', host: '127.0.0.1', video: 0 },
+    ingress: { kind: 'rtp', host: '127.0.0.1', video: { port: 0, codec: 'h264' } },
     start,
     stop: async () => {
       stopped++;

@@ -119,7 +119,12 @@ test(
     let legs: readonly LegKind[] | undefined;
     await server.streams.add('cam', {
       kind: 'rtp',
-      ingress: { kind: 'rtp', host: '127.0.0.1', video: 0, audio: 0 },
+      ingress: {
+        kind: 'rtp',
+        host: '127.0.0.1',
+        video: { port: 0, codec: 'h264' },
+        audio: { port: 0, codec: 'opus' },
+      },
       legs: () => legs,
       start: async () => {},
       stop: async () => {},

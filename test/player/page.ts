@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { StreamFacts } from '../../src/engine/port.ts';
 import { indexPage, type Listed, playerPage } from '../../src/http/player.ts';
+import { h264Facts } from '../support/facts.ts';
 
 const test = suite('pages');
 
@@ -13,7 +14,7 @@ function between(html: string, element: string): string {
 }
 
 function listed(id: string): Listed {
-  return { id, state: 'live', viewers: 0, media: undefined };
+  return { id, state: 'live', viewers: 0, media: undefined, described: {} };
 }
 
 function mediaOf(facts: StreamFacts): Listed['media'] {
@@ -55,15 +56,20 @@ test('pages stay small', () => {
 });
 
 test('the index tells what each stream carries and how many watch', () => {
-  const video = { active: true, bFrames: false, width: 1280, height: 720, framesPerSecond: 29.97 };
+  const video = h264Facts('42c01f', { width: 1280, height: 720, framesPerSecond: 29.97 });
   const carried = (facts: StreamFacts) => indexPage([{ ...listed('cam1'), viewers: 1, media: mediaOf(facts) }]).html;
-  const html = carried({ video, audio: { active: true, channels: 2 } });
-  assert.match(html, '>1280 × 720 · 30 fps · stereo sound<');
+  const html = carried({ video, audio: { active: true, codec: 'opus', channels: 2 } });
+  assert.match(html, '>H264 · 1280 × 720 · 30 fps · Opus stereo<');
   assert.match(html, '>1 viewer<');
   assert.match(html, 'href="play/cam1"');
   assert.match(html, '<span class="state live">live</span>');
-  assert.match(carried({ video: { active: false, bFrames: false } }), '>picture<');
-  assert.match(carried({ audio: { active: true, channels: 1 } }), '>mono sound<');
+  assert.match(carried({ video: h264Facts() }), '>picture<');
+  assert.match(carried({ audio: { active: true, codec: 'opus', channels: 1 } }), '>Opus mono<');
+  assert.match(carried({ audio: { active: true, codec: 'multiopus', channels: 6 } }), '>multiopus of 6 channels<');
+  assert.match(carried({ audio: { active: false, codec: 'opus' } }), '>sound<');
+  const av1 = mediaOf({ video: { active: true, codec: 'av1', parameters: {}, bitDepth: 10, bFrames: false } });
+  const described = { profile: 'Main', level: '5.1', tier: 'High' };
+  assert.match(indexPage([{ ...listed('cam1'), media: av1, described }]).html, '>AV1 Main 5.1 High tier · 10 bit<');
   assert.match(indexPage([{ ...listed('cam1'), state: 'stalled' }]).html, '<span class="state">stalled</span>');
 });
 

@@ -27,6 +27,17 @@ test('a refusal is told in the words of the server', () => {
   }
 });
 
+test('a browser without the codecs of the stream is told their names', () => {
+  const title = (lack: string) => {
+    const reason = `webrtc: codec mismatch -- ${lack}`;
+    return noticeOf({ phase: 'refused', cause: 'codec', reason }, false)?.[0];
+  };
+  assert.is(title('offer is missing: AV1'), 'This browser cannot decode AV1');
+  assert.is(title('offer is missing: VP9, Opus'), 'This browser cannot decode VP9');
+  assert.is(title('offer is missing: H264 with packetization-mode=1'), 'This browser cannot decode H264');
+  assert.is(title('the stream is H264 High'), 'This browser cannot decode this stream');
+});
+
 test('each cause has a title of its own', () => {
   const causes = ['not-live', 'not-found', 'busy', 'server-error', 'unreachable', 'lost'] as const;
   const titles = causes.map((cause) => noticeOf({ phase: 'waiting', cause, reason: '', seconds: 1 }, false)?.[0]);

@@ -23,14 +23,14 @@ test('facts come from what arrives, over the wraps of numbers and time stamps', 
   }
   const { video, audio } = scene.stream.facts(3_000);
   assert.equal(
-    [video?.active, video?.profileLevelId, video?.width, video?.height, video?.bFrames],
+    [video?.active, video?.parameters?.['profile-level-id'], video?.width, video?.height, video?.bFrames],
     [true, '42c01e', 640, 360, false],
   );
   assert.is(Math.round(video?.framesPerSecond ?? 0), 30);
   assert.is(video?.gopFrames, 30);
   assert.ok(Math.abs((video?.gopSeconds ?? 0) - 1) < 0.001);
   assert.ok(Math.abs((video?.keyframeAge ?? 0) - 2) < 0.001);
-  assert.equal(audio, { active: true, notOpus: false, timestampBreaks: 0, channels: 2 });
+  assert.equal(audio, { active: true, codec: 'opus', notOpus: false, timestampBreaks: 0, channels: 2 });
   assert.equal(scene.drops, {});
   assert.equal(
     scene.events.map((event) => event.type),
@@ -65,7 +65,7 @@ test('garbage of every length is dropped and counted, and the stream goes on', (
   }
   scene.keyframe(2);
   assert.ok((scene.drops.malformed ?? 0) > 100);
-  assert.is(scene.stream.facts(2).video?.profileLevelId, '42c01e');
+  assert.is(scene.stream.facts(2).video?.parameters?.['profile-level-id'], '42c01e');
   assert.is(scene.stream.facts(2).video?.active, true);
 });
 
@@ -149,8 +149,8 @@ test('pushed frames are a stream like any other', () => {
     scene.stream.push(audio, OPUS, index * 20, index * 20);
   }
   const { video: seen, audio: heard } = scene.stream.facts(200);
-  assert.equal([seen?.profileLevelId, Math.round(seen?.framesPerSecond ?? 0)], ['42c01e', 25]);
-  assert.equal(heard, { active: true, notOpus: false, timestampBreaks: 0, channels: 2 });
+  assert.equal([seen?.parameters?.['profile-level-id'], Math.round(seen?.framesPerSecond ?? 0)], ['42c01e', 25]);
+  assert.equal(heard, { active: true, codec: 'opus', notOpus: false, timestampBreaks: 0, channels: 2 });
   assert.equal(scene.drops, {});
 });
 

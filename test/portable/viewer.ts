@@ -13,6 +13,7 @@ const LINE: MediaLine = {
   kind: 'video',
   mid: '0',
   description: '',
+  codec: 'h264',
   payloadType: 102,
   ssrc: 0xc0ffee,
   cname: 'name',

@@ -2,7 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { StreamFacts } from '../../src/engine/port.ts';
 import { checkAnswer } from '../support/answer-rules.ts';
-import { edit, exchange, STREAM } from '../support/exchange.ts';
+import { edit, exchange, STREAM, STREAMS } from '../support/exchange.ts';
+import { h264Facts } from '../support/facts.ts';
 import { offerOf } from '../support/offers.ts';
 
 // The checker judges every answer of every test: it has to notice when a rule is broken.
@@ -98,8 +99,32 @@ for (const [rule, what, text] of faults) {
   test(`${rule}: ${what}`, () => assert.ok(broken(text).includes(rule), broken(text).join()));
 }
 
+test('S22: a parameter that was not offered so, is missing, or is of nobody', () => {
+  const stream = STREAMS['AV1 Main'] ?? {};
+  const av1 = exchange(chromium, { stream }).answer;
+  assert.equal(checkAnswer(chromium, av1, stream), []);
+  for (const [from, to] of [
+    ['level-idx=5', 'level-idx=8'],
+    [';tier=0', ''],
+    [';tier=0', ';tier=0;x=1'],
+    ['AV1/90000', 'AV1/48000'],
+  ] as const) {
+    assert.match(checkAnswer(chromium, av1.replace(from, to), stream).join(), 'S22: ', to);
+  }
+});
+
+test('S23 and FIT: a format that fits the stream less than another, and one of another codec', () => {
+  const main = exchange(chromium, { stream: STREAMS['AV1 Main'] ?? {} }).answer;
+  assert.match(checkAnswer(chromium, main, STREAMS['AV1 High'] ?? {}).join(), 'S23: ');
+  assert.match(checkAnswer(chromium, main, STREAMS.VP8 ?? {}).join(), 'FIT: ');
+  const sound = exchange(chromium, { stream: STREAMS.PCMU ?? {} }).answer;
+  assert.equal(checkAnswer(chromium, sound, STREAMS.PCMU ?? {}), []);
+  assert.match(checkAnswer(chromium, sound, STREAMS.PCMA ?? {}).join(), 'FIT: ');
+  assert.match(checkAnswer(chromium, sound.replace('PCMU/8000', 'PCMU/8000/2'), STREAMS.PCMU ?? {}).join(), 'S19: ');
+});
+
 test('S18: a stream of another profile', () => {
-  const main = { ...STREAM, video: { active: true, bFrames: false, profileLevelId: '4d401f' } };
+  const main = { ...STREAM, video: h264Facts('4d401f') };
   const faults = checkAnswer(chromium, answer, main);
   assert.ok(faults.every((each) => each.startsWith('S18: ')));
   assert.match(faults[0] ?? '', /116/);
@@ -107,7 +132,7 @@ test('S18: a stream of another profile', () => {
 
 test('S18: a stream that a decoder of the answer does not play', () => {
   const bare = chromium.replaceAll(/profile-level-id=(?!42e01f)\w+/g, 'profile-level-id=42e01f');
-  const high = (bFrames: boolean) => ({ ...STREAM, video: { active: true, bFrames, profileLevelId: '640028' } });
+  const high = (bFrames: boolean) => ({ ...STREAM, video: h264Facts('640028', { bFrames }) });
   assert.match(checkAnswer(bare, exchange(bare).answer, high(true)).join(), /^S18: .* does not play/);
   // The last resort, as long as it is the last.
   assert.equal(checkAnswer(bare, exchange(bare).answer, high(false)), []);

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import type { StreamFacts } from '../../src/engine/port.ts';
 import { checkAnswer } from '../support/answer-rules.ts';
 import { exchange, STREAM } from '../support/exchange.ts';
+import { h264Facts } from '../support/facts.ts';
 import { offers } from '../support/offers.ts';
 
 const test = suite('offers of real clients');
@@ -10,7 +11,7 @@ const test = suite('offers of real clients');
 const { video, audio } = STREAM;
 const of = (profileLevelId: string): StreamFacts => ({
   ...STREAM,
-  video: { active: true, bFrames: false, profileLevelId },
+  video: h264Facts(profileLevelId),
 });
 const streams: Record<string, StreamFacts> = {
   both: STREAM,
@@ -20,7 +21,7 @@ const streams: Record<string, StreamFacts> = {
   Main: of('4d401f'),
   'High profile': of('640028'),
   'Constrained High': of('640c1f'),
-  'nothing known yet': { video: { active: false, bFrames: false }, audio: { active: false } },
+  'nothing known yet': { video: h264Facts(), audio: { active: false, codec: 'opus' } },
 };
 
 for (const { name, role, sdp } of offers) {

@@ -2,8 +2,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { StreamFacts } from '../../src/engine/port.ts';
 import { Failure } from '../../src/errors.ts';
-import { profileOf } from '../../src/sdp/h264.ts';
+import { profileOf } from '../../src/sdp/codecs/h264.ts';
 import { edit, exchange, failureOf, STREAM } from '../support/exchange.ts';
+import { h264Facts } from '../support/facts.ts';
 import { offerOf } from '../support/offers.ts';
 
 const test = suite('H264 negotiation');
@@ -27,7 +28,7 @@ interface Case {
 }
 
 function streamOf(profileLevelId: string | undefined, { strictProfiles: _, ...facts }: Case = {}): StreamFacts {
-  return { ...STREAM, video: { active: true, bFrames: false, ...(profileLevelId && { profileLevelId }), ...facts } };
+  return { ...STREAM, video: h264Facts(profileLevelId, facts) };
 }
 
 function chosen(profileLevelId: string | undefined, ...configs: string[]) {

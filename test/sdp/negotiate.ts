@@ -259,7 +259,7 @@ test('header extensions: mid and abs-capture-time when offered, playout-delay wh
 // RFC 7587 §7.1.
 test('Opus: known parameters alone, and stereo as the stream has it', () => {
   const config = (offer: string, channels?: 1 | 2) => {
-    const stream = { ...STREAM, audio: { active: true, ...(channels && { channels }) } };
+    const stream = { ...STREAM, audio: { active: true, codec: 'opus' as const, ...(channels && { channels }) } };
     return /(?<=^a=fmtp:111 ).*/m.exec(answerTo(offer, { stream }))?.[0];
   };
   const offered = 'maxplaybackrate=48000; MINPTIME=20; useinbandfec=1; usedtx=1; x-google-min-bitrate=1';
@@ -378,8 +378,9 @@ test('a publisher is refused when one of its lines cannot be received', () => {
     assert.is(code, 'unsupported-offer');
     return message;
   };
-  assert.match(refused(publish.replaceAll('H264', 'H265')), 'mid 1 offers no H264');
-  assert.match(refused(publish.replaceAll('opus', 'speex')), 'mid 0 offers no Opus');
+  const strange = publish.replaceAll(/(?<=^a=rtpmap:\d+ )(?!rtx)/gm, 'X-');
+  assert.match(refused(strange.replaceAll('X-opus', 'opus')), 'mid 1 offers no H264');
+  assert.match(refused(strange), 'mid 0 offers no Opus');
   assert.match(refused(publish.replaceAll('UDP/TLS', 'QUIC/TLS')), 'mid 0 offers no Opus');
   assert.match(refused(edit(publish, 'a=group', 'a=group:BUNDLE 0')), 'mid 1 is outside');
   const [session = ''] = publish.split(/^(?=m=)/m);

@@ -1,8 +1,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { StreamFacts } from '../../src/engine/port.ts';
 import { Failure } from '../../src/errors.ts';
 import { parseFragment } from '../../src/sdp/fragment.ts';
-import { edit, exchange, STREAM } from '../support/exchange.ts';
+import { edit, exchange, STREAM, STREAMS } from '../support/exchange.ts';
+import { h264Facts } from '../support/facts.ts';
 import { offerOf } from '../support/offers.ts';
 import { type Work, workOf } from '../support/work.ts';
 
@@ -51,6 +53,15 @@ const manyLines = (size: number) => {
 const repeated = (line: string, base: (size: number) => string) => (size: number) =>
   filled(base(size), 'a=mid:0', () => line, size);
 
+/** A format of a codec under each of as many payload types as there are. */
+const manyFormats = (map: string, config: string) => (size: number) => {
+  const lines = Array.from({ length: 120 * (size / WHOLE) }, (_, at) => [
+    `a=rtpmap:${at} ${map}`,
+    `a=fmtp:${at} ${config};x=${'x'.repeat(180)}`,
+  ]);
+  const bare = manyTypes(size).replace(/a=(rtpmap|fmtp|rtcp-fb|extmap):.*\r\n/g, '');
+  return edit(bare, 'a=mid:0', 'a=mid:0', ...lines.flat());
+};
 const shapes: Record<string, (size: number) => string> = {
   'many payload types, and attributes nobody knows': repeated('a=x', manyTypes),
   'many payload types, and parameters of one': repeated('a=fmtp:8 a', manyTypes),
@@ -76,24 +87,44 @@ const shapes: Record<string, (size: number) => string> = {
   SSRCs: (size) => filled(chromium, 'a=mid:0', (at) => `a=ssrc:${at} cname:x`, size),
   crypto: (size) => filled(chromium, 't=', () => 'a=crypto:1 x', size),
   'ICE options': (size) => edit(chromium, 't=', 't=0 0', `a=ice-options:${words('o', size / 8)}`),
+  'formats of AV1': manyFormats('AV1/90000', 'profile=1'),
+  'formats of VP9': manyFormats('VP9/90000', 'profile-id=3'),
+  'formats of H265': manyFormats('H265/90000', 'profile-id=2;tier-flag=1'),
+  'formats of VP8': manyFormats('VP8/90000', 'max-fs=1'),
+  'formats of multiopus': (size) =>
+    manyFormats('multiopus/48000/6', 'num_streams=4')(size).replace('m=video', 'm=audio'),
+  'a parameter of AV1 without end': (size) =>
+    edit(chromium, 'a=fmtp:45', `a=fmtp:45 ${'profile=0;'.repeat((size - chromium.length) / 10)}`),
+  'parameters of AV1 without end': (size) =>
+    edit(chromium, 'a=fmtp:45', `a=fmtp:45 ${words(';x', (size - chromium.length) / 8).replaceAll(' ', '')}`),
   blanks: (size) => edit(chromium, 's=', `s=${' '.repeat(size - chromium.length)}x`),
 };
 
-function answer(sdp: string): void {
+function answer(sdp: string, terms: Parameters<typeof exchange>[1]): void {
   try {
-    exchange(sdp, { stream: { ...STREAM, video: { active: true, bFrames: false, profileLevelId: '640028' } } });
+    exchange(sdp, terms);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
   }
 }
 
+/** Who watches what: the work grows with the offer alone, whatever the stream is. */
+const streams: StreamFacts[] = [{ ...STREAM, video: h264Facts('640028') }, ...Object.values(STREAMS)];
+
 for (const [what, offer] of Object.entries(shapes)) {
   test(what, () => {
     const [half, whole] = [offer(HALF), offer(WHOLE)];
     assert.ok(whole.length <= WHOLE && whole.length > half.length, `${half.length}, ${whole.length} bytes`);
+    for (const stream of streams) {
+      grows(
+        workOf(() => answer(half, { stream })),
+        workOf(() => answer(whole, { stream })),
+      );
+    }
+    const sent = (sdp: string) => sdp.replaceAll('a=recvonly', 'a=sendonly');
     grows(
-      workOf(() => answer(half)),
-      workOf(() => answer(whole)),
+      workOf(() => answer(sent(half), { role: 'publish' })),
+      workOf(() => answer(sent(whole), { role: 'publish' })),
     );
   });
 }

@@ -1,18 +1,21 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { VIDEO_CODECS, type VideoCodec } from '../../src/engine/codecs.ts';
 import { Failure } from '../../src/errors.ts';
 import { parseSource } from '../../src/options.ts';
 import { ffmpegArguments } from '../../src/sources/ffmpeg/command.ts';
 import { masked, maskFor } from '../../src/sources/ffmpeg/mask.ts';
-import { type Plan, planOf } from '../../src/sources/ffmpeg/plan.ts';
+import { type Plan, planOf, requireSame, sentBy } from '../../src/sources/ffmpeg/plan.ts';
+import type { InputFacts } from '../../src/sources/ffmpeg/probe.ts';
 import { type Progress, readProgress } from '../../src/sources/ffmpeg/progress.ts';
 import type { FfmpegSpec } from '../../src/sources/ffmpeg/spec.ts';
+import { lacksAv1, versionOf } from '../../src/sources/ffmpeg/version.ts';
 
 const test = suite('ffmpeg: what is read and what is written');
 
 const outputs = { video: { port: 5004, ssrc: 7 }, audio: { port: 5006, ssrc: 8 } };
-const h264 = { codec: 'h264', playable: true };
-const opus = { codec: 'opus', playable: true };
+const h264 = { codec: 'h264', sent: 'h264', playable: true } as const;
+const opus = { codec: 'opus', sent: 'opus', playable: true } as const;
 
 function fault(ffmpeg: object): string {
   try {
@@ -25,18 +28,20 @@ function fault(ffmpeg: object): string {
 }
 
 /** The arguments as one text. */
-function command(spec: FfmpegSpec, plan: Plan, finite = false): string {
-  return ffmpegArguments(spec, plan, { finite }, outputs).join(' ');
+function command(spec: FfmpegSpec, plan: Plan, finite = false, video: InputFacts['video'] = h264): string {
+  return ffmpegArguments(spec, plan, { finite, video }, outputs).join(' ');
 }
 
 test('every wrong key is named, with what to write', () => {
   const cases: [object, RegExp][] = [
     [{}, /^cam\.ffmpeg\.input: give a file, a URL or lavfi:GRAPH$/],
     [{ input: '' }, /^cam\.ffmpeg\.input: give a file/],
-    [{ input: 'x', video: 'hevc' }, /^cam\.ffmpeg\.video: give "copy", "h264" or "none"$/],
-    [{ input: 'x', audio: 'aac' }, /^cam\.ffmpeg\.audio: give "copy", "opus" or "none"$/],
+    [{ input: 'x', video: 'theora' }, /^cam\.ffmpeg\.video: give "copy", "none" or one of h264, vp8, vp9, av1, h265$/],
+    [{ input: 'x', audio: 'aac' }, /^cam\.ffmpeg\.audio: give "copy", "none" or one of opus, g722, pcmu, pcma$/],
+    [{ input: 'x', audio: 'multiopus' }, /^cam\.ffmpeg\.audio: give "copy"/],
     [{ input: 'x', video: 'none', audio: 'none' }, /^cam\.ffmpeg: leaves nothing to send/],
-    [{ input: 'x', video: 'copy', videoFilter: 'fps=5' }, /^cam\.ffmpeg\.videoFilter: needs the encoder/],
+    [{ input: 'x', video: 'copy', videoFilter: 'fps=5' }, /^cam\.ffmpeg\.videoFilter: needs an encoder/],
+    [{ input: 'x', video: 'vp8', preset: 'fast' }, /^cam\.ffmpeg\.preset: is of H264 and H265 alone/],
     [{ input: 'x', videoBitrate: 5 }, /^cam\.ffmpeg\.videoBitrate: give bits per second/],
     [{ input: 'x', gopSeconds: 60 }, /^cam\.ffmpeg\.gopSeconds: give seconds/],
     [{ input: 'x', preset: 'warp' }, /^cam\.ffmpeg\.preset: give one of ultrafast/],
@@ -62,9 +67,9 @@ test('options of the input come in pairs, and none of them writes or reads elsew
 });
 
 test('what browsers can play is copied, the rest encoded, unless told otherwise', () => {
-  const reordered = { codec: 'h264', playable: false };
-  const plan = (spec: Partial<FfmpegSpec>, video = h264, audio = opus) =>
-    planOf({ input: 'film.mp4', ...spec }, { video, audio });
+  const reordered = { ...h264, playable: false };
+  const plan = (spec: Partial<FfmpegSpec>, video: InputFacts['video'] = h264, audio: InputFacts['audio'] = opus) =>
+    planOf({ input: 'film.mp4', ...spec }, { ...(video && { video }), ...(audio && { audio }) });
   assert.equal(plan({}), { video: 'copy', audio: 'copy' });
   assert.equal(plan({}, reordered), { video: 'h264', audio: 'copy' });
   assert.equal(plan({ video: 'copy' }, reordered), { video: 'copy', audio: 'copy' });
@@ -73,6 +78,26 @@ test('what browsers can play is copied, the rest encoded, unless told otherwise'
   assert.equal(plan({ videoFilter: 'fps=5' }), { video: 'h264', audio: 'copy' });
   assert.equal(plan({ args: ['-f', 'mp4'] }), { video: 'h264', audio: 'copy' }, 'it could not be looped');
   assert.equal(plan({ args: ['-f', 'mp4'], loop: false }), { video: 'copy', audio: 'copy' });
+  // Not every browser has these.
+  const vp9 = { codec: 'vp9', sent: 'vp9', playable: true } as const;
+  const pcmu = { codec: 'pcm_mulaw', sent: 'pcmu', playable: true } as const;
+  assert.equal(plan({}, vp9, pcmu), { video: 'h264', audio: 'opus' });
+  const copied = plan({ video: 'copy', audio: 'copy' }, vp9, pcmu);
+  assert.equal(copied, { video: 'copy', audio: 'copy' });
+  assert.equal(sentBy(copied, { video: vp9, audio: pcmu }), { video: 'vp9', audio: 'pcmu' });
+  assert.equal(plan({ video: 'av1', audio: 'g722' }, vp9, pcmu), { video: 'av1', audio: 'g722' });
+  assert.throws(() => plan({ video: 'copy' }, { codec: 'mpeg4', playable: false }), /is mpeg4 and cannot be copied/);
+  assert.throws(() => plan({ audio: 'copy' }, h264, { ...pcmu, playable: false }), /is pcm_mulaw and cannot be copied/);
+});
+
+test('a leg that was made for one codec takes no other', () => {
+  requireSame({ video: 'h264', audio: 'opus' }, { video: 'h264' });
+  requireSame({ video: 'h264' }, { video: 'h264', audio: 'pcmu' });
+  assert.throws(
+    () => requireSame({ video: 'h264' }, { video: 'h265' }),
+    (error: unknown) =>
+      error instanceof Failure && error.code === 'invalid-options' && /H265.*H264.*"h264"/.test(error.message),
+  );
 });
 
 test('files are played in real time and over and over, live inputs as they come', () => {
@@ -94,6 +119,58 @@ test('a copy has its parameter sets before each keyframe', () => {
   assert.not.match(looped, 'bsf');
   const [, list = ''] = /-stream_loop -1 -re -f concat -safe 0 -i data:text\/plain;base64,(\S+)/.exec(looped) ?? [];
   assert.is(atob(list), "ffconcat version 1.0\nfile 'file:/films/it is.mp4'\n");
+});
+
+test('a copy of each codec is what its receivers need', () => {
+  const copy = (sent: VideoCodec, spec: Partial<FfmpegSpec> = {}) =>
+    command({ input: 'film.mkv', ...spec }, { video: 'copy' }, true, { codec: sent, sent, playable: true });
+  // Nothing is unpacked, so FFmpeg loops the file by itself.
+  assert.match(copy('vp8'), /-stream_loop -1 -re -i film\.mkv -map 0:V:0 -c:v copy -ssrc 7 /);
+  for (const codec of ['vp9', 'av1'] as const) {
+    assert.match(copy(codec), /-stream_loop -1 -re -i film\.mkv -map 0:V:0 -c:v copy -strict experimental -ssrc 7 /);
+  }
+  const filter = '-c:v copy -bsf:v hevc_mp4toannexb,dump_extra=freq=keyframe -ssrc 7';
+  assert.match(copy('h265', { loop: false }), filter);
+  assert.match(copy('h265', { args: ['-f', 'matroska'] }), /pipe:1 -re -f matroska -i film\.mkv /);
+  const looped = copy('h265', { input: '/films/it.mp4' });
+  assert.match(looped, filter);
+  const [, list = ''] = /pipe:1 -re -f concat -safe 0 -i data:text\/plain;base64,(\S+)/.exec(looped) ?? [];
+  const lines = atob(list).trimEnd().split('\n');
+  assert.equal([lines[0], new Set(lines.slice(1)).size, lines.length], ['ffconcat version 1.0', 1, 1001]);
+  // An argument of Linux has 128 KiB.
+  assert.ok(copy('h265', { input: `/${'long/'.repeat(800)}a.mp4` }).length < 120_000);
+});
+
+test('each encoder holds nothing back and makes keyframes by time', () => {
+  const parts: Record<VideoCodec, string[]> = {
+    h264: ['-c:v libx264', '-preset veryfast', '-tune zerolatency', '-bf 0'],
+    h265: ['-c:v libx265', '-preset ultrafast', '-tune zerolatency', 'open-gop=0:bframes=0:info=0', '-maxrate 300000'],
+    vp8: ['-c:v libvpx ', '-deadline realtime', '-lag-in-frames 0', '-auto-alt-ref 0', '-b:v 300000'],
+    vp9: ['-c:v libvpx-vp9', '-deadline realtime', '-lag-in-frames 0', '-b:v 300000', '-strict experimental'],
+    av1: ['-c:v libaom-av1', '-usage realtime', '-lag-in-frames 0', '-b:v 300000', '-strict experimental'],
+  };
+  for (const codec of VIDEO_CODECS) {
+    const text = command({ input: 'film.mp4', videoBitrate: 300_000, gopSeconds: 1 }, { video: codec });
+    for (const part of [...parts[codec], 'format=yuv420p', 'expr:gte(t,n_forced*1)']) {
+      assert.ok(text.includes(part), `${part} in ${text}`);
+    }
+  }
+  assert.match(command({ input: 'a', preset: 'fast' }, { video: 'h265' }), '-c:v libx265 -preset fast ');
+});
+
+test('sound is cut into 20 ms at the rate that RTP has for it', () => {
+  const sound = (codec: 'pcmu' | 'pcma' | 'g722') => command({ input: 'a' }, { audio: codec });
+  assert.match(sound('pcmu'), '-c:a pcm_mulaw -ar 8000 -ac 1 -af aresample=8000,asetnsamples=160:p=0 ');
+  assert.match(sound('pcma'), '-c:a pcm_alaw -ar 8000 -ac 1 -af aresample=8000,asetnsamples=160:p=0 ');
+  assert.match(sound('g722'), '-c:a g722 -ar 16000 -ac 1 -frame_size 320 ');
+});
+
+test('an FFmpeg that cannot send AV1 is known by its version', () => {
+  const old = ['5.1.9-0+deb12u1', '7.1', 'n7.0.2', '4.4.2-0ubuntu0.22.04.1'];
+  const able = ['8.0', 'n8.0.1', '9.0.2', 'N-118000-gabcdef', 'of unknown version', '2026-01-05-git-2892815c45-full'];
+  for (const version of old) assert.is(lacksAv1(version), true, version);
+  for (const version of able) assert.is(lacksAv1(version), false, version);
+  assert.is(versionOf('ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2026'), '5.1.9-0+deb12u1');
 });
 
 test('the encoder makes no B-frames and a keyframe every two seconds', () => {

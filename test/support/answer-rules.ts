@@ -1,11 +1,12 @@
 import type { StreamFacts } from '../../src/engine/port.ts';
-import { checkExtras, checkFormats, checkH264, checkOpus, checkSenders, type Rule } from './answer-codecs.ts';
+import { checkExtras, checkFormats, checkSenders, type Rule } from './answer-codecs.ts';
+import { checkAudio, checkVideo } from './answer-media.ts';
 import { all, type Description, groups, type Pair, pairs, read, type Section, value } from './sdp-text.ts';
 
 /**
  * Judges an answer by its offer, line by line and on its own: nothing here comes from the code under test.
  *
- * Returns one entry per broken rule, its name first: S2-S21 and C1-C10 are the rows of the table below, FORM and SIZE
+ * Returns one entry per broken rule, its name first: S2-S23 and C1-C10 are the rows of the table below, FORM and SIZE
  * the text as such, FIT what the stream carries. `role` tells a viewer's exchange (WHEP) from a publisher's (WHIP).
  *
  * | rule | from |
@@ -21,8 +22,9 @@ import { all, type Description, groups, type Pair, pairs, read, type Section, va
  * | S14 | every candidate, then end-of-candidates: RFC 8840 §8.2 |
  * | S16 | one MediaStream, one track of a kind, SSRCs: RFC 8830 §2, RFC 5576 §4 |
  * | S17 | formats: RFC 8829 §5.3.1 |
- * | S18, S19 | H264 and Opus parameters: RFC 6184 §8.2.2, RFC 7587 §7.1 |
+ * | S18, S19 | H264 and the codecs of sound: RFC 6184 §8.2.2, RFC 7587 §7.1, RFC 3551 §6 |
  * | S20, S21 | feedback, header extensions: RFC 4585 §4.2, RFC 8285 §6 |
+ * | S22, S23 | other video: parameters as offered, and those that fit the stream: see answer-media.ts |
  * | C1-C3, C7, C10 | rtcp-mux-only, bundle-only, rtcp, rejected lines, msid: RFC 9143 §7.3, §9.3.1.2 |
  */
 export function checkAnswer(
@@ -48,8 +50,8 @@ export function checkAnswer(
     rule('S2', value(pair.a, role === 'watch' ? 'sendonly' : 'recvonly') !== undefined, `${pair.a.head} direction`);
     checkFormats(pair, rule);
     checkExtras(pair, role, rule);
-    if (pair.a.kind === 'video') checkH264(pair, stream, role, rule);
-    if (pair.a.kind === 'audio') checkOpus(pair, stream, role, rule);
+    if (pair.a.kind === 'video') checkVideo(pair, stream, role, rule);
+    if (pair.a.kind === 'audio') checkAudio(pair, stream, role, rule);
   }
   for (const { a } of pairs(offered, answered).filter((pair) => pair.a.port === 0)) {
     const codecs = ['rtpmap', 'fmtp', 'rtcp-fb', 'extmap', 'candidate', 'ssrc'].filter(

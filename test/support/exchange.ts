@@ -1,14 +1,36 @@
-import type { StreamFacts } from '../../src/engine/port.ts';
+import { type Codec, PUBLISHED_CODECS, type VideoCodec } from '../../src/engine/codecs.ts';
+import type { StreamFacts, VideoFacts } from '../../src/engine/port.ts';
 import { Failure } from '../../src/errors.ts';
 import { writeAnswer } from '../../src/sdp/answer.ts';
 import { negotiatePublish, negotiateWatch, type Plan, type WatchOptions } from '../../src/sdp/negotiate.ts';
 import { parseOffer, type Role } from '../../src/sdp/offer.ts';
+import { h264Facts } from './facts.ts';
 
 /** A stream as FFmpeg sends it by the README: constrained baseline and stereo. */
 export const STREAM: StreamFacts = {
-  video: { active: true, profileLevelId: '42c01f', bFrames: false },
-  audio: { active: true, channels: 2 },
+  video: h264Facts('42c01f'),
+  audio: { active: true, codec: 'opus', channels: 2 },
 };
+
+/** A stream of each codec, and of the profiles that make a difference. */
+export const STREAMS: Readonly<Record<string, StreamFacts>> = {
+  VP8: { video: videoFacts('vp8', {}) },
+  'VP8, larger than most take': { video: { ...videoFacts('vp8', {}), width: 7680, height: 4320 } },
+  'VP9 profile 0': { video: videoFacts('vp9', { 'profile-id': '0' }) },
+  'VP9 profile 2': { video: videoFacts('vp9', { 'profile-id': '2' }) },
+  'AV1 Main': { video: videoFacts('av1', { profile: '0', 'level-idx': '8', tier: '1' }) },
+  'AV1 High': { video: videoFacts('av1', { profile: '1', 'level-idx': '5', tier: '0' }) },
+  'H265 Main': { video: videoFacts('h265', { 'profile-id': '1', 'tier-flag': '0', 'level-id': '93' }) },
+  'H265 Main 10 of the High tier': { video: videoFacts('h265', { 'profile-id': '2', 'tier-flag': '1' }) },
+  G722: { audio: { active: true, codec: 'g722', channels: 1 } },
+  PCMU: { audio: { active: true, codec: 'pcmu', channels: 1 } },
+  PCMA: { audio: { active: true, codec: 'pcma', channels: 1 } },
+  multiopus: { audio: { active: true, codec: 'multiopus', channels: 6 } },
+};
+
+function videoFacts(codec: VideoCodec, parameters: Record<string, string>): VideoFacts {
+  return { active: true, codec, parameters, bFrames: false };
+}
 
 export interface Exchange {
   plan: Plan;
@@ -24,19 +46,22 @@ export function exchange(
     announce = [],
     candidates,
     iceChecks = 'both',
+    codecs = PUBLISHED_CODECS,
     ...options
   }: {
     role?: Exclude<Role, 'serve'>;
     stream?: StreamFacts;
     announce?: string[];
     candidates?: string[];
+    /** What a publisher may send. */
+    codecs?: readonly Codec[];
   } & Partial<WatchOptions> = {},
 ): Exchange {
   const parsed = parseOffer(offer, role);
   let ssrc = 1000;
   const plan =
     role === 'publish'
-      ? negotiatePublish(parsed, ['video', 'audio'], iceChecks)
+      ? negotiatePublish(parsed, ['video', 'audio'], codecs, iceChecks)
       : negotiateWatch(parsed, stream, {
           complete: true,
           ssrc: () => ++ssrc,

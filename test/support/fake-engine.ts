@@ -1,4 +1,7 @@
+import { AUDIO_CODECS, type Codec, VIDEO_CODECS } from '../../src/engine/codecs.ts';
 import type {
+  AnsweredLeg,
+  AudioFacts,
   EngineEvent,
   EngineSnapshot,
   HistogramSnapshot,
@@ -13,6 +16,7 @@ import type {
   StreamSnapshot,
   StreamSpec,
   Transport,
+  VideoFacts,
   ViewerSnapshot,
   ViewerSpec,
 } from '../../src/engine/port.ts';
@@ -36,10 +40,7 @@ export interface Script {
   snapshot?: (snapshot: EngineSnapshot) => EngineSnapshot;
 }
 
-export const LIVE: StreamFacts = {
-  video: { active: true, profileLevelId: '42c01f', width: 640, height: 360, framesPerSecond: 30, bFrames: false },
-  audio: { active: true, channels: 2 },
-};
+export const LIVE: StreamFacts = { video: videoOf(), audio: audioOf() };
 
 /** A media engine without media: it records what it is told, and does what the test's script says. */
 export class FakeEngine implements MediaEngine {
@@ -48,7 +49,7 @@ export class FakeEngine implements MediaEngine {
   readonly peers = new Map<string, ViewerSpec | PublisherSpec>();
   /** The sessions among the peers that publish, in the order in which they came. */
   readonly publishers = new Set<string>();
-  readonly pulls = new Map<string, { spec: PullSpec; answer?: string; legs?: LegKind[] }>();
+  readonly pulls = new Map<string, { spec: PullSpec; answer?: string; legs?: AnsweredLeg[] }>();
   readonly candidates: { session: string; mid: string; candidate: string }[] = [];
   readonly pushed: { stream: string; leg: LegKind; data: Uint8Array; timestamp: number }[] = [];
   script: Script;
@@ -66,13 +67,26 @@ export class FakeEngine implements MediaEngine {
     this.#listener(events);
   }
 
-  /** Starts or silences a leg, facts and event alike. */
-  leg(stream: string, leg: LegKind, active: boolean): void {
+  /** Starts or silences a leg, facts and event alike; of another codec it ends who was promised the one before. */
+  leg(stream: string, leg: LegKind, active: boolean, codec?: Codec): void {
     const entry = this.streams.get(stream);
     if (entry === undefined) throw new Error(`the engine has no stream ${stream}`);
-    const base = leg === 'video' ? { ...LIVE.video, ...entry.facts.video } : { ...LIVE.audio, ...entry.facts.audio };
-    entry.facts = { ...entry.facts, [leg]: { ...base, active } };
+    const { video, audio } = entry.facts;
+    entry.facts = {
+      ...entry.facts,
+      ...(leg === 'video' && { video: { ...videoOf(codec ?? video?.codec), ...sameCodec(video, codec), active } }),
+      ...(leg === 'audio' && { audio: { ...audioOf(codec ?? audio?.codec), ...sameCodec(audio, codec), active } }),
+    };
+    if (codec !== undefined) this.#endOthers(stream, leg, codec);
     this.emit(active ? { type: 'leg-active', stream, leg } : { type: 'leg-inactive', stream, leg, reason: 'silent' });
+  }
+
+  #endOthers(stream: string, leg: LegKind, codec: Codec): void {
+    for (const [session, peer] of this.peers) {
+      const promised = peer.media.find(({ kind }) => kind === leg)?.codec ?? codec;
+      if (peer.stream !== stream || promised === codec || this.publishers.has(session)) continue;
+      this.emit({ type: 'session-ended', session, reason: 'codec-changed' });
+    }
   }
 
   async addStream(spec: StreamSpec): Promise<StreamPorts> {
@@ -86,8 +100,8 @@ export class FakeEngine implements MediaEngine {
     if (ingress.kind !== 'rtp') return {};
     const { video, audio } = ingress;
     return {
-      ...(video !== undefined && { video: video || this.#freePort() }),
-      ...(audio !== undefined && { audio: audio || this.#freePort() }),
+      ...(video && { video: video.port || this.#freePort() }),
+      ...(audio && { audio: audio.port || this.#freePort() }),
     };
   }
 
@@ -113,7 +127,9 @@ export class FakeEngine implements MediaEngine {
     const transport = await this.#addPeer(spec);
     this.publishers.add(spec.id);
     // It may have been removed meanwhile.
-    if (this.streams.has(spec.stream)) for (const { kind } of spec.media) this.leg(spec.stream, kind, true);
+    if (this.streams.has(spec.stream)) {
+      for (const { kind, codec } of spec.media) this.leg(spec.stream, kind, true, codec);
+    }
     return transport;
   }
 
@@ -123,13 +139,13 @@ export class FakeEngine implements MediaEngine {
   }
 
   /** Connects at once and delivers, as a pull on loopback does. */
-  async acceptAnswer(session: string, answer: string, legs: LegKind[]): Promise<void> {
+  async acceptAnswer(session: string, answer: string, legs: AnsweredLeg[]): Promise<void> {
     const pull = this.pulls.get(session);
     if (pull === undefined) throw new Error(`the engine has no pull ${session}`);
     Object.assign(pull, { answer, legs });
     await this.script.acceptAnswer?.(session);
     this.emit({ type: 'session-connected', session });
-    for (const leg of legs) this.leg(pull.spec.stream, leg, true);
+    for (const { kind, codec } of legs) this.leg(pull.spec.stream, kind, true, codec);
   }
 
   async addCandidate(session: string, mid: string, candidate: string): Promise<boolean> {
@@ -142,7 +158,7 @@ export class FakeEngine implements MediaEngine {
     await this.script.removeSession?.(session);
     const pull = this.pulls.get(session);
     this.pulls.delete(session);
-    for (const leg of pull?.legs ?? []) this.leg(pull?.spec.stream ?? '', leg, false);
+    for (const { kind } of pull?.legs ?? []) this.leg(pull?.spec.stream ?? '', kind, false);
     const peer = this.peers.get(session);
     if (peer === undefined) return undefined;
     this.peers.delete(session);
@@ -245,11 +261,29 @@ function localDescription(
   return `${lines.join('\r\n')}\r\n`;
 }
 
+/** What is known of video once its first keyframe has come. */
+function videoOf(codec: Codec = 'h264'): VideoFacts {
+  const known = VIDEO_CODECS.find((each) => each === codec) ?? 'h264';
+  const sizes = { width: 640, height: 360, framesPerSecond: 30 };
+  const parameters = known === 'h264' ? { 'profile-level-id': '42c01f' } : {};
+  return { active: true, codec: known, parameters, ...sizes, bFrames: false };
+}
+
+function audioOf(codec: Codec = 'opus'): AudioFacts {
+  const known = AUDIO_CODECS.find((each) => each === codec) ?? 'opus';
+  return { active: true, codec: known, channels: known === 'opus' ? 2 : 1 };
+}
+
+/** What was known before, unless it was of another codec. */
+function sameCodec<Facts extends { codec: Codec }>(facts: Facts | undefined, codec: Codec | undefined): Facts | object {
+  return facts !== undefined && (codec === undefined || codec === facts.codec) ? facts : {};
+}
+
 function idle(ingress: StreamSpec['ingress']): StreamFacts {
   const legs = 'legs' in ingress ? ingress.legs : legsOf(ingress);
   return {
-    ...(legs.includes('video') && { video: { active: false, bFrames: false } }),
-    ...(legs.includes('audio') && { audio: { active: false } }),
+    ...(legs.includes('video') && { video: { active: false, codec: 'h264', bFrames: false } }),
+    ...(legs.includes('audio') && { audio: { active: false, codec: 'opus' } }),
   };
 }
 

@@ -70,6 +70,16 @@ const replace = fc
         'H264/90000',
         'opus/48000/2',
       ),
+      fc.constantFrom(
+        'VP8/90000',
+        'VP9/90000',
+        'AV1/90000',
+        'H265/90000',
+        'PCMU/8000',
+        'G722/8000/1',
+        'multiopus/48000/6',
+      ),
+      fc.constantFrom('profile-id=2', 'profile=1', 'tier=1', 'tier-flag=1', 'tx-mode=MRST', 'max-fs=1', 'level-idx=99'),
       fc.nat({ max: 300 }).map(String),
     ),
   )

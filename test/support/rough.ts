@@ -93,7 +93,8 @@ class RoughSource implements Source {
     this.#rough = rough;
     const look = async (): Promise<Ingress> => {
       await rough.step('ingress');
-      return { kind: 'rtp', host: '127.0.0.1', video: 0, audio: 0 };
+      const [video, audio] = [{ port: 0, codec: 'h264' } as const, { port: 0, codec: 'opus' } as const];
+      return { kind: 'rtp', host: '127.0.0.1', video, audio };
     };
     this.ingress = looks ? look : { kind: 'publisher', legs: ['video', 'audio'] };
   }

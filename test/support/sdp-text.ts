@@ -61,3 +61,18 @@ export function groups(description: Description): string[][] {
     return semantics === 'BUNDLE' ? [mids] : [];
   });
 }
+
+/** Those of a format, by name in lower case; the first of a name counts. */
+export function parameters(from: Section, format: string | undefined): Map<string, string> {
+  const line = all(from, 'fmtp').find((each) => each.startsWith(`${format} `)) ?? '';
+  const pairs = line.slice(line.indexOf(' ') + 1).split(';');
+  return new Map(
+    pairs
+      .filter(Boolean)
+      .reverse()
+      .map((each) => {
+        const [name = '', ...text] = each.split('=');
+        return [name.trim().toLowerCase(), text.join('=').trim()];
+      }),
+  );
+}

@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import process from 'node:process';
 import type { Settings } from '../../index.ts';
+import { ENCODERS } from '../../sources/ffmpeg/encoders.ts';
+import { lacksAv1, versionOf } from '../../sources/ffmpeg/version.ts';
 import { type Check, ok, problem, reason, warning } from './check.ts';
 
 const INSTALL = 'install FFmpeg (Debian: apt-get install ffmpeg)';
@@ -16,7 +18,7 @@ export async function ffmpegChecks({ streams }: Settings, shell = '/bin/sh'): Pr
   const specs = Object.values(streams).flatMap((source) =>
     'ffmpeg' in source && source.ffmpeg ? [source.ffmpeg] : [],
   );
-  const encodes = (leg: 'video' | 'audio') => specs.some((spec) => spec[leg] !== 'copy' && spec[leg] !== 'none');
+  const told = new Set(specs.flatMap(({ video = 'h264', audio = 'opus' }) => [video, audio]));
   const lacking = (name: string, found: string, cure: string, needed = specs.length > 0) =>
     needed ? problem(name, found, cure) : warning(name, `${found}, which no stream needs now`, cure);
   if (!existsSync(shell)) {
@@ -31,15 +33,24 @@ export async function ffmpegChecks({ streams }: Settings, shell = '/bin/sh'): Pr
       return lacking(program, missing ? 'not on the PATH' : `cannot be run: ${reason(error)}`, INSTALL);
     }
   };
-  const encoders = [
-    { name: 'libx264', needed: encodes('video') },
-    { name: 'libopus', needed: encodes('audio') },
-  ];
+  // What streams are made of by default, and what they are told to be made of.
+  const encoders = Object.entries(ENCODERS).flatMap(([codec, name]) => {
+    const needed = told.has(codec as keyof typeof ENCODERS);
+    return needed || codec === 'h264' || codec === 'opus' ? [{ name, needed }] : [];
+  });
   return Promise.all([
     look('ffmpeg', ['-encoders'], (text) => {
       const absent = encoders.filter(({ name }) => !new RegExp(`^ \\S+ ${name} `, 'm').test(text));
-      if (absent.length === 0) return ok('ffmpeg', `${versionOf(text)} with libx264 and libopus`);
-      const found = `${versionOf(text)} without ${absent.map(({ name }) => name).join(' and ')}`;
+      const version = versionOf(text);
+      if (told.has('av1') && lacksAv1(version)) {
+        return problem(
+          'ffmpeg',
+          `${version} cannot send AV1 by RTP`,
+          'install a newer FFmpeg, or choose another codec',
+        );
+      }
+      if (absent.length === 0) return ok('ffmpeg', `${version} with ${encoders.map(({ name }) => name).join(' and ')}`);
+      const found = `${version} without ${absent.map(({ name }) => name).join(' and ')}`;
       return lacking(
         'ffmpeg',
         found,
@@ -49,10 +60,6 @@ export async function ffmpegChecks({ streams }: Settings, shell = '/bin/sh'): Pr
     }),
     look('ffprobe', ['-version'], (text) => ok('ffprobe', versionOf(text))),
   ]);
-}
-
-function versionOf(text: string): string {
-  return /^\w+ version (\S+)/m.exec(text)?.[1] ?? 'of unknown version';
 }
 
 function output(program: string, args: string[]): Promise<string> {

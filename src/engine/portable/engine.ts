@@ -34,6 +34,7 @@ const MAX_EVENTS = 256;
 
 /** What this engine does not do, for people. */
 const LIMITS = [
+  'no other codecs than H264 and Opus',
   'no WHIP publishers, no pull from another server',
   'media runs on the JavaScript thread: some tens of viewers',
   'a viewer waits for the next keyframe: no instant start',

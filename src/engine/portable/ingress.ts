@@ -1,5 +1,6 @@
 import type { Socket } from 'node:dgram';
 import { Failure } from '../../errors.ts';
+import { type Codec, titleOf } from '../codecs.ts';
 import type { Ingress, LegKind, StreamPorts } from '../port.ts';
 import { parseClip, playClip } from './clip.ts';
 import type { Stream } from './stream.ts';
@@ -16,18 +17,26 @@ export interface Input {
 export function legsOf(ingress: Ingress): LegKind[] {
   switch (ingress.kind) {
     case 'rtp':
+    case 'push':
       return (['video', 'audio'] as const).filter((leg) => ingress[leg] !== undefined);
     case 'clip':
       return ['video', 'audio'];
-    case 'push':
     case 'publisher':
     case 'pull':
       return ingress.legs;
   }
 }
 
-/** Opens the ingress. Rejects with `address-in-use`, or with `engine-unavailable` for a publisher or a pull. */
+/**
+ * Opens the ingress. Rejects with `address-in-use`, or with `engine-unavailable` for a publisher, a pull or a codec that
+ * this engine does not know.
+ */
 export async function openIngress(ingress: Ingress, stream: Stream): Promise<Input> {
+  for (const codec of codecsOf(ingress)) {
+    if (CODECS.includes(codec)) continue;
+    const text = `the portable engine carries H264 and Opus alone: ${titleOf(codec)} needs the native engine (--engine native)`;
+    throw new Failure('engine-unavailable', text);
+  }
   switch (ingress.kind) {
     case 'rtp':
       return openRtp(ingress, stream);
@@ -50,6 +59,14 @@ export async function openIngress(ingress: Ingress, stream: Stream): Promise<Inp
   }
 }
 
+const CODECS: readonly Codec[] = ['h264', 'opus'];
+
+/** Those that are told beforehand. */
+function codecsOf(ingress: Ingress): Codec[] {
+  if (ingress.kind !== 'rtp' && ingress.kind !== 'push') return [];
+  return legsOf(ingress).flatMap((kind) => ingress[kind]?.codec ?? []);
+}
+
 function push(stream: Stream, kind: LegKind, data: Buffer, at: number): void {
   const leg = stream.leg(kind);
   if (leg !== undefined) stream.push(leg, data, at, performance.now());
@@ -70,11 +87,12 @@ async function openRtp(ingress: Ingress & { kind: 'rtp' }, stream: Stream): Prom
   };
   try {
     for (const kind of legsOf(ingress)) {
-      const port = await open(kind, ingress[kind] ?? 0);
+      const port = await open(kind, ingress[kind]?.port ?? 0);
       ports[kind] = port;
       // RTCP comes to the port after RTP (RFC 3550 §11). Where that is the other leg's, its reports are told by SSRC.
-      if (port < 65_535) {
-        await open(kind, port + 1).catch((error: unknown) => {
+      const rtcp = ingress[kind]?.rtcpPort ?? port + 1;
+      if (rtcp !== port && rtcp < 65_536) {
+        await open(kind, rtcp).catch((error: unknown) => {
           if (!(error instanceof Failure)) throw error;
         });
       }

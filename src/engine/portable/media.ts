@@ -75,7 +75,8 @@ export class Media {
     const { profileLevelId, width, height, interlaced } = this.sps ?? {};
     return {
       active,
-      ...(profileLevelId !== undefined && { profileLevelId }),
+      codec: 'h264',
+      ...(profileLevelId !== undefined && { parameters: { 'profile-level-id': profileLevelId } }),
       ...(interlaced !== undefined && { interlaced }),
       ...(width !== undefined && { width }),
       ...(height !== undefined && { height }),
@@ -88,7 +89,13 @@ export class Media {
 
   audioFacts(active: boolean): AudioFacts {
     const channels = this.#channels && { channels: this.#channels };
-    return { active, notOpus: this.notOpus !== undefined, timestampBreaks: this.#timestampBreaks, ...channels };
+    return {
+      active,
+      codec: 'opus',
+      notOpus: this.notOpus !== undefined,
+      timestampBreaks: this.#timestampBreaks,
+      ...channels,
+    };
   }
 
   /** The outgoing media time of one of the source's time stamps. */

@@ -23,15 +23,15 @@ export function noticeOf(state: PlayerState, seen: boolean): Notice | undefined 
   }
 }
 
+const OVER: Notice = ['The stream has ended', 'If it goes on, it goes on here.'];
+
 function waiting({ cause, reason, seconds }: PlayerState & { phase: 'waiting' }, seen: boolean): Notice {
   const again = `Trying again in ${Math.ceil(seconds)} s.`;
   switch (cause) {
     case 'not-live':
-      return seen
-        ? ['The stream has ended', 'If it goes on, it goes on here.']
-        : ['Waiting for the stream', 'It is not live yet. It starts here by itself.'];
+      return seen ? OVER : ['Waiting for the stream', 'It is not live yet. It starts here by itself.'];
     case 'ended':
-      return ['The stream has ended', 'If it goes on, it goes on here.'];
+      return OVER;
     case 'not-found':
       return ['There is no such stream', `It may still be added. ${again}`];
     case 'busy':
@@ -52,7 +52,7 @@ function refused({ cause, reason }: PlayerState & { phase: 'refused' }): Notice 
     case 'forbidden':
       return ['You may not watch this stream', quote(reason)];
     case 'codec':
-      return ['This browser offers no fitting codec', quote(reason)];
+      return [`This browser cannot decode ${/missing: (\w+)/.exec(reason)?.[1] ?? 'this stream'}`, quote(reason)];
     default:
       return ['The server refused to play', quote(reason)];
   }

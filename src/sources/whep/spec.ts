@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { legList } from '../legs.ts';
 
 const URL_FORM = 'give the http:// or https:// URL of a WHEP endpoint';
 const ORIGINS = 'give origins such as ["https://node2.example"], or true for all of them';
@@ -38,12 +39,7 @@ export const whepSchema = z
       .optional()
       .describe('Origins to which its redirects and session URLs may lead besides its own; true: all'),
     /** What the other server has; what it refuses is left out all the same. */
-    legs: z
-      .array(z.enum(['video', 'audio'], 'a leg is "video" or "audio"'))
-      .min(1, 'name at least one leg')
-      .refine((legs) => new Set(legs).size === legs.length, 'name each leg once')
-      .readonly()
-      .default(['video', 'audio']),
+    legs: legList.default(['video', 'audio']),
   })
   .refine(({ url, token }) => token === undefined || !/^[^/]+\/\/[^/?#]*@/.test(url), {
     error: 'give credentials in the URL or a token, not both',

@@ -220,5 +220,5 @@ const BASELINE = WATCH.replaceAll(/profile-level-id=\w+/g, 'profile-level-id=42e
 function plays(client: Client, profileLevelId: string): void {
   const entry = client.engine.streams.get('live');
   if (entry === undefined || LIVE.video === undefined) throw new Error('there is no stream');
-  entry.facts = { ...LIVE, video: { ...LIVE.video, profileLevelId } };
+  entry.facts = { ...LIVE, video: { ...LIVE.video, parameters: { 'profile-level-id': profileLevelId } } };
 }

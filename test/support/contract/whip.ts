@@ -51,7 +51,7 @@ export const whip: Row[] = [
       const second = edit(PUBLISH, 'a=group', 'a=group:BUNDLE 0 1 2') + edit(video, 'a=mid', 'a=mid:2');
       const [, stream = ''] = /a=msid:(\S+) /.exec(PUBLISH) ?? [];
       const streams = PUBLISH.replace(`a=msid:${stream} `, 'a=msid:other ');
-      const offers = { codec: PUBLISH.replaceAll('H264/90000', 'VP7/90000'), second, streams };
+      const offers = { codec: PUBLISH.replaceAll(/(H264|VP8|VP9|AV1)\/90000/g, 'VP7/90000'), second, streams };
       for (const [what, offer] of Object.entries(offers)) {
         assert.is((await post(client, '/whip/pub', offer)).status, 422, what);
       }

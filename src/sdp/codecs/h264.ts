@@ -1,5 +1,6 @@
-import type { VideoFacts } from '../engine/port.ts';
-import type { Format } from './formats.ts';
+import type { VideoFacts } from '../../engine/port.ts';
+import type { Format } from '../formats.ts';
+import { type Choice, type Outcome, ofCodec, type VideoNegotiation } from './codec.ts';
 
 /** The profiles that WebRTC endpoints name, and those of cameras and encoders that none of them decodes (H.264 Annex A). */
 type Profile =
@@ -73,45 +74,40 @@ const LAST_RESORT: Profile[] = ['Constrained Baseline', 'Baseline', 'Main'];
 /** RFC 6184 §8.1: what no profile-level-id means. */
 const INFERRED = '42000a';
 
-export interface H264Choice {
-  format: Format;
-  /** As offered, or inferred. */
-  profileLevelId: string;
-}
+/** RFC 6184 §8. */
+export const h264: VideoNegotiation = {
+  name: 'h264',
+  /**
+   * Packetization-mode 1 (an absent one means 0) and the stream's profile, or the nearest that decodes it, or, unless
+   * `strict`, the one that works in practice. The level never counts (RFC 6184 §8.2.2). Before the first SPS the one that
+   * most viewers decode.
+   */
+  choose(formats, video, strict) {
+    const named = ofCodec(formats, 'h264');
+    if (named.length === 0) return {};
+    const offered = readable(named).filter(({ mode }) => mode === '1');
+    const [any] = offered;
+    if (any === undefined) return { refusal: { missing: 'H264 with packetization-mode=1' } };
+    const profileLevelId = video.parameters?.['profile-level-id'];
+    if (profileLevelId === undefined) return { choice: usual(offered) ?? any };
+    return chooseFor(offered, profileOf(profileLevelId), video, strict);
+  },
+  /** With packetization-mode 1 if the publisher can, and the profile that most viewers decode. */
+  receive(formats) {
+    const offered = readable(ofCodec(formats, 'h264'));
+    return usual(offered.filter(({ mode }) => mode === '1')) ?? usual(offered.filter(({ mode }) => mode === '0'));
+  },
+  /** Every profile that a viewer may want. */
+  offer: () =>
+    ['42e01f', '42001f', '4d001f', '640c1f', '64001f'].map((profile) => ({
+      config: `level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=${profile}`,
+    })),
+  describe({ 'profile-level-id': profileLevelId }) {
+    return profileLevelId ? { profile: profileOf(profileLevelId), level: levelOf(profileLevelId) } : {};
+  },
+};
 
-/** Without a choice there is no H264 at all, or `refusal` says what is wrong with it. */
-export interface H264Outcome {
-  choice?: H264Choice;
-  /** Nothing that was offered decodes the stream by the book. */
-  lastResort?: boolean;
-  /** For the statistics, with the cure: the choice is not exact, or the profile stands in the way. */
-  warning?: string;
-  /** For who sent the offer: what it lacks, or what else is the matter. */
-  refusal?: { missing: string } | { reason: string };
-}
-
-/**
- * The offered format to send a stream with: packetization-mode 1 (an absent one means 0) and the stream's profile, or
- * the nearest that decodes it, or, unless `strict`, the one that works in practice. The level never counts (RFC 6184 §8.2.2).
- * Before the first SPS the one that most viewers decode.
- */
-export function chooseH264(formats: Format[], video: VideoFacts, strict: boolean): H264Outcome {
-  const named = formats.filter(isH264);
-  if (named.length === 0) return {};
-  const offered = offeredH264(named).filter(({ mode }) => mode === '1');
-  const [any] = offered;
-  if (any === undefined) return { refusal: { missing: 'H264 with packetization-mode=1' } };
-  if (video.profileLevelId === undefined) return { choice: usual(offered) ?? any };
-  return chooseFor(offered, profileOf(video.profileLevelId), video, strict);
-}
-
-/** For a stream that a publisher will send: with packetization-mode 1 if it can, and the profile that most viewers decode. */
-export function chooseH264ToReceive(formats: Format[]): H264Choice | undefined {
-  const offered = offeredH264(formats.filter(isH264));
-  return usual(offered.filter(({ mode }) => mode === '1')) ?? usual(offered.filter(({ mode }) => mode === '0'));
-}
-
-function chooseFor(offered: Offered[], wanted: Named, video: VideoFacts, strict: boolean): H264Outcome {
+function chooseFor(offered: Offered[], wanted: Named, video: VideoFacts, strict: boolean): Outcome {
   const stream = `the stream is ${video.interlaced ? 'interlaced ' : ''}H264 ${wanted}`;
   const exact = offered.find(({ profile }) => profile === wanted);
   if (exact && !video.interlaced) return { choice: exact };
@@ -131,9 +127,9 @@ function chooseFor(offered: Offered[], wanted: Named, video: VideoFacts, strict:
 }
 
 /** The answer's fmtp: no parameter sets (they travel in-band, RFC 7742 §6.2), the rest as offered (RFC 6184 §8.2.2). */
-export function h264Config({ format, profileLevelId }: H264Choice): string {
-  const asymmetry = format.parameters.get('level-asymmetry-allowed') === '1' ? ['level-asymmetry-allowed=1'] : [];
-  const mode = format.parameters.get('packetization-mode');
+function configOf({ parameters }: Format, profileLevelId: string): string {
+  const asymmetry = parameters.get('level-asymmetry-allowed') === '1' ? ['level-asymmetry-allowed=1'] : [];
+  const mode = parameters.get('packetization-mode');
   return [
     ...asymmetry,
     ...(mode === undefined ? [] : [`packetization-mode=${mode}`]),
@@ -149,20 +145,22 @@ export function profileOf(profileLevelId: string): Profile | `profile ${number}`
   return signature?.[3] ?? `profile ${idc}`;
 }
 
-type Named = ReturnType<typeof profileOf>;
-type Offered = H264Choice & { profile: Named; mode: string };
-
-function isH264({ codec, clockRate }: Format): boolean {
-  return codec === 'h264' && clockRate === 90000;
+/** RFC 6184 §8.1: the last octet is level_idc, ten times the level; 9 stands for the odd one between 1 and 1.1. */
+function levelOf(profileLevelId: string): string {
+  const level = Number.parseInt(profileLevelId.slice(4, 6), 16);
+  return level === 9 ? '1b' : (level / 10).toFixed(1);
 }
 
+type Named = ReturnType<typeof profileOf>;
+type Offered = Choice & { profile: Named; mode: string };
+
 /** Those whose profile-level-id can be read. */
-function offeredH264(formats: Format[]): Offered[] {
+function readable(formats: Format[]): Offered[] {
   return formats.flatMap((format) => {
     const profileLevelId = format.parameters.get('profile-level-id') ?? INFERRED;
     if (!/^[0-9a-f]{6}$/i.test(profileLevelId)) return [];
     const mode = format.parameters.get('packetization-mode') ?? '0';
-    return [{ format, profileLevelId, profile: profileOf(profileLevelId), mode }];
+    return [{ format, config: configOf(format, profileLevelId), profile: profileOf(profileLevelId), mode }];
   });
 }
 
