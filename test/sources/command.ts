@@ -148,7 +148,7 @@ test('each encoder holds nothing back and makes keyframes by time', () => {
       '-c:v libx265',
       '-preset ultrafast',
       '-tune zerolatency',
-      'open-gop=0:min-keyint=1:bframes=0:info=0',
+      'open-gop=0:min-keyint=1:bframes=0:info=0:log-level=error',
       '-maxrate 300000',
     ],
     vp8: ['-c:v libvpx ', '-deadline realtime', '-lag-in-frames 0', '-auto-alt-ref 0', '-b:v 300000'],
