@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { AUDIO_CODECS, type Codec, PUBLISHED_CODECS, VIDEO_CODECS, type VideoCodec } from '../engine/codecs.ts';
 
 const VIDEO = `give one of ${VIDEO_CODECS.join(', ')}`;
-const AUDIO = `give one of ${AUDIO_CODECS.join(', ')}`;
+export const AUDIO = `give one of ${AUDIO_CODECS.join(', ')}`;
 const CODECS = `give a list of ${[...VIDEO_CODECS, ...AUDIO_CODECS].join(', ')}, each once`;
 const CHANNELS = 'multiopus has 3 to 8 channels: give their number';
 

@@ -52,7 +52,7 @@ const wrongArguments: [args: string[], message: string | RegExp][] = [
   [['--media-port', '70000'], '--media-port: give a UDP port'],
   [['--announce', 'example.org'], '--announce: give an IP address: browsers take no names in candidates'],
   [['--stream', 'cam1'], '--stream cam1: write ID=SOURCE, for example cam1=rtp:5004,5006'],
-  [['--stream', 'cam1=tape:5'], /^--stream cam1: write rtp:VIDEOPORT\[,AUDIOPORT\], ffmpeg:INPUT, /],
+  [['--stream', 'cam1=tape:5'], /^--stream cam1: write rtp:VIDEOPORT\[,AUDIOPORT\], sdp:FILE, /],
   [['--stream', 'cam1=rtp:99999'], '--stream cam1: give a UDP port from 0 to 65535 (0 lets the system choose)'],
   [['--stream', 'a/b=clip'], /^--stream a\/b: a stream id is 1 to 128 characters of /],
   [['--max-viewers', 'many'], '--max-viewers: give a whole number of at least 1, or Infinity'],

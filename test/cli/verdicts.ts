@@ -1,13 +1,21 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configure } from '../../src/cli/configuration.ts';
 import { candidateCheck } from '../../src/cli/doctor/candidates.ts';
+import type { Check } from '../../src/cli/doctor/check.ts';
 import { ffmpegChecks } from '../../src/cli/doctor/ffmpeg.ts';
 import { bufferCheck, fileLimit } from '../../src/cli/doctor/machine.ts';
+import { withPrograms } from '../support/fake-programs.ts';
 
 // What doctor makes of machines unlike this one.
 const test = suite('verdicts of doctor');
 const KIB = 1024;
+const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-verdicts-'));
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 test('buffers that are smaller than asked for come with the settings that lift them', () => {
   const whole = { asked: 1024 * KIB, given: 1024 * KIB };
@@ -39,6 +47,30 @@ test('where there is no shell to run FFmpeg under, sources that need it are a pr
     (await ffmpegChecks(configure(args).settings, '/nowhere/sh')).map(({ name, verdict }) => [name, verdict]);
   assert.equal(await verdicts('--stream', 'film=ffmpeg:film.mp4'), [['ffmpeg', 'problem']]);
   assert.equal(await verdicts('--stream', 'cam=rtp:0'), [['ffmpeg', 'warning']]);
+});
+
+test('FFmpeg is asked for the encoders that streams are told to use, and for AV1', async () => {
+  const listed = (names: string[]) =>
+    `echo 'ffmpeg version 5.1.9 Copyright'; ${names.map((each) => `echo ' V..... ${each} x'`).join('; ')}`;
+  const judged = (streams: object, ...names: string[]) => {
+    const path = join(folder, 'c.json');
+    writeFileSync(path, JSON.stringify({ streams }));
+    let checks: Check[] = [];
+    return withPrograms({ ffmpeg: listed(names), ffprobe: 'exit 1' }, async () => {
+      checks = await ffmpegChecks(configure(['--config', path]).settings);
+    }).then(() => checks.find(({ name }) => name === 'ffmpeg'));
+  };
+  const film = (spec: object) => ({ film: { ffmpeg: { input: 'film.mp4', ...spec } } });
+  const usual = ['libx264', 'libopus'];
+  assert.is((await judged(film({}), ...usual))?.verdict, 'ok');
+  const copied = await judged(film({ video: 'copy', audio: 'none' }), 'libopus');
+  assert.equal([copied?.verdict, copied?.found], ['warning', '5.1.9 without libx264, which no stream needs now']);
+  const vp8 = await judged(film({ video: 'vp8', audio: 'pcmu' }), ...usual, 'pcm_mulaw');
+  assert.equal([vp8?.verdict, vp8?.found], ['problem', '5.1.9 without libvpx']);
+  // Another encoder's name begins with it.
+  assert.is((await judged(film({ video: 'vp8' }), ...usual, 'libvpx-vp9'))?.verdict, 'problem');
+  const av1 = await judged(film({ video: 'av1' }), ...usual, 'libaom-av1');
+  assert.equal([av1?.verdict, av1?.found], ['problem', '5.1.9 cannot send AV1 by RTP']);
 });
 
 /** The verdict on an answer with candidates of these addresses. */

@@ -98,6 +98,11 @@ const PROGRAMS: Record<string, (args: string[], place: string) => void | Promise
   },
 };
 
+/** A description that FFmpeg has written, in the place of the reader's. */
+function withFile(source: string): string {
+  return source.replace(/^sdp:.*/, 'sdp:test/support/sessions/ffmpeg-h264-opus.sdp');
+}
+
 /** What `fetch-whep serve` would make of its arguments, but for files that only the reader has. */
 function checkServe(args: string[], place: string): void {
   if (args.includes('--help')) return;
@@ -105,7 +110,8 @@ function checkServe(args: string[], place: string): void {
   const own = runtime < 0 ? args : args.toSpliced(runtime, 2);
   const { host, port, tlsCert, tlsKey, logLevel, logFormat, config, ...server } = parseFlags(own, 'serve', []);
   assert.ok(config === undefined || existsSync(`examples/${config}`), place);
-  parseOptions(server as ServerOptions);
+  const streams = Object.entries(Object(server.streams)).map(([id, source]) => [id, withFile(String(source))]);
+  parseOptions({ ...server, ...(server.streams ? { streams: Object.fromEntries(streams) } : {}) } as ServerOptions);
 }
 
 test('every command exists and takes its options', async () => {

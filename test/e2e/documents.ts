@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { Chromium } from '../support/chromium.ts';
 import { commands } from '../support/documents.ts';
 import { eventually } from '../support/eventually.ts';
-import { startServer } from '../support/server.ts';
+import { type RunningServer, startServer } from '../support/server.ts';
 import { bundled } from '../support/site.ts';
 
 const test = suite('what the documents say to type');
@@ -29,33 +29,44 @@ test.after(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** A server for what FFmpeg describes, once it has. */
+async function described(file: string): Promise<RunningServer> {
+  await eventually('the description', () => existsSync(file) && /^m=audio/m.test(readFileSync(file, 'utf8')));
+  return startServer('node', ['--stream', `cam1=sdp:${file}`]);
+}
+
 const lines = commands().filter(({ words }) => words[0] === 'ffmpeg');
 assert.ok(lines.length > 0);
 
 for (const { place, words } of lines) {
   test(`${place}: the FFmpeg line plays`, async () => {
-    const server = await startServer('node', ['--stream', 'cam1=rtp:0,0']);
-    const { video, audio } = server.announcement.streams.cam1 ?? {};
+    const file = join(folder, 'cam.sdp');
+    // Where FFmpeg describes what it sends, the server comes after it, and the ports are those of the document.
+    const before = words.includes('-sdp_file') ? undefined : await startServer('node', ['--stream', 'cam1=rtp:0,0']);
+    const { video = 5004, audio = 5006 } = before?.announcement.streams.cam1 ?? {};
     const ports: Record<string, string> = { '5004': String(video), '5006': String(audio) };
     const args = words
       .slice(1)
       .map((word) => word.replace(/^(rtp:.*:)(\d+)(?=\?|$)/, (_, to, port) => to + ports[port]));
     const ffmpeg = spawn('ffmpeg', ['-loglevel', 'error', '-nostdin', ...args], { cwd: folder, stdio: 'ignore' });
+    let server = before;
     try {
-      const cam1 = async () => (await server.stats()).streams.cam1;
+      const running = before ?? (await described(file));
+      server = running;
+      const cam1 = async () => (await running.stats()).streams.cam1;
       await eventually('both legs', async () => {
         const stream = await cam1();
         return stream?.video?.active && stream.audio?.active;
       });
-      const tab = await browser.watch(`${server.url}/play/cam1`);
+      const tab = await browser.watch(`${running.url}/play/cam1`);
       await tab.frames(40);
       assert.is((await tab.media()).audioChannels, 2);
       assert.equal((await cam1())?.warnings, []);
       await tab.page.close();
-      assert.equal(await server.stop(), { code: 0, signal: null });
+      assert.equal(await running.stop(), { code: 0, signal: null });
     } finally {
       ffmpeg.kill('SIGKILL');
-      server.child.kill('SIGKILL');
+      server?.child.kill('SIGKILL');
     }
   });
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { transformSync } from 'esbuild';
 import { suite } from 'uvu';
@@ -92,6 +92,24 @@ test('examples/embed.ts lets everybody watch the demo, members all and look at i
       assert.equal(await letIn(cookie), [true, true, true, false], cookie);
     }
   }));
+
+test('examples/push-webcodecs.ts takes what its own page posts, and nothing of others', async () => {
+  prepare('push-webcodecs');
+  copyFileSync('examples/push-webcodecs.js', join(folder, 'push-webcodecs.js'));
+  await running('push-webcodecs', async (page) => {
+    const { origin } = new URL(page);
+    const post = async (path: string, body: Uint8Array<ArrayBuffer>, from = origin) =>
+      (await fetch(`${origin}${path}`, { method: 'POST', body, headers: { Origin: from } })).status;
+    assert.match(await (await fetch(`${origin}/encode`)).text(), 'src="encode.js"');
+    assert.match(await (await fetch(`${origin}/encode.js`)).text(), 'new VideoEncoder');
+    const frame = new Uint8Array([0x10, 0, 0, 0x9d, 0x01, 0x2a, 64, 0, 64, 0]);
+    assert.is(await post('/chunks?stream=demo&at=0', frame), 204);
+    assert.is(await post('/chunks?stream=demo&at=0', frame, 'https://example.org'), 403);
+    assert.is(await post('/chunks?stream=demo&at=-1', frame), 400);
+    assert.is(await post('/chunks?stream=none&at=0', frame), 400);
+    assert.is((await fetch(`${origin}/play/vp9`)).status, 200);
+  });
+});
 
 test('examples/next-route.ts serves WHEP under /live, by the methods that Next calls', async () => {
   // No listener holds the process, as that of Next would.

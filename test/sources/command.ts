@@ -144,7 +144,13 @@ test('a copy of each codec is what its receivers need', () => {
 test('each encoder holds nothing back and makes keyframes by time', () => {
   const parts: Record<VideoCodec, string[]> = {
     h264: ['-c:v libx264', '-preset veryfast', '-tune zerolatency', '-bf 0'],
-    h265: ['-c:v libx265', '-preset ultrafast', '-tune zerolatency', 'open-gop=0:bframes=0:info=0', '-maxrate 300000'],
+    h265: [
+      '-c:v libx265',
+      '-preset ultrafast',
+      '-tune zerolatency',
+      'open-gop=0:min-keyint=1:bframes=0:info=0:log-level=error',
+      '-maxrate 300000',
+    ],
     vp8: ['-c:v libvpx ', '-deadline realtime', '-lag-in-frames 0', '-auto-alt-ref 0', '-b:v 300000'],
     vp9: ['-c:v libvpx-vp9', '-deadline realtime', '-lag-in-frames 0', '-b:v 300000', '-strict experimental'],
     av1: ['-c:v libaom-av1', '-usage realtime', '-lag-in-frames 0', '-b:v 300000', '-strict experimental'],

@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import type { FfmpegSpec } from '../../src/sources/ffmpeg/spec.ts';
 import { ffmpegSource } from '../../src/sources/ffmpeg.ts';
 import { eventually } from '../support/eventually.ts';
 import { withPrograms } from '../support/fake-programs.ts';
+import { makeFilm } from '../support/film.ts';
 import { ffmpegsOn, ingressOf, Legs, running, startOn } from '../support/legs.ts';
 import { processes } from '../support/process.ts';
 
@@ -19,18 +19,15 @@ const test = suite('ffmpeg source, with the real FFmpeg');
 
 const picture = 'lavfi:testsrc2=size=320x180:rate=30';
 const withSound = `${picture}[out0];sine=frequency=1000[out1]`;
+const usual = {
+  ...{ kind: 'rtp', host: '127.0.0.1' },
+  ...{ video: { port: 0, codec: 'h264' }, audio: { port: 0, codec: 'opus' } },
+};
 const folder = mkdtempSync(join(tmpdir(), 'fetch-whep-ffmpeg-'));
 
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Makes a file of 2 s with `encoding`. */
-function film(name: string, ...encoding: string[]): string {
-  const path = join(folder, name);
-  const input = ['-f', 'lavfi', '-t', '2', '-i', 'testsrc2=size=320x180:rate=30'];
-  const sound = ['-f', 'lavfi', '-t', '2', '-i', 'sine=frequency=1000'];
-  execFileSync('ffmpeg', ['-y', '-loglevel', 'error', ...input, ...sound, ...encoding, path]);
-  return path;
-}
+const film = (name: string, ...encoding: string[]) => makeFilm(join(folder, name), ...encoding);
 
 const h264 = ['-pix_fmt', 'yuv420p', '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '30'];
 
@@ -88,12 +85,12 @@ function timestamp(datagram: Uint8Array): number {
 }
 
 test('opens the legs that the input has', async () => {
-  assert.equal(await ingressOf(ffmpegSource({ input: picture })), { kind: 'rtp', host: '127.0.0.1', video: 0 });
-  const both = { kind: 'rtp', host: '127.0.0.1', video: 0, audio: 0 };
-  assert.equal(await ingressOf(ffmpegSource({ input: withSound })), both);
-  assert.equal(await ingressOf(ffmpegSource({ input: 'lavfi:sine' })), { kind: 'rtp', host: '127.0.0.1', audio: 0 });
+  const { video, audio, ...rest } = usual;
+  assert.equal(await ingressOf(ffmpegSource({ input: picture })), { ...rest, video });
+  assert.equal(await ingressOf(ffmpegSource({ input: withSound })), usual);
+  assert.equal(await ingressOf(ffmpegSource({ input: 'lavfi:sine' })), { ...rest, audio });
   const mute = ffmpegSource({ input: withSound, audio: 'none' });
-  assert.equal(await ingressOf(mute), { kind: 'rtp', host: '127.0.0.1', video: 0 });
+  assert.equal(await ingressOf(mute), { ...rest, video });
 });
 
 test('an input that cannot be read is named, with the reason', async () => {
@@ -116,7 +113,7 @@ test('what cannot be copied is refused by name', async () => {
 
 test('a URL that does not answer yet gets both legs', async () => {
   const source = ffmpegSource({ input: 'tcp://127.0.0.1:9' });
-  assert.equal(await ingressOf(source), { kind: 'rtp', host: '127.0.0.1', video: 0, audio: 0 });
+  assert.equal(await ingressOf(source), usual);
 });
 
 test('without FFmpeg the failure says what to install', async () => {

@@ -56,6 +56,41 @@ test('frames go to push streams and to no others', async () => {
   assert.is(refusal(() => server.streams.push('frames', 'video', data, 0)).code, 'stream-not-found');
 });
 
+test('each leg has the codec that its source names, and frames of the size that it allows', async () => {
+  const engine = new FakeEngine();
+  const cases = {
+    both: [{ push: {} }, { video: { codec: 'h264' }, audio: { codec: 'opus' } }],
+    named: [{ push: { video: 'av1', audio: 'pcmu' } }, { video: { codec: 'av1' }, audio: { codec: 'pcmu' } }],
+    alone: [{ push: { video: 'hevc' } }, { video: { codec: 'h265' } }],
+    beside: [
+      { push: { legs: ['video', 'audio'], video: 'vp9' } },
+      { video: { codec: 'vp9' }, audio: { codec: 'opus' } },
+    ],
+    many: [{ push: { audio: { codec: 'multiopus', channels: 6 } } }, { audio: { codec: 'multiopus', channels: 6 } }],
+  } as const;
+  const server = await createServer({ engine });
+  for (const [id, [source, legs]] of Object.entries(cases)) {
+    await server.streams.add(id, source);
+    assert.equal(engine.streams.get(id)?.spec.ingress, { kind: 'push', ...legs }, id);
+  }
+  const size = (id: string, bytes: number) => server.streams.push(id, 'audio', new Uint8Array(bytes), 0);
+  assert.is(size('named', 8000), true);
+  assert.match(refusal(() => size('named', 8001)).message, /8001 bytes: give at most 8000 for audio/);
+  assert.match(refusal(() => size('many', 1183)).message, /give at most 1182 for audio/);
+  assert.match(refusal(() => size('alone', 1)).message, /has no audio/);
+  const wrong: [object, RegExp][] = [
+    [{ video: 'theora' }, /x\.push\.video: give one of h264/],
+    [{ audio: 'aac' }, /x\.push\.audio: give one of opus/],
+    [{ audio: 'multiopus' }, /x\.push\.audio: multiopus has 3 to 8 channels/],
+    [{ legs: ['audio'], video: 'vp8' }, /x\.push\.video: name the leg in legs/],
+  ];
+  for (const [push, expected] of wrong) {
+    const failure = await server.streams.add('x', { push }).catch((error: unknown) => error);
+    assert.match(failure instanceof Failure ? failure.message : '', expected);
+  }
+  await server.close();
+});
+
 test('what is no frame is refused in words, and never reaches the engine', async () => {
   const engine = new FakeEngine();
   const server = await createServer({ engine, streams: { cam: 'push' } });

@@ -173,7 +173,10 @@ test('a URL is not looked at before its stream is there, and its legs are those 
   const scripts = { ffprobe: `${counted}; ${found}`, ffmpeg: 'exec sleep 300' };
   await withPrograms(scripts, async (folder) => {
     const source = ffmpegSource({ input: 'tcp://127.0.0.1:9' });
-    assert.equal(await ingressOf(source), { kind: 'rtp', host: '127.0.0.1', video: 0, audio: 0 });
+    assert.equal(await ingressOf(source), {
+      ...{ kind: 'rtp', host: '127.0.0.1' },
+      ...{ video: { port: 0, codec: 'h264' }, audio: { port: 0, codec: 'opus' } },
+    });
     assert.equal([starts(folder), source.legs?.()], [0, undefined]);
     await startOn(source, { video: 9, audio: 11 });
     assert.equal(await eventually('the legs', () => source.legs?.()), ['video']);

@@ -42,8 +42,16 @@ export function videoEncoder(codec: VideoCodec, spec: FfmpegSpec): string[] {
     case 'h265':
       return [
         ...[...encoder, '-preset', spec.preset ?? 'ultrafast', '-tune', 'zerolatency'],
-        // Forced keyframes of an open GOP are no IDR pictures; the encoder's description of itself is 2 KB before each.
-        ...['-x265-params', 'open-gop=0:bframes=0:info=0:log-level=warning', ...keyframes, '-crf', '28', ...limits],
+        // Forced keyframes are no IDR pictures in an open GOP, nor soon after another; the encoder's description of itself is
+        // 2 KB before each.
+        ...[
+          '-x265-params',
+          'open-gop=0:min-keyint=1:bframes=0:info=0:log-level=error',
+          ...keyframes,
+          '-crf',
+          '28',
+          ...limits,
+        ],
       ];
     case 'vp8':
       return [...encoder, '-deadline', 'realtime', ...realtime, '-auto-alt-ref', '0', ...keyframes];

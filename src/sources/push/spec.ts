@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { audioCodec, channels, videoCodec } from '../codecs.ts';
+import { AUDIO, audioCodec, channels, videoCodec } from '../codecs.ts';
 import { legList } from '../legs.ts';
 
 const CHANNELS = 'multiopus has 3 to 8 channels: write { "codec": "multiopus", "channels": 6 }';
@@ -7,7 +7,7 @@ const CHANNELS = 'multiopus has 3 to 8 channels: write { "codec": "multiopus", "
 const audioObject = z.strictObject({ codec: audioCodec, channels: channels.optional() });
 
 const audioLeg = z
-  .union([audioCodec.transform((codec): z.output<typeof audioObject> => ({ codec })), audioObject])
+  .union([audioCodec.transform((codec): z.output<typeof audioObject> => ({ codec })), audioObject], AUDIO)
   .refine(({ codec, channels }) => codec !== 'multiopus' || channels !== undefined, CHANNELS);
 
 /** Frames from the program, each leg of one codec. */
