@@ -20,7 +20,7 @@ pub struct Av1 {
     unit: TemporalUnit,
     /// What came first in the unit is what a temporal unit begins with; absent before its first payload.
     begins: Option<bool>,
-    /// Whether what `examine` has found is a keyframe.
+    /// What `examine` has found is a keyframe.
     keyframe: bool,
     sequence: Option<Sequence>,
 }
@@ -84,7 +84,6 @@ impl VideoCodec for Av1 {
     fn clear(&mut self) {
         self.unit.clear();
         self.begins = None;
-        self.keyframe = false;
     }
 
     fn parameters(&self) -> Option<Parameters> {
