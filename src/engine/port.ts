@@ -113,8 +113,6 @@ export interface PullSpec {
 export interface AnsweredLeg {
   kind: LegKind;
   codec: Codec;
-  /** The first of those that the answer has left; the others are of the same codec. */
-  payloadType: number;
   /** As in `MediaLine`. */
   channels?: number;
 }
@@ -184,7 +182,7 @@ export interface VideoFacts {
   /** Pictures may be of fields, as the SPS says (frame_mbs_only_flag): no Constrained profile has them, and few browsers. */
   interlaced?: boolean;
   /** Times that the SPS changed while the stream went on. */
-  spsChanges?: number;
+  parameterChanges?: number;
   /** Frames from one IDR to the next, and the same in seconds. */
   gopFrames?: number;
   gopSeconds?: number;
@@ -202,7 +200,7 @@ export interface AudioFacts {
   /** 1 to 8; of Opus from the TOC byte (RFC 6716 §3.1). */
   channels?: number;
   /** The sound is something else, and is dropped. */
-  notOpus?: boolean;
+  wrongCodec?: boolean;
   /**
    * Packets whose time stamp is not where the one before ended (RFC 7587 §4.2), by more than jitter, but for those that
    * end a silence.

@@ -23,7 +23,7 @@ const video = z.object({
   nominal_frames_per_second: z.number().optional().describe('As the SPS says'),
   reorder_frames: count.optional().describe('Pictures that may be shown later than decoded, as the SPS says'),
   interlaced: z.boolean().optional().describe('Pictures may be fields, as the SPS says'),
-  sps_changes: count.optional().describe('Times that the SPS changed while the stream went on'),
+  parameter_changes: count.optional().describe('Times that the SPS changed while the stream went on'),
   gop_frames: count.optional(),
   gop_seconds: z.number().optional(),
   b_frames: z.boolean().describe('B-frames were seen: WebRTC cannot reorder them'),
@@ -35,7 +35,7 @@ const audio = z.object({
   active: z.boolean(),
   codec: z.enum(AUDIO_CODECS),
   channels: z.int().min(1).max(8).optional(),
-  not_opus: z.boolean().optional().describe('It is something else, and dropped'),
+  wrong_codec: z.boolean().optional().describe('It is something else, and dropped'),
   timestamp_breaks: count.optional().describe('Packets that did not begin where the one before ended'),
   lost,
 });

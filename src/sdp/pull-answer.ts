@@ -58,7 +58,11 @@ function judge(answer: Offer, lines: readonly PullLine[]): PullAnswer {
       answer.iceLite,
       withCandidates(transport),
     ),
-    legs: accepted.flatMap(({ media: { kind }, formats: [first] }) => (first ? [{ kind, ...first }] : [])),
+    legs: accepted.flatMap(({ media: { kind }, formats: [first] }) => {
+      if (!first) return [];
+      const { payloadType: _, ...told } = first;
+      return [{ kind, ...told }];
+    }),
   };
 }
 

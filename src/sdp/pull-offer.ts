@@ -7,11 +7,15 @@ import { CODECS } from './codecs/table.ts';
 import { readEngine } from './engine.ts';
 
 /** One m-line of an offer that asks another server for a leg. */
+export interface OfferedFormat extends Omit<AnsweredLeg, 'kind'> {
+  payloadType: number;
+}
+
 export interface PullLine {
   kind: LegKind;
   mid: string;
   /** What each payload type stands for. */
-  formats: readonly Omit<AnsweredLeg, 'kind'>[];
+  formats: readonly OfferedFormat[];
   /** Without the transport. */
   section: MediaDescription;
 }

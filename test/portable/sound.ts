@@ -66,7 +66,7 @@ test('what is no Opus is named and goes no further', () => {
     const scene = spoken({ payloadType, step: 160, packet: (number) => garbage(160, number) });
     assert.match(named(scene).join(), name);
     assert.equal([dropped(scene), scene.taken('audio').length], [{ 'not-opus': 100 }, 0]);
-    assert.is(scene.stream.facts(0).audio?.notOpus, true);
+    assert.is(scene.stream.facts(0).audio?.wrongCodec, true);
   }
 });
 
@@ -96,7 +96,7 @@ test('Opus that follows something else is heard', () => {
   });
   const heard = scene.taken('audio').filter(({ bytes }) => bytes.length === 12 + opus.length);
   assert.ok(heard.length >= 70, `${heard.length} packets`);
-  assert.is(scene.stream.facts(0).audio?.notOpus, false);
+  assert.is(scene.stream.facts(0).audio?.wrongCodec, false);
 });
 
 test('Opus of every kind is Opus', () => {

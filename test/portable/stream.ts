@@ -30,7 +30,7 @@ test('facts come from what arrives, over the wraps of numbers and time stamps', 
   assert.is(video?.gopFrames, 30);
   assert.ok(Math.abs((video?.gopSeconds ?? 0) - 1) < 0.001);
   assert.ok(Math.abs((video?.keyframeAge ?? 0) - 2) < 0.001);
-  assert.equal(audio, { active: true, codec: 'opus', notOpus: false, timestampBreaks: 0, channels: 2 });
+  assert.equal(audio, { active: true, codec: 'opus', wrongCodec: false, timestampBreaks: 0, channels: 2 });
   assert.equal(scene.drops, {});
   assert.equal(
     scene.events.map((event) => event.type),
@@ -150,7 +150,7 @@ test('pushed frames are a stream like any other', () => {
   }
   const { video: seen, audio: heard } = scene.stream.facts(200);
   assert.equal([seen?.parameters?.['profile-level-id'], Math.round(seen?.framesPerSecond ?? 0)], ['42c01e', 25]);
-  assert.equal(heard, { active: true, codec: 'opus', notOpus: false, timestampBreaks: 0, channels: 2 });
+  assert.equal(heard, { active: true, codec: 'opus', wrongCodec: false, timestampBreaks: 0, channels: 2 });
   assert.equal(scene.drops, {});
 });
 

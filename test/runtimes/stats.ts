@@ -40,8 +40,8 @@ test('the engine, the runtime, and every fact of the clip', async () => {
   assert.equal([engine, said, uptime > 0], ['native', runtime, true]);
   assert.equal([live.state, live.source, live.viewers, live.warnings], ['live', 'clip', 0, []]);
   assert.equal([video?.profile, video?.b_frames, audio?.channels], ['Constrained Baseline', false, 2]);
-  assert.equal([video?.nominal_frames_per_second, video?.reorder_frames, video?.sps_changes], [30, 0, 0]);
-  assert.equal([audio?.not_opus, audio?.timestamp_breaks, audio?.lost, video?.lost], [false, 0, 0, 0]);
+  assert.equal([video?.nominal_frames_per_second, video?.reorder_frames, video?.parameter_changes], [30, 0, 0]);
+  assert.equal([audio?.wrong_codec, audio?.timestamp_breaks, audio?.lost, video?.lost], [false, 0, 0, 0]);
   const { width = 0, height = 0, gop_frames: frames = 0 } = video ?? {};
   assert.ok(width > 0 && height > 0 && frames > 0, `${width}x${height}, a keyframe each ${frames}`);
   await eventually('some thirty frames a second', async () => {

@@ -12,8 +12,8 @@ import { rounds } from '../support/rounds.ts';
 
 const test = suite('SDP of a pull');
 
-const VIDEO = { kind: 'video', codec: 'h264', payloadType: 96 };
-const AUDIO = { kind: 'audio', codec: 'opus', payloadType: 113 };
+const VIDEO = { kind: 'video', codec: 'h264' };
+const AUDIO = { kind: 'audio', codec: 'opus' };
 
 const lines = pullLines(['video', 'audio']);
 const FINGERPRINT = `a=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}`;
@@ -170,8 +170,8 @@ test('every codec is asked for, under numbers that nobody else has, and a stream
     const { plan, answer } = exchange(offer, { stream });
     assert.equal(plan.warnings, []);
     const [leg] = readAnswer(answer, lines).legs;
-    const [{ kind, codec, payloadType, channels } = { channels: undefined }] = plan.media;
-    assert.equal(leg, { kind, codec, payloadType, ...(channels && { channels }) });
+    const [{ kind, codec, channels } = { channels: undefined }] = plan.media;
+    assert.equal(leg, { kind, codec, ...(channels && { channels }) });
     assert.is(channels, codec === 'multiopus' ? stream.audio?.channels : undefined);
   }
 });
@@ -181,7 +181,7 @@ test('the leg is what its first payload type was offered for, and of that codec 
   const answered = (formats: string, map: string) =>
     PION.replace('SAVPF 96 97', `SAVPF ${formats}`).replace('a=mid:0', `a=mid:0\r\na=rtpmap:${map}`);
   const { answer, legs } = readAnswer(answered(`${vp9} 96`, `${vp9} VP9/90000`), lines);
-  assert.equal(legs[0], { kind: 'video', codec: 'vp9', payloadType: vp9 });
+  assert.equal(legs[0], { kind: 'video', codec: 'vp9' });
   assert.match(answer, `m=video 9 UDP/TLS/RTP/SAVPF ${vp9}\r\n`);
   assert.not.match(answer, 'H264');
   for (const [formats, map] of [
@@ -197,7 +197,7 @@ test('the leg is what its first payload type was offered for, and of that codec 
 test('sound under a static number needs no rtpmap, and has one channel', () => {
   const answered = (type: number, ...map: string[]) =>
     PION.replace('SAVPF 113', `SAVPF ${type}`).replace('a=rtpmap:113 opus/48000/2\r\n', map.join('\r\n'));
-  assert.equal(readAnswer(answered(8), lines).legs[1], { kind: 'audio', codec: 'pcma', payloadType: 8 });
+  assert.equal(readAnswer(answered(8), lines).legs[1], { kind: 'audio', codec: 'pcma' });
   assert.equal(readAnswer(answered(0, 'a=rtpmap:0 PCMU/8000/1', ''), lines).legs[1]?.codec, 'pcmu');
   for (const map of ['PCMA/8000', 'PCMU/8000/2']) {
     assert.is(failureOf(() => readAnswer(answered(0, `a=rtpmap:0 ${map}`, ''), lines)).code, 'invalid-answer');

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::codec::Codec;
 use crate::frame::Kind;
 use crate::media::Format;
 use crate::rtp::RtpPacket;
@@ -18,7 +17,7 @@ pub struct Line {
     /// The leg that it carries.
     pub kind: Kind,
     /// What the publisher sends there; absent while another server has not answered what it will.
-    pub codec: Option<Codec>,
+    pub format: Option<Format>,
     /// The SSRC that the publisher has announced.
     pub ssrc: Option<u32>,
     /// Its sender knows FIR but not PLI.
@@ -31,7 +30,7 @@ pub struct Line {
 
 impl Line {
     /// Reads the section of our own description: `m=` line and attributes.
-    pub fn new(kind: Kind, codec: Option<Codec>, section: &str, ssrc: Option<u32>) -> Self {
+    pub fn new(kind: Kind, format: Option<Format>, section: &str, ssrc: Option<u32>) -> Self {
         let attribute = |name: &'static str| {
             section.lines().filter_map(move |line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
         };
@@ -42,26 +41,13 @@ impl Line {
         let formats = section.lines().next().unwrap_or_default().split(' ').skip(3);
         Self {
             kind,
-            codec,
+            format,
             ssrc,
             fir_only: offers(" ccm fir") && !offers(" nack pli"),
             mid: attribute("mid").next().unwrap_or_default().into(),
             mid_extension,
             payload_types: formats.filter_map(|format| format.parse().ok()).collect(),
         }
-    }
-}
-
-impl Line {
-    /// The other server has answered that it sends this.
-    pub fn accept(&mut self, codec: Codec, payload_type: u8) {
-        self.codec = Some(codec);
-        self.payload_types = vec![payload_type];
-    }
-
-    /// What comes on it; `None` before that is known.
-    pub fn format(&self) -> Option<Format> {
-        self.codec.map(Format::from)
     }
 }
 

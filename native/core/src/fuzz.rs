@@ -31,8 +31,8 @@ pub fn rtp(data: &[u8]) {
     let input = |codec| Some(Input { format: Format::from(codec), counters: Arc::default() });
     let mut source = Source::published(input(Codec::H264), input(Codec::Opus), Duration::from_secs(2));
     let section = "m=video 9 RTP/AVP 96\r\na=mid:0\r\na=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid";
-    let video = Line::new(Kind::Video, Some(Codec::H264), section, None);
-    let audio = Line::new(Kind::Audio, Some(Codec::Opus), "m=audio 9 RTP/AVP 97", None);
+    let video = Line::new(Kind::Video, Some(Codec::H264.into()), section, None);
+    let audio = Line::new(Kind::Audio, Some(Codec::Opus.into()), "m=audio 9 RTP/AVP 97", None);
     source.arrive(vec![video, audio]);
     let mut output = Output::default();
     let (mut now, mut rest) = (Time::default(), data);

@@ -41,9 +41,16 @@ pub struct Format {
     pub sets: Vec<Vec<u8>>,
 }
 
+impl Format {
+    /// With so many channels, where SDP says it.
+    pub fn of(codec: Codec, channels: Option<u8>) -> Self {
+        Self { codec, payload_type: None, channels, sets: Vec::new() }
+    }
+}
+
 impl From<Codec> for Format {
     fn from(codec: Codec) -> Self {
-        Self { codec, payload_type: None, channels: None, sets: Vec::new() }
+        Self::of(codec, None)
     }
 }
 

@@ -213,7 +213,9 @@ impl Source {
         for (kind, side) in [(Kind::Video, &mut self.video), (Kind::Audio, &mut self.audio)] {
             let Some(side) = side else { continue };
             let line = lines.iter().find(|line| line.kind == kind);
-            if let Some(format) = line.and_then(Line::format).filter(|format| format.codec != side.leg.codec()) {
+            if let Some(format) =
+                line.and_then(|line| line.format.clone()).filter(|format| format.codec != side.leg.codec())
+            {
                 self.clock.begin(kind, format.codec.rate());
                 side.leg = Leg::published(&format, side.leg.share_counters());
                 changed.push(kind);

@@ -123,10 +123,11 @@ impl Assembler {
 
     /// Packets are missing here.
     pub fn lost(&mut self) {
-        match &mut self.current {
-            Some(_) => self.codec.interrupt(),
-            None => self.gap = true,
+        if self.current.is_some() {
+            self.codec.interrupt();
         }
+        // What is missing may be the end of this frame and the beginning of the next.
+        self.gap = true;
         self.chain = Chain::Broken;
     }
 

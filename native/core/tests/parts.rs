@@ -93,3 +93,30 @@ fn a_stream_that_begins_in_mid_picture_under_the_last_time_stamp_marks_no_parts(
         assert!(number < 30 || frames == 1, "at once");
     }
 }
+
+/// What is missing may be the end of one picture and the beginning of the next.
+#[test]
+fn a_keyframe_that_lacks_its_first_slice_is_no_keyframe() {
+    let (mut bench, mut sequence) = (Bench::new(), 0);
+    for number in 0..60_u64 {
+        let sets = if number % 30 == 0 { vec![SPS.to_vec(), PPS.to_vec()] } else { Vec::new() };
+        let mut payloads = Payloads::default();
+        sets.iter().chain(&slices(number, number % 30 == 0)).for_each(|unit| {
+            payloads.push_units::<Format>([unit.as_slice()].into_iter());
+        });
+        let (count, first) = (payloads.len(), sets.len());
+        for (index, payload) in payloads.iter().enumerate() {
+            let mut datagram = write_header(index + 1 == count, 96, sequence, number as u32 * 3_000, 6).to_vec();
+            datagram.extend_from_slice(payload);
+            sequence += 1;
+            // The last packet of picture 29, and of picture 30 the parameter sets and the first slice.
+            let missing = number == 29 && index + 1 == count || number == 30 && index < first + count / 4;
+            if !missing {
+                bench.video(&datagram);
+            }
+        }
+        bench.pass(FRAME);
+    }
+    bench.pass(FRAME * 60);
+    assert_eq!(bench.frames().len(), 29, "nothing comes out until the next keyframe");
+}

@@ -114,8 +114,8 @@ fn lines(extension: &str, announced: Option<u32>) -> Vec<Line> {
             kind.name()
         )
     };
-    let video = Line::new(Kind::Video, Some(Codec::H264), &section(Kind::Video, "96 98", "v"), announced);
-    vec![Line::new(Kind::Audio, Some(Codec::Opus), &section(Kind::Audio, "111", "a"), None), video]
+    let video = Line::new(Kind::Video, Some(Codec::H264.into()), &section(Kind::Video, "96 98", "v"), announced);
+    vec![Line::new(Kind::Audio, Some(Codec::Opus.into()), &section(Kind::Audio, "111", "a"), None), video]
 }
 
 /// A packet with the header extension that names a section.
@@ -222,7 +222,7 @@ fn a_publisher_is_asked_for_keyframes_in_the_way_that_it_knows() {
     let asked = |feedback: &str| {
         let mut bench = Bench::published();
         let section = format!("m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n{feedback}");
-        bench.source.arrive(vec![Line::new(Kind::Video, Some(Codec::H264), &section, None)]);
+        bench.source.arrive(vec![Line::new(Kind::Video, Some(Codec::H264.into()), &section, None)]);
         let mut encoder = Encoder::new(23);
         encoder.gop = 10_000;
         let mut asked = Vec::new();

@@ -127,8 +127,8 @@ pub struct AnsweredLeg {
     pub kind: Kind,
     /// What comes.
     pub codec: Codec,
-    /// Under this payload type.
-    pub payload_type: u8,
+    /// Where packets do not say it.
+    pub channels: Option<u8>,
 }
 
 /// One accepted m-line.
@@ -138,6 +138,8 @@ pub struct MediaLine {
     pub kind: Kind,
     /// What a viewer is sent there, or a publisher sends.
     pub codec: Codec,
+    /// Where packets do not say it.
+    pub channels: Option<u8>,
     /// The local media section.
     pub description: String,
     /// Negotiated.

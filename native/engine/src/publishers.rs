@@ -3,6 +3,7 @@
 use crate::config::AnsweredLeg;
 use core_media::demux::Line;
 use core_media::frame::Kind;
+use core_media::media::Format;
 use rtc::TrackId;
 
 /// Names a publisher within one engine; never used twice.
@@ -57,7 +58,7 @@ impl Publishers {
         let publisher = self.all.iter_mut().find(|publisher| publisher.key == key);
         for line in publisher.into_iter().flat_map(|publisher| &mut publisher.lines) {
             if let Some(leg) = legs.iter().find(|leg| leg.kind == line.kind) {
-                line.accept(leg.codec, leg.payload_type);
+                line.format = Some(Format::of(leg.codec, leg.channels));
             }
         }
     }

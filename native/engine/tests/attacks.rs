@@ -111,6 +111,7 @@ fn session(id: &str, number: u32, offer: &str) -> SessionConfig {
         MediaLine {
             kind,
             codec: Codec::H264,
+            channels: None,
             description,
             payload_type,
             ssrc,

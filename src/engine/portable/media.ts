@@ -46,7 +46,7 @@ export class Media {
   /** B slices were seen: WebRTC cannot reorder. */
   bidirectional = false;
   /** The sound is something else than Opus. */
-  notOpus: Codec | undefined;
+  wrongCodec: Codec | undefined;
   /** The time stamps do not run as fast as time does. */
   wrongPace = false;
   /** The profile changed while the stream went on, which players that have joined cannot follow. */
@@ -92,7 +92,7 @@ export class Media {
     return {
       active,
       codec: 'opus',
-      notOpus: this.notOpus !== undefined,
+      wrongCodec: this.wrongCodec !== undefined,
       timestampBreaks: this.#timestampBreaks,
       ...channels,
     };
@@ -158,9 +158,9 @@ export class Media {
   #hear(packet: Buffer, timestamp: number, payloadType?: number): void {
     const opus = parseOpus(packet);
     const afterSilence = this.#sound.isSilent;
-    this.notOpus = this.#sound.examine(packet, opus, timestamp, payloadType);
-    if (this.notOpus !== undefined || opus === undefined || packet.length > MAX_SOUND) {
-      this.#drops.add(this.notOpus !== undefined ? 'not-opus' : opus === undefined ? 'malformed' : 'oversized');
+    this.wrongCodec = this.#sound.examine(packet, opus, timestamp, payloadType);
+    if (this.wrongCodec !== undefined || opus === undefined || packet.length > MAX_SOUND) {
+      this.#drops.add(this.wrongCodec !== undefined ? 'not-opus' : opus === undefined ? 'malformed' : 'oversized');
       return;
     }
     this.#channels = opus.channels;

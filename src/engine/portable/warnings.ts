@@ -18,9 +18,9 @@ interface Cause extends Warning {
   seen(leg: Leg): boolean;
 }
 
-function notOpus(codec: Codec, is: string, cure: string): Cause {
+function wrongCodec(codec: Codec, is: string, cure: string): Cause {
   const text = `the audio is ${is}, and is dropped; ${cure}`;
-  return { code: 'not-opus', text, seen: ({ media }) => media.notOpus === codec };
+  return { code: 'not-opus', text, seen: ({ media }) => media.wrongCodec === codec };
 }
 
 const CAUSES: readonly Cause[] = [
@@ -74,15 +74,15 @@ const CAUSES: readonly Cause[] = [
     text: "the video's H264 profile changed while viewers watched, and some players cannot follow; keep one, such as -profile:v baseline",
     seen: ({ media }) => media.profileChanged,
   },
-  notOpus(
+  wrongCodec(
     'AAC',
     'AAC, not Opus',
     "put -c:a libopus before the output of the audio leg: FFmpeg's codec options belong to the next output only",
   ),
   ...(['G.711', 'G.722', 'L16', 'MPEG audio'] as const).map((codec) =>
-    notOpus(codec, `${codec}, not Opus`, 'encode it with -c:a libopus'),
+    wrongCodec(codec, `${codec}, not Opus`, 'encode it with -c:a libopus'),
   ),
-  notOpus('unknown', 'not Opus', 'encode it with -c:a libopus'),
+  wrongCodec('unknown', 'not Opus', 'encode it with -c:a libopus'),
   {
     code: 'large-sound',
     text: 'sound is dropped: its packets exceed 1408 bytes and fit no datagram; send shorter packets or fewer bits, such as -frame_duration 20 -b:a 128k',
@@ -91,7 +91,7 @@ const CAUSES: readonly Cause[] = [
   {
     code: 'wrong-pace',
     text: 'the time stamps do not run as fast as time does, and players stutter; the clock of video is 90 kHz, that of Opus 48 kHz (with FFmpeg: read files with -re, and see that it keeps up)',
-    seen: ({ media }) => media.wrongPace && media.notOpus === undefined,
+    seen: ({ media }) => media.wrongPace && media.wrongCodec === undefined,
   },
   {
     code: 'several-streams',

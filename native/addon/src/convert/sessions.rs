@@ -31,6 +31,8 @@ pub struct LineObject {
     pub kind: String,
     /// What it carries.
     pub codec: String,
+    /// Where packets do not say it.
+    pub channels: Option<u8>,
     /// The local media section.
     pub description: String,
     /// Negotiated.
@@ -70,13 +72,24 @@ impl From<SessionSpec> for Result<SessionConfig, EngineError> {
         let line = |line: LineObject| {
             let kind = kind(&line.kind).ok_or_else(|| invalid("media.kind"))?;
             let codec = codec(&line.codec)?;
-            let LineObject { description, payload_type, ssrc, cname, nack, rtx, extensions, .. } = line;
+            let LineObject { channels, description, payload_type, ssrc, cname, nack, rtx, extensions, .. } = line;
             let retransmission = rtx.map(|rtx| (rtx.payload_type, rtx.ssrc));
             let extensions = ExtensionIds {
                 absolute_capture_time: extensions.abs_capture_time,
                 playout_delay: extensions.playout_delay,
             };
-            Ok(MediaLine { kind, codec, description, payload_type, ssrc, cname, nack, retransmission, extensions })
+            Ok(MediaLine {
+                kind,
+                codec,
+                channels,
+                description,
+                payload_type,
+                ssrc,
+                cname,
+                nack,
+                retransmission,
+                extensions,
+            })
         };
         let media = spec.media.into_iter().map(line).collect::<Result<_, EngineError>>()?;
         Ok(SessionConfig { id: spec.id, stream: spec.stream, offer: spec.offer, media, timeout: ANSWER_TIMEOUT })
@@ -90,14 +103,14 @@ pub struct AnsweredObject {
     pub kind: String,
     /// What comes.
     pub codec: String,
-    /// Under this payload type.
-    pub payload_type: u8,
+    /// Where packets do not say it.
+    pub channels: Option<u8>,
 }
 
 impl From<AnsweredObject> for Result<AnsweredLeg, EngineError> {
     fn from(leg: AnsweredObject) -> Self {
         let kind = kind(&leg.kind).ok_or_else(|| invalid("legs.kind"))?;
-        Ok(AnsweredLeg { kind, codec: codec(&leg.codec)?, payload_type: leg.payload_type })
+        Ok(AnsweredLeg { kind, codec: codec(&leg.codec)?, channels: leg.channels })
     }
 }
 

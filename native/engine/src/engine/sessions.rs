@@ -8,6 +8,7 @@ use std::time::Duration;
 use core_media::budget::Budget;
 use core_media::demux::Line;
 use core_media::frame::Kind;
+use core_media::media::Format;
 use core_media::time::Time;
 use core_media::track::{Retransmission, Track, TrackConfig};
 use rtc::{Peer, PeerConfig, Role, SrtpProfile};
@@ -141,7 +142,7 @@ impl Engine {
         let (session, description) = self.answer(config, carrier, server, media)?;
         let lines = config.media.iter().map(|line| {
             let announced = Some(line.ssrc).filter(|ssrc| *ssrc != 0);
-            Line::new(line.kind, Some(line.codec), &line.description, announced)
+            Line::new(line.kind, Some(Format::of(line.codec, line.channels)), &line.description, announced)
         });
         let (tracks, lines) = (tracks(&legs, &session.peer), lines.collect());
         self.ingest.publish(stream.key, Publisher { key, tracks, lines, carries: Some(legs) })?;

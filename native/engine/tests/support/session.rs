@@ -55,6 +55,7 @@ fn session(stream: &str, id: &str, number: Option<u32>, offer: &str, direction: 
         MediaLine {
             kind,
             codec,
+            channels: None,
             description: section(line, direction, ssrc),
             payload_type,
             ssrc: ssrc.unwrap_or_default(),
@@ -70,7 +71,7 @@ fn session(stream: &str, id: &str, number: Option<u32>, offer: &str, direction: 
 
 /// That another server sends these legs of `LINES`.
 pub fn answered(legs: &[Kind]) -> Vec<AnsweredLeg> {
-    let line = |(codec, payload_type, _): (Codec, u8, &str)| AnsweredLeg { kind: codec.kind(), codec, payload_type };
+    let line = |(codec, _, _): (Codec, u8, &str)| AnsweredLeg { kind: codec.kind(), codec, channels: None };
     LINES.map(line).into_iter().filter(|leg| legs.contains(&leg.kind)).collect()
 }
 
