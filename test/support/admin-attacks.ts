@@ -99,6 +99,7 @@ export function adminAttacks({ tcp, udp, secret, made }: Targets): unknown[] {
     { ffmpeg: { input: PUBLIC, videoFilter: `metadata=mode=print:file=${made}` } },
     { ffmpeg: { input: PUBLIC, videoFilter: 'scale=64:64' } },
     `ffmpeg:${secret}`,
+    ...[`sdp:${secret}`, { sdp: secret }, { sdp: { file: secret } }],
     ...['127.0.0.1', 'localhost', '0x7f.1', '[::1]'].map((host) => `whep:http://${host}:${tcp}/whep/x`),
     { whep: { url: `http://127.0.0.1:${tcp}/whep/x`, followOrigins: true } },
     'whep:http://169.254.169.254/latest/meta-data',

@@ -38,7 +38,7 @@ export function statusInWords(code: number, { credentials, offer }: { credential
     case 406:
       return offer
         ? 'the other server wants to make the offer itself (406), which is not supported'
-        : 'the other server accepts nothing of the offer (406): its stream is of no codec that this server takes';
+        : 'the other server accepts nothing of the offer (406): its stream is of no codec that is passed on here';
     case 409:
       return 'nothing is live there at present (409)';
     case 429:
