@@ -43,7 +43,7 @@ function dropped(scene: Scene): Record<string, number> | undefined {
 test('AAC in the place of Opus is recognised, also with several frames in a packet', () => {
   for (const frames of [1, 4]) {
     const scene = spoken({ step: frames * 1_024, interval: frames * 21, count: 20 });
-    assert.equal(dropped(scene), { 'not-opus': 10 });
+    assert.equal(dropped(scene), { 'wrong-codec': 10 });
     assert.match(named(scene).join(), /AAC.*-c:a libopus/);
     assert.is(scene.events.filter((event) => event.type === 'warning').length, 1);
   }
@@ -65,7 +65,7 @@ test('what is no Opus is named and goes no further', () => {
   for (const [payloadType, name] of names) {
     const scene = spoken({ payloadType, step: 160, packet: (number) => garbage(160, number) });
     assert.match(named(scene).join(), name);
-    assert.equal([dropped(scene), scene.taken('audio').length], [{ 'not-opus': 100 }, 0]);
+    assert.equal([dropped(scene), scene.taken('audio').length], [{ 'wrong-codec': 100 }, 0]);
     assert.is(scene.stream.facts(0).audio?.wrongCodec, true);
   }
 });

@@ -45,15 +45,13 @@ pub enum DropReason {
     NoParameterSets,
     /// A frame larger than any sane one.
     Oversized,
-    /// Audio that is no Opus.
-    NotOpus,
     /// Audio of another codec than its leg's.
     WrongCodec,
 }
 
 impl DropReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [DropReason; 14] = [
+    pub const ALL: [DropReason; 13] = [
         DropReason::Malformed,
         DropReason::ForeignSender,
         DropReason::OtherStream,
@@ -66,7 +64,6 @@ impl DropReason {
         DropReason::AwaitingKeyframe,
         DropReason::NoParameterSets,
         DropReason::Oversized,
-        DropReason::NotOpus,
         DropReason::WrongCodec,
     ];
 
@@ -85,7 +82,6 @@ impl DropReason {
             DropReason::AwaitingKeyframe => "awaiting-keyframe",
             DropReason::NoParameterSets => "no-parameter-sets",
             DropReason::Oversized => "oversized",
-            DropReason::NotOpus => "not-opus",
             DropReason::WrongCodec => "wrong-codec",
         }
     }

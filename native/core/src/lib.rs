@@ -5,7 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod access_unit;
 pub mod allowance;
 pub mod bits;
 pub mod budget;
@@ -22,11 +21,9 @@ pub mod history;
 pub mod holder;
 pub mod leg;
 pub mod media;
-pub mod nal_units;
 pub mod order;
 pub mod pace;
 pub mod pacer;
-pub mod parameter_sets;
 pub mod payloads;
 pub mod pursuit;
 pub mod repair;

@@ -117,7 +117,7 @@ fn fitting<'a, F: NalFormat>(units: impl Iterator<Item = &'a [u8]>) -> usize {
 mod tests {
     use super::*;
     use crate::codec::h264::payload::{Format, nal};
-    use crate::nal_units::NalUnits;
+    use crate::codec::nal::joined::NalUnits;
 
     fn packed(units: &[Vec<u8>]) -> Payloads {
         let mut payloads = Payloads::default();

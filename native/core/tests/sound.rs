@@ -54,7 +54,7 @@ fn jitter_of_opus_time_stamps_is_taken_out_and_drift_is_not_built_up() {
 fn aac_on_the_audio_leg_is_recognised_and_dropped() {
     let mut bench = played(50, 1_024, Duration::from_micros(21_333));
     assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus(Other::Aac))]);
-    assert_eq!(bench.audio.count(DropReason::NotOpus), 40);
+    assert_eq!(bench.audio.count(DropReason::WrongCodec), 40);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn what_is_no_opus_is_named_and_goes_no_further() {
     for (payload_type, step, codec) in named {
         let mut bench = spoken(payload_type, step, |_| noise(160));
         assert_eq!(bench.notices(), [Notice::Active(Kind::Audio), Notice::Warning(Warning::NotOpus(codec))]);
-        assert_eq!((bench.frames().len(), bench.audio.count(DropReason::NotOpus)), (0, 100));
+        assert_eq!((bench.frames().len(), bench.audio.count(DropReason::WrongCodec)), (0, 100));
         assert_eq!(bench.source.facts(Kind::Audio).and_then(|(_, facts)| facts.other), Some(codec));
     }
     // Nothing but the bytes, or the steps, tells: G.711 and L16 under a payload type of no meaning.

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use core_media::codec::Codec;
 use core_media::codec::h264::payload::Format;
+use core_media::codec::nal::joined::NalUnits;
 use core_media::frame::Kind;
-use core_media::nal_units::NalUnits;
 use core_media::rtp::RtpPacket;
 use engine::{Ingress, RtpLeg, StreamConfig};
 use support::*;

@@ -11,7 +11,7 @@ export type DropReason =
   | 'awaiting-keyframe'
   | 'no-parameter-sets'
   | 'oversized'
-  | 'not-opus'
+  | 'wrong-codec'
   | 'viewer-awaiting-keyframe';
 
 /** Counts by reason. */

@@ -160,7 +160,7 @@ export class Media {
     const afterSilence = this.#sound.isSilent;
     this.wrongCodec = this.#sound.examine(packet, opus, timestamp, payloadType);
     if (this.wrongCodec !== undefined || opus === undefined || packet.length > MAX_SOUND) {
-      this.#drops.add(this.wrongCodec !== undefined ? 'not-opus' : opus === undefined ? 'malformed' : 'oversized');
+      this.#drops.add(this.wrongCodec !== undefined ? 'wrong-codec' : opus === undefined ? 'malformed' : 'oversized');
       return;
     }
     this.#channels = opus.channels;

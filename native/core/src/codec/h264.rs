@@ -1,16 +1,17 @@
 //! H264: ITU-T H.264 in the payload format of RFC 6184.
 
 pub mod payload;
+pub mod sets;
 pub mod sps;
 
 use self::payload::{Format, Slice, is_hevc, nal};
+use self::sets::ParameterSets;
 use super::nal::{place, without_stray_bytes};
 use super::parameters::{Parameters, Profile};
 use super::{Codec, Examined, Misfit, PayloadError, Place, VideoCodec};
-use crate::access_unit::nal_units;
+use crate::codec::nal::access_unit::nal_units;
+use crate::codec::nal::joined::NalUnits;
 use crate::counters::DropReason;
-use crate::nal_units::NalUnits;
-use crate::parameter_sets::ParameterSets;
 use crate::payloads::Payloads;
 
 /// An access unit that is coming in, and the parameter sets of those before it.

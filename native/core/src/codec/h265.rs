@@ -3,9 +3,9 @@
 use super::nal::{NalFormat, header, kind, place, without_stray_bytes};
 use super::parameters::Parameters;
 use super::{Codec, Examined, Misfit, PayloadError, Place, VideoCodec};
-use crate::access_unit::nal_units;
+use crate::codec::nal::access_unit::nal_units;
+use crate::codec::nal::joined::NalUnits;
 use crate::counters::DropReason;
-use crate::nal_units::NalUnits;
 use crate::payloads::Payloads;
 
 pub mod payload;

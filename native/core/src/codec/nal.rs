@@ -1,5 +1,9 @@
 //! NAL units in RTP, as H264 (RFC 6184) and H265 (RFC 7798) both have them: alone, aggregated or in fragments.
 
+pub mod access_unit;
+pub mod joined;
+pub mod sets;
+
 use super::{PayloadError, Place};
 
 /// What the two do not share. A header is the number that its bytes make.

@@ -22,7 +22,7 @@ impl AudioCodec for Opus {
         let after_silence = self.suspicion.is_silent();
         self.other = self.suspicion.examine(packet, toc, timestamp, payload_type);
         if self.other.is_some() {
-            return Err(DropReason::NotOpus);
+            return Err(DropReason::WrongCodec);
         }
         let toc = toc.ok_or(DropReason::Malformed)?;
         Ok(AudioPacket { duration: toc.duration, channels: toc.channels, after_silence })

@@ -19,7 +19,7 @@ pub use log::{Log, Packet, State};
 pub use programme::{Picture, Programme, annex_b, picture};
 pub use relay::Relay;
 pub use rtcp::{nack, pli};
-pub use session::{answered, next_number, offer_pull, publish, watch};
+pub use session::{answered, next_number, offer_pull, publish, publish_as, watch};
 pub use viewer::{Viewer, leave};
 
 /// Longer than anything here takes; a test that waits this long has failed.

@@ -43,8 +43,15 @@ pub fn watch(engine: &Engine, stream: &str, id: &str, number: u32, offer: &str) 
 
 /// The same of a publisher, from the offer of a viewer.
 pub fn publish(engine: &Engine, stream: &str, id: &str, offer: &str) -> Result<String, EngineError> {
+    publish_as(engine, stream, id, offer, Codec::H264)
+}
+
+/// The same of a publisher whose video is of this codec.
+pub fn publish_as(engine: &Engine, stream: &str, id: &str, offer: &str, video: Codec) -> Result<String, EngineError> {
     let offer = as_a_browser(offer).replace("a=recvonly", "a=sendonly");
-    engine.add_publisher(&session(stream, id, None, &offer, "recvonly"))
+    let mut config = session(stream, id, None, &offer, "recvonly");
+    config.media[0].codec = video;
+    engine.add_publisher(&config)
 }
 
 fn session(stream: &str, id: &str, number: Option<u32>, offer: &str, direction: &str) -> SessionConfig {

@@ -1,8 +1,8 @@
 //! H264 in RTP (RFC 6184) and the little of H264 itself (ITU-T H.264 §7.3) that a server has to know.
 
-use crate::access_unit::counted;
 use crate::bits::Bits;
 pub use crate::codec::nal::Unit;
+use crate::codec::nal::access_unit::counted;
 use crate::codec::nal::{NalFormat, units as nal_units};
 use crate::codec::{PayloadError, Place};
 

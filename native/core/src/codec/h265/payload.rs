@@ -1,8 +1,8 @@
 //! NAL units of H265 (ITU-T H.265 §7.3.1) and how they travel (RFC 7798 §4.4).
 
-use crate::access_unit::counted;
 use crate::codec::Place;
 use crate::codec::nal::NalFormat;
+use crate::codec::nal::access_unit::counted;
 
 /// NAL unit types that matter here (ITU-T H.265 table 7-1, RFC 7798 §4.4).
 pub mod nal {
@@ -106,10 +106,10 @@ pub fn is_h264(payload: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access_unit::nal_units;
     use crate::codec::PayloadError;
+    use crate::codec::nal::access_unit::nal_units;
+    use crate::codec::nal::joined::NalUnits;
     use crate::codec::nal::{Unit, place, units, without_stray_bytes};
-    use crate::nal_units::NalUnits;
     use crate::payloads::Payloads;
     use crate::rtp::MAX_PAYLOAD;
 

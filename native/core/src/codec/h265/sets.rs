@@ -3,9 +3,9 @@
 use super::payload::{Format, layer, nal};
 use super::sps;
 use crate::bits::Bits;
+use crate::codec::nal::sets::SetsById;
 use crate::codec::nal::{NalFormat, header};
 use crate::codec::parameters::Parameters;
-use crate::parameter_sets::SetsById;
 
 /// The newest parameter sets of the base layer by id.
 #[derive(Debug, Default)]
