@@ -9,9 +9,13 @@ use std::time::Duration;
 
 use captures::packets;
 use core_media::codec::Codec;
+use core_media::codec::other::Other;
 use core_media::counters::DropReason;
 use core_media::frame::{Frame, Kind};
-use core_media::rtp::{MAX_PAYLOAD, MAX_SOUND, RtpPacket};
+use core_media::media::Format;
+use core_media::rtp::{MAX_PAYLOAD, MAX_SOUND, RtpPacket, write_header};
+use core_media::source::Notice;
+use core_media::warning::Warning;
 use support::{Bench, FFMPEG};
 
 /// Name, codec, frames, keyframes.
@@ -51,12 +55,13 @@ const AUDIO: [(&str, Codec, usize, u64, u8); 5] = [
 ];
 
 /// What comes of packets on a leg, a frame at the time that its time stamp says.
-fn played(codec: Codec, packets: &[Vec<u8>]) -> (Bench, Vec<Arc<Frame>>) {
-    let (video, audio) = match codec.kind() {
-        Kind::Video => (codec, Codec::Opus),
-        Kind::Audio => (Codec::H264, codec),
+fn played(format: impl Into<Format>, packets: &[Vec<u8>]) -> (Bench, Vec<Arc<Frame>>) {
+    let format = format.into();
+    let codec = format.codec;
+    let (mut bench, mut last) = match codec.kind() {
+        Kind::Video => (Bench::of(format, Codec::Opus), None),
+        Kind::Audio => (Bench::of(Codec::H264, format), None),
     };
-    let (mut bench, mut last) = (Bench::of(video, audio), None);
     for packet in packets {
         let timestamp = RtpPacket::parse(packet).expect("captures are valid").timestamp;
         let ticks = last.replace(timestamp).map_or(0, |last| timestamp.wrapping_sub(last) as i32).max(0);
@@ -145,7 +150,7 @@ fn audio_of_another_codec_is_dropped_and_named() {
 #[test]
 fn audio_that_fits_no_datagram_is_cut_where_that_can_be() {
     let mut bench = Bench::of(Codec::H264, Codec::Pcmu);
-    let mut datagram = core_media::rtp::write_header(false, 0, 1, 1_000, 7).to_vec();
+    let mut datagram = write_header(false, 0, 1, 1_000, 7).to_vec();
     let samples: Vec<u8> = (0..4_000u32).map(|at| at as u8).collect();
     datagram.extend(&samples);
     bench.audio(&datagram);
@@ -155,4 +160,62 @@ fn audio_that_fits_no_datagram_is_cut_where_that_can_be() {
     assert!(pieces.iter().all(|piece| piece.len() <= MAX_SOUND));
     let offset = |index: usize| frames[index].timestamp - frames[0].timestamp;
     assert_eq!((offset(1), offset(2)), (pieces[0].len() as u64, (pieces[0].len() + pieces[1].len()) as u64));
+}
+
+/// As an SDP file has them (`sprop-vps`, `sprop-sps`, `sprop-pps`): without them nothing can be decoded.
+#[test]
+fn parameter_sets_that_came_with_the_description_go_before_keyframes() {
+    let packets = packets("h265-ffmpeg-no-sets");
+    let (bench, frames) = played(Codec::H265, &packets);
+    assert!(frames.is_empty() && bench.video.count(DropReason::NoParameterSets) > 0);
+    let sets = [
+        "40010c01ffff01600000030090000003000003003cba0240",
+        "42010101600000030090000003000003003ca00a080c1f3e5ba4a4c2f0168080000003008000000784",
+        "4401c0718312",
+    ];
+    let bytes = |set: &&str| {
+        (0..set.len() / 2).map(|at| u8::from_str_radix(&set[2 * at..2 * at + 2], 16).expect("hex digits")).collect()
+    };
+    let format = Format { sets: sets.iter().map(bytes).collect(), ..Codec::H265.into() };
+    let (_, frames) = played(format, &packets);
+    assert_eq!(frames.len(), 30);
+}
+
+#[test]
+fn what_players_cannot_decode_is_said_once_with_its_cure() {
+    let cases: [(&str, Codec, &[&str]); 7] = [
+        ("av1-ffmpeg-10bit", Codec::Av1, &["ten-bit"]),
+        ("av1-ffmpeg", Codec::Av1, &[]),
+        ("vp9-ffmpeg-profile2", Codec::Vp9, &["some-browsers"]),
+        ("vp8-ffmpeg", Codec::Vp8, &[]),
+        ("h265-ffmpeg", Codec::H265, &["hardware-decoder"]),
+        ("h265-ffmpeg-main10", Codec::H265, &["pixel-format", "hardware-decoder"]),
+        ("h265-ffmpeg-open-gop", Codec::H265, &["hardware-decoder", "reordering"]),
+    ];
+    for (name, codec, expected) in cases {
+        let (mut bench, _) = played(codec, &packets(name));
+        let mut codes: Vec<&str> = bench.notices().iter().filter_map(warning).map(Warning::code).collect();
+        codes.sort_unstable();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(codes, expected, "{name}");
+    }
+}
+
+fn warning(notice: &Notice) -> Option<Warning> {
+    if let Notice::Warning(warning) = notice { Some(*warning) } else { None }
+}
+
+/// AAC on a leg of G.711: its frames last 1024 ticks, whatever their bytes are.
+#[test]
+fn aac_is_named_on_every_leg() {
+    let datagram = |sequence: u16| {
+        let mut datagram = write_header(true, 97, sequence, u32::from(sequence) * 1_024, 7).to_vec();
+        datagram.resize(200 + usize::from(sequence % 7), 0x21);
+        datagram
+    };
+    for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
+        let (mut bench, _) = played(codec, &(0..40).map(datagram).collect::<Vec<_>>());
+        assert!(bench.notices().contains(&Notice::Warning(Warning::WrongCodec(Other::Aac))), "{codec:?}");
+    }
 }

@@ -169,7 +169,7 @@ impl Bench {
     }
 
     /// A stream of other codecs.
-    pub fn of(video: Codec, audio: Codec) -> Self {
+    pub fn of(video: impl Into<Format>, audio: impl Into<Format>) -> Self {
         Self::with(Source::new, video, audio)
     }
 
@@ -180,14 +180,13 @@ impl Bench {
 
     fn with(
         make: impl Fn(Option<Input>, Option<Input>, Duration) -> Source,
-        video_codec: Codec,
-        audio_codec: Codec,
+        video_format: impl Into<Format>,
+        audio_format: impl Into<Format>,
     ) -> Self {
         let (video, audio) = (Arc::new(LegCounters::default()), Arc::new(LegCounters::default()));
-        let input = |codec, counters: &Arc<LegCounters>| {
-            Some(Input { format: Format::from(codec), counters: counters.clone() })
-        };
-        let source = make(input(video_codec, &video), input(audio_codec, &audio), Duration::from_secs(2));
+        let input = |format, counters: &Arc<LegCounters>| Some(Input { format, counters: counters.clone() });
+        let (video_input, audio_input) = (input(video_format.into(), &video), input(audio_format.into(), &audio));
+        let source = make(video_input, audio_input, Duration::from_secs(2));
         Self { source, video, audio, now: Time::from_millis(1_000), output: Output::default() }
     }
 
