@@ -60,6 +60,8 @@ function streamStats(stream: StreamStatus): StreamStats {
   const legs = [media?.video, media?.audio];
   const sum = (field: 'packetsIn' | 'packetsOut') => legs.reduce((total, leg) => total + (leg?.[field] ?? 0), 0);
   const { video, audio } = media?.facts ?? {};
+  // What a publisher or another server sends is agreed when it comes.
+  const agreed = source === 'whip' || source === 'whep';
   return {
     state,
     source,
@@ -69,7 +71,7 @@ function streamStats(stream: StreamStatus): StreamStats {
     publishers,
     video: video && {
       active: video.active,
-      codec: video.codec,
+      codec: agreed && !video.active && !video.parameters ? undefined : video.codec,
       profile_level_id: video.parameters?.['profile-level-id'],
       profile: described.profile,
       level: described.level,
@@ -90,7 +92,7 @@ function streamStats(stream: StreamStatus): StreamStats {
     },
     audio: audio && {
       active: audio.active,
-      codec: audio.codec,
+      codec: agreed && !audio.active && !audio.channels ? undefined : audio.codec,
       channels: audio.channels,
       wrong_codec: audio.wrongCodec,
       timestamp_breaks: audio.timestampBreaks,

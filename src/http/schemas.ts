@@ -11,7 +11,7 @@ const byReason = z.record(z.string(), count).describe('Packets by reason');
 
 const video = z.object({
   active: z.boolean().describe('Packets arrive'),
-  codec: z.enum(VIDEO_CODECS),
+  codec: z.enum(VIDEO_CODECS).optional().describe('Absent while nobody has published yet'),
   profile_level_id: z.string().optional().describe('Of H264: RFC 6184 §8.1, from the SPS in force'),
   profile: z.string().optional().describe('Its name'),
   level: z.string().optional().describe('4.1, for example'),
@@ -33,7 +33,7 @@ const video = z.object({
 
 const audio = z.object({
   active: z.boolean(),
-  codec: z.enum(AUDIO_CODECS),
+  codec: z.enum(AUDIO_CODECS).optional().describe('Absent while nobody has published yet'),
   channels: z.int().min(1).max(8).optional(),
   wrong_codec: z.boolean().optional().describe('It is something else, and dropped'),
   timestamp_breaks: count.optional().describe('Packets that did not begin where the one before ended'),

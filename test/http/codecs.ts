@@ -159,6 +159,18 @@ test(
 );
 
 test(
+  'what a publisher will send is not told before there is one',
+  inTime({ streams: { pub: 'whip', cam: 'rtp:5004,5006' } }, async ({ client }) => {
+    const carried = async (stream: string) => {
+      const { video, audio } = (await client.stats()).streams[stream] ?? {};
+      return [video?.codec, audio?.codec];
+    };
+    assert.equal(await carried('pub'), [undefined, undefined]);
+    assert.equal(await carried('cam'), ['h264', 'opus']);
+  }),
+);
+
+test(
   'a source says what publishers may send, in its order',
   inTime({}, async (world) => {
     const codecs: Codec[] = ['vp9', 'h264'];

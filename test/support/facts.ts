@@ -13,11 +13,11 @@ export function factsOf({ video, audio }: Pick<StreamStats, 'video' | 'audio'>):
     ...(video && {
       video: {
         ...h264Facts(video.profile_level_id, { active: video.active, bFrames: video.b_frames }),
-        codec: video.codec,
+        codec: video.codec ?? 'h264',
       },
     }),
     ...(audio && {
-      audio: { active: audio.active, codec: audio.codec, ...(audio.channels && { channels: audio.channels }) },
+      audio: { active: audio.active, codec: audio.codec ?? 'opus', ...(audio.channels && { channels: audio.channels }) },
     }),
   };
 }
