@@ -1,4 +1,5 @@
-//! Mutations of valid input against the fuzz bodies: a moment each, a minute with `scripts/test --all`. The seed is printed.
+//! Mutations of valid input against the fuzz bodies: a moment each, a minute with `scripts/test --all`, and those of codecs
+//! where `CI` is set. The seed is printed.
 
 #[path = "support/captures.rs"]
 mod captures;
@@ -6,14 +7,16 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use core_media::codec::VideoCodec;
 use core_media::codec::vp8::Vp8;
 use core_media::codec::vp9::Vp9;
+use core_media::codec::{Codec, VideoCodec};
 use core_media::{fuzz, stun};
 use support::{Encoder, PPS, Random, SPS};
 
 fn run(name: &str, body: impl Fn(&[u8]), mut sample: impl FnMut(&mut Random) -> Vec<u8>) {
-    let time = Duration::from_secs(if std::env::var_os("FETCH_WHEP_ALL").is_some() { 60 } else { 2 });
+    let is_set = |name| std::env::var_os(name).is_some();
+    let thorough = is_set("FETCH_WHEP_ALL") || is_set("CI") && Codec::of(name).is_some();
+    let time = Duration::from_secs(if thorough { 60 } else { 2 });
     let seed = std::env::var("FUZZ_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     println!("{name}: FUZZ_SEED={seed}");
