@@ -7,8 +7,8 @@ import { lacksAv1, versionOf } from '../../sources/ffmpeg/version.ts';
 import { type Check, ok, problem, reason, warning } from './check.ts';
 
 const INSTALL = 'install FFmpeg (Debian: apt-get install ffmpeg)';
-/** Each answers in a tenth of this. Milliseconds. */
-const PATIENCE = 2000;
+/** Each answers in a fiftieth of this, on a machine that has time. Milliseconds. */
+const PATIENCE = 10_000;
 
 /**
  * FFmpeg, its encoders, ffprobe, and the shell that guards both, which Windows lacks: broken without them only where a
