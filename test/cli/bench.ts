@@ -28,6 +28,9 @@ const wrong: [args: string[], line: RegExp][] = [
   [['fanout', '--compare', 'steam'], /--compare: give portable/],
   [['join', '--profile', 'null'], /--profile: give one of aead-aes-128-gcm, aead-aes-256-gcm, aes-cm-sha1/],
   [['fanout', '--packets', '9'], /--packets: give a number of packets/],
+  [['fanout', '--codec', 'h264,mpeg2'], /--codec: give one or several of h264, vp8, vp9, av1, h265/],
+  [['fanout', '--codec', 'vp8', '--compare', 'portable'], /--compare .* --codec/],
+  [['fanout', '--codec', 'vp8', '--audio-only'], /--codec .* --audio-only/],
   [['join', '--rate', '0'], /--rate: give a number of joins/],
   [['fanout', '--video-only', '--audio-only'], /--video-only and --audio-only/],
   [['fanout', '--video-only=yes'], /--video-only: takes no value/],
@@ -50,7 +53,16 @@ test('bench --help names every benchmark and option', async () => {
   const child = bench('--help');
   assert.is((await child.ending()).code, 0);
   const options = ['--viewers', '--secs', '--url', '--pid', '--rtp', '--json', '--packets', '--rate'];
-  for (const word of ['fanout', 'join', 'churn', ...options, '--video-only', '--audio-only', '--sender-only']) {
+  for (const word of [
+    'fanout',
+    'join',
+    'churn',
+    ...options,
+    '--codec',
+    '--video-only',
+    '--audio-only',
+    '--sender-only',
+  ]) {
     assert.ok(child.stdout.includes(word), word);
   }
 });
@@ -69,6 +81,8 @@ interface Quantiles {
 
 interface FanoutRow {
   engine: string;
+  codec: string;
+  codecRatio?: number;
   connected: number;
   failures: number;
   profiles: string[];
@@ -121,6 +135,27 @@ test('20 viewers get the whole stream of either engine, in order, with its times
     assert.ok(row.cpuMicrosPerPacket > 0 && row.floorMicrosPerPacket.gso > 0 && row.floorMicrosPerPacket.sendto > 0);
   }
   assert.equal(rows[0]?.floorMicrosPerPacket, rows[1]?.floorMicrosPerPacket, 'one floor for both');
+});
+
+test('each codec is measured in packets of the same number and size, beside the first', async () => {
+  const codecs = ['h264', 'vp8', 'vp9', 'av1', 'h265'];
+  const child = bench('fanout', '--codec', codecs.join(), '--viewers', '3', '--secs', '1', '--video-only', '--json');
+  assert.is((await child.ending(180_000)).code, 0, child.stderr);
+  const rows = child.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as FanoutRow);
+  assert.equal(
+    rows.map(({ codec }) => codec),
+    codecs,
+  );
+  assert.is(rows[0]?.codecRatio, 1);
+  for (const row of rows) {
+    const { codec, codecRatio = 0, connected, lossRatio, latency, firstKeyframe, packetsPerSecond } = row;
+    assert.equal([connected, lossRatio], [3, 0], codec);
+    assert.ok(codecRatio > 0 && latency.p50 > 0 && firstKeyframe.p50 > 0, JSON.stringify(row));
+    assert.ok(Math.abs(packetsPerSecond.expected / (3 * 30 * 8) - 1) < 0.1, `${codec}: ${packetsPerSecond.expected}`);
+  }
 });
 
 test('packets are gathered and go past libdatachannel', async () => {
