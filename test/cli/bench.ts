@@ -137,37 +137,27 @@ test('20 viewers get the whole stream of either engine, in order, with its times
   assert.equal(rows[0]?.floorMicrosPerPacket, rows[1]?.floorMicrosPerPacket, 'one floor for both');
 });
 
-test('each codec is measured in packets of the same number and size, beside the first', async () => {
-  const codecs = ['h264', 'vp8', 'vp9', 'av1', 'h265'];
-  const child = bench('fanout', '--codec', codecs.join(), '--viewers', '3', '--secs', '1', '--video-only', '--json');
-  assert.is((await child.ending(180_000)).code, 0, child.stderr);
-  const rows = child.stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as FanoutRow);
+test('packets are gathered and go past libdatachannel, whatever the codec', async () => {
+  const child = bench('fanout', '--viewers', '20', '--secs', '3', '--codec', 'h264,av1', '--json');
+  assert.is((await child.ending(120_000)).code, 0, child.stderr);
+  const lines = child.stdout.trim().split('\n');
+  const rows = lines.map((line) => JSON.parse(line) as FanoutRow);
   assert.equal(
     rows.map(({ codec }) => codec),
-    codecs,
+    ['h264', 'av1'],
   );
-  assert.is(rows[0]?.codecRatio, 1);
   for (const row of rows) {
-    const { codec, codecRatio = 0, connected, lossRatio, latency, firstKeyframe, packetsPerSecond } = row;
-    assert.equal([connected, lossRatio], [3, 0], codec);
-    assert.ok(codecRatio > 0 && latency.p50 > 0 && firstKeyframe.p50 > 0, JSON.stringify(row));
-    assert.ok(Math.abs(packetsPerSecond.expected / (3 * 30 * 8) - 1) < 0.1, `${codec}: ${packetsPerSecond.expected}`);
+    assert.equal([row.connected, row.lossRatio], [20, 0]);
+    // A picture's 8 packets, and those of several viewers, leave together.
+    const { sendCallsPerSecond, directRatio, packetsPerSecond, latency, firstKeyframe } = row;
+    assert.ok(sendCallsPerSecond > 0 && sendCallsPerSecond < packetsPerSecond.delivered / 8, `${sendCallsPerSecond}`);
+    // Two reports a second for each viewer do not.
+    assert.ok(directRatio > 0.98 && directRatio < 1, `${directRatio}`);
+    assert.ok(latency.p50 > 0 && firstKeyframe.p50 > 0, JSON.stringify(row));
   }
-});
-
-test('packets are gathered and go past libdatachannel', async () => {
-  const child = bench('fanout', '--viewers', '20', '--secs', '3', '--json');
-  assert.is((await child.ending(120_000)).code, 0, child.stderr);
-  const row = JSON.parse(child.stdout) as FanoutRow;
-  assert.equal([row.connected, row.lossRatio], [20, 0]);
-  // A picture's 8 packets, and those of several viewers, leave together.
-  const { sendCallsPerSecond, directRatio, packetsPerSecond } = row;
-  assert.ok(sendCallsPerSecond > 0 && sendCallsPerSecond < packetsPerSecond.delivered / 8, `${sendCallsPerSecond}`);
-  // Two reports a second for each viewer do not.
-  assert.ok(directRatio > 0.98 && directRatio < 1, `${directRatio}`);
+  const [first, other] = rows.map(({ cpuMicrosPerPacket }) => cpuMicrosPerPacket);
+  assert.is(rows[0]?.codecRatio, 1);
+  assert.is(rows[1]?.codecRatio, Number(((other ?? 0) / (first ?? 0)).toPrecision(3)));
 });
 
 const halves: [args: string[], packets: number, profile: string][] = [
@@ -196,15 +186,15 @@ test('the stream may come from a publisher', async () => {
   assert.equal([row.connected, row.lossRatio], [3, 0]);
 });
 
-test('each SRTP profile can be measured by itself, and is printed', async () => {
-  for (const [name, profile] of [
-    ['aead-aes-128-gcm', 'AEAD_AES_128_GCM'],
-    ['aead-aes-256-gcm', 'AEAD_AES_256_GCM'],
-    ['aes-cm-sha1', 'AES128_CM_HMAC_SHA1_80'],
+test('each SRTP profile and each codec can be measured by itself', async () => {
+  for (const [name, profile, codec] of [
+    ['aead-aes-128-gcm', 'AEAD_AES_128_GCM', 'h265'],
+    ['aead-aes-256-gcm', 'AEAD_AES_256_GCM', 'vp8'],
+    ['aes-cm-sha1', 'AES128_CM_HMAC_SHA1_80', 'vp9'],
   ] as const) {
-    const child = bench('churn', '--viewers', '2', '--secs', '1', '--profile', name);
+    const child = bench('churn', '--viewers', '2', '--secs', '1', '--profile', name, '--codec', codec);
     assert.is((await child.ending(60_000)).code, 0, child.stderr);
-    assert.match(child.stdout, new RegExp(`\\b${profile}\\b`));
+    assert.match(child.stdout, new RegExp(`\\b${profile} +0\\b`), 'all of them had a picture');
   }
 });
 
