@@ -4,6 +4,7 @@ import { apart, runApart } from './bench/cable.ts';
 import * as churn from './bench/churn.ts';
 import * as fanout from './bench/fanout.ts';
 import * as join from './bench/join.ts';
+import { round } from './bench/measure.ts';
 import { type BenchOptions, help, parseOptions } from './bench/options.ts';
 import { type Column, table } from './bench/report.ts';
 import { commandFor } from './bench/target.ts';
@@ -38,30 +39,65 @@ function withReceivers(options: BenchOptions): BenchOptions {
   return options;
 }
 
-async function run<Row extends { failures: number }>(
+/** What `run` needs of a measurement. */
+interface Measured {
+  failures: number;
+  cpuMicrosPerPacket?: number | undefined;
+}
+
+/** Beside a measurement: what was measured. */
+interface Subject {
+  /** Undefined: what serves somebody else's URL is not known. */
+  engine: string | undefined;
+  /** Of the pictures; undefined without any. */
+  codec: string | undefined;
+  /** CPU for each packet, as a multiple of the first codec's. */
+  codecRatio: number | undefined;
+}
+
+const ENGINE: Column<Subject> = ['engine', ({ engine }) => engine];
+const CODEC: Column<Subject> = ['codec', ({ codec }) => codec];
+const RATIO: Column<Subject> = ['x first codec', ({ codecRatio }) => codecRatio];
+
+async function run<Row extends Measured>(
   measure: (viewers: number, options: BenchOptions, say: Say) => Promise<Row>,
   columns: readonly Column<Row>[],
   counts: readonly number[],
   options: BenchOptions,
 ): Promise<number> {
-  const engines = [options.engine, ...(options.compare ? [options.compare] : [])];
-  const rows: (Row & { engine: string | undefined })[] = [];
+  const rows: (Row & Subject)[] = [];
+  const several = options.codecs.length > 1;
   for (const viewers of options.viewers ?? counts) {
-    for (const engine of engines) {
-      const row = await measure(viewers, { ...options, engine }, (text) => {
-        const who = options.compare ? `${viewers} viewers, ${engine}` : `${viewers} viewers`;
-        process.stderr.write(`bench: ${who}: ${text}\n`);
+    let first: number | undefined;
+    for (const variant of variants(options)) {
+      const row = await measure(viewers, variant, (text) => {
+        const who = [`${viewers} viewers`, options.compare && variant.engine, several && variant.codec];
+        process.stderr.write(`bench: ${who.filter(Boolean).join(', ')}: ${text}\n`);
       });
-      // What serves somebody else's URL is not known.
-      rows.push({ ...row, engine: options.url === undefined ? engine : undefined });
+      first ??= row.cpuMicrosPerPacket;
+      const ratio = several && first && row.cpuMicrosPerPacket && round(row.cpuMicrosPerPacket / first);
+      rows.push({ ...row, ...subject(variant), codecRatio: ratio || undefined });
       if (options.json) process.stdout.write(`${JSON.stringify(rows.at(-1))}\n`);
     }
   }
-  const shown: Column<(typeof rows)[number]>[] = options.compare
-    ? [['engine', ({ engine }) => engine], ...columns]
-    : [...columns];
+  const shown: Column<Row & Subject>[] = [
+    ...(options.compare ? [ENGINE] : []),
+    ...(several ? [CODEC] : []),
+    ...columns,
+    ...(rows.some(({ codecRatio }) => codecRatio) ? [RATIO] : []),
+  ];
   if (!options.json) process.stdout.write(`${table(shown, rows)}Times are in milliseconds.\n`);
   return rows.some((row) => row.failures > 0) ? 1 : 0;
+}
+
+/** One measurement each. */
+function variants(options: BenchOptions): BenchOptions[] {
+  const engines = [options.engine, ...(options.compare ? [options.compare] : [])];
+  return engines.flatMap((engine) => options.codecs.map((codec) => ({ ...options, engine, codec })));
+}
+
+function subject({ engine, codec, url, 'audio-only': audioOnly }: BenchOptions): Pick<Subject, 'engine' | 'codec'> {
+  return { engine: url === undefined ? engine : undefined, codec: audioOnly ? undefined : codec };
 }
 
 function usageText(): string {

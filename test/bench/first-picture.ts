@@ -1,7 +1,7 @@
 /**
  * How long a viewer in Chromium waits: from its POST to the 201, to the first picture, and to the live edge.
  *
- *   scripts/bench first-picture [--runtime node|bun|deno] [--joins 20] [--gop 60] [--no-cache]
+ *   scripts/bench first-picture [--codec h264|vp8|vp9|av1] [--runtime node|bun|deno] [--joins 20] [--gop 60] [--no-cache]
  *
  * FFmpeg sends 720p30 at 2 Mbit/s whose pictures tell their number. A player watches all the time; each join, at a random
  * moment, is compared with it picture by picture: at the live edge it is at most 100 ms behind.
@@ -12,12 +12,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Chromium } from '../support/chromium.ts';
 import { type Join, joinOnce } from '../support/join.ts';
-import { numberedBars, sendRtp } from '../support/picture.ts';
+import { atTwoMegabits, browserCodec, numberedBars, sendRtp } from '../support/picture.ts';
 import type { Runtime } from '../support/runtimes.ts';
 import { startServer } from '../support/server.ts';
 
 const { values } = parseArgs({
   options: {
+    codec: { type: 'string', default: 'h264' },
     runtime: { type: 'string', default: 'node' },
     joins: { type: 'string', default: '20' },
     gop: { type: 'string', default: '60' },
@@ -25,16 +26,20 @@ const { values } = parseArgs({
   },
 });
 
+const codec = browserCodec(values.codec);
 const size = { width: 1280, height: 720 };
 const config = join(tmpdir(), `first-picture-${process.pid}.json`);
 writeFileSync(
   config,
-  JSON.stringify({ streams: { cam1: 'rtp:0,0' }, instantStart: !values['no-cache'], maxViewersPerStream: 100 }),
+  JSON.stringify({
+    streams: { cam1: `rtp:0/${codec},0` },
+    instantStart: !values['no-cache'],
+    maxViewersPerStream: 100,
+  }),
 );
 const server = await startServer(values.runtime as Runtime, ['--config', config]);
-const ffmpeg = sendRtp(server.announcement.streams.cam1 ?? {}, numberedBars(size), [
-  ...['-g', values.gop, '-b:v', '2M', '-maxrate', '2M', '-bufsize', '2M'],
-]);
+const encoding = atTwoMegabits(codec, values.gop);
+const ffmpeg = sendRtp(server.announcement.streams.cam1 ?? {}, numberedBars(size), encoding, codec);
 const browser = await Chromium.launch();
 try {
   await server.live();
@@ -56,6 +61,7 @@ try {
   const total = (name: keyof Join) => column(name).reduce((sum, value) => sum + value, 0);
   console.log(
     JSON.stringify({
+      codec,
       runtime: values.runtime,
       gop: Number(values.gop),
       instantStart: !values['no-cache'],

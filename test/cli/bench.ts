@@ -28,6 +28,9 @@ const wrong: [args: string[], line: RegExp][] = [
   [['fanout', '--compare', 'steam'], /--compare: give portable/],
   [['join', '--profile', 'null'], /--profile: give one of aead-aes-128-gcm, aead-aes-256-gcm, aes-cm-sha1/],
   [['fanout', '--packets', '9'], /--packets: give a number of packets/],
+  [['fanout', '--codec', 'h264,mpeg2'], /--codec: give one or several of h264, vp8, vp9, av1, h265/],
+  [['fanout', '--codec', 'vp8', '--compare', 'portable'], /--compare .* --codec/],
+  [['fanout', '--codec', 'vp8', '--audio-only'], /--codec .* --audio-only/],
   [['join', '--rate', '0'], /--rate: give a number of joins/],
   [['fanout', '--video-only', '--audio-only'], /--video-only and --audio-only/],
   [['fanout', '--video-only=yes'], /--video-only: takes no value/],
@@ -50,7 +53,16 @@ test('bench --help names every benchmark and option', async () => {
   const child = bench('--help');
   assert.is((await child.ending()).code, 0);
   const options = ['--viewers', '--secs', '--url', '--pid', '--rtp', '--json', '--packets', '--rate'];
-  for (const word of ['fanout', 'join', 'churn', ...options, '--video-only', '--audio-only', '--sender-only']) {
+  for (const word of [
+    'fanout',
+    'join',
+    'churn',
+    ...options,
+    '--codec',
+    '--video-only',
+    '--audio-only',
+    '--sender-only',
+  ]) {
     assert.ok(child.stdout.includes(word), word);
   }
 });
@@ -69,6 +81,8 @@ interface Quantiles {
 
 interface FanoutRow {
   engine: string;
+  codec: string;
+  codecRatio?: number;
   connected: number;
   failures: number;
   profiles: string[];
@@ -123,16 +137,27 @@ test('20 viewers get the whole stream of either engine, in order, with its times
   assert.equal(rows[0]?.floorMicrosPerPacket, rows[1]?.floorMicrosPerPacket, 'one floor for both');
 });
 
-test('packets are gathered and go past libdatachannel', async () => {
-  const child = bench('fanout', '--viewers', '20', '--secs', '3', '--json');
+test('packets are gathered and go past libdatachannel, whatever the codec', async () => {
+  const child = bench('fanout', '--viewers', '20', '--secs', '3', '--codec', 'h264,av1', '--json');
   assert.is((await child.ending(120_000)).code, 0, child.stderr);
-  const row = JSON.parse(child.stdout) as FanoutRow;
-  assert.equal([row.connected, row.lossRatio], [20, 0]);
-  // A picture's 8 packets, and those of several viewers, leave together.
-  const { sendCallsPerSecond, directRatio, packetsPerSecond } = row;
-  assert.ok(sendCallsPerSecond > 0 && sendCallsPerSecond < packetsPerSecond.delivered / 8, `${sendCallsPerSecond}`);
-  // Two reports a second for each viewer do not.
-  assert.ok(directRatio > 0.98 && directRatio < 1, `${directRatio}`);
+  const lines = child.stdout.trim().split('\n');
+  const rows = lines.map((line) => JSON.parse(line) as FanoutRow);
+  assert.equal(
+    rows.map(({ codec }) => codec),
+    ['h264', 'av1'],
+  );
+  for (const row of rows) {
+    assert.equal([row.connected, row.lossRatio], [20, 0]);
+    // A picture's 8 packets, and those of several viewers, leave together.
+    const { sendCallsPerSecond, directRatio, packetsPerSecond, latency, firstKeyframe } = row;
+    assert.ok(sendCallsPerSecond > 0 && sendCallsPerSecond < packetsPerSecond.delivered / 8, `${sendCallsPerSecond}`);
+    // Two reports a second for each viewer do not.
+    assert.ok(directRatio > 0.98 && directRatio < 1, `${directRatio}`);
+    assert.ok(latency.p50 > 0 && firstKeyframe.p50 > 0, JSON.stringify(row));
+  }
+  const [first, other] = rows.map(({ cpuMicrosPerPacket }) => cpuMicrosPerPacket);
+  assert.is(rows[0]?.codecRatio, 1);
+  assert.is(rows[1]?.codecRatio, Number(((other ?? 0) / (first ?? 0)).toPrecision(3)));
 });
 
 const halves: [args: string[], packets: number, profile: string][] = [
@@ -161,15 +186,15 @@ test('the stream may come from a publisher', async () => {
   assert.equal([row.connected, row.lossRatio], [3, 0]);
 });
 
-test('each SRTP profile can be measured by itself, and is printed', async () => {
-  for (const [name, profile] of [
-    ['aead-aes-128-gcm', 'AEAD_AES_128_GCM'],
-    ['aead-aes-256-gcm', 'AEAD_AES_256_GCM'],
-    ['aes-cm-sha1', 'AES128_CM_HMAC_SHA1_80'],
+test('each SRTP profile and each codec can be measured by itself', async () => {
+  for (const [name, profile, codec] of [
+    ['aead-aes-128-gcm', 'AEAD_AES_128_GCM', 'h265'],
+    ['aead-aes-256-gcm', 'AEAD_AES_256_GCM', 'vp8'],
+    ['aes-cm-sha1', 'AES128_CM_HMAC_SHA1_80', 'vp9'],
   ] as const) {
-    const child = bench('churn', '--viewers', '2', '--secs', '1', '--profile', name);
+    const child = bench('churn', '--viewers', '2', '--secs', '1', '--profile', name, '--codec', codec);
     assert.is((await child.ending(60_000)).code, 0, child.stderr);
-    assert.match(child.stdout, new RegExp(`\\b${profile}\\b`));
+    assert.match(child.stdout, new RegExp(`\\b${profile} +0\\b`), 'all of them had a picture');
   }
 });
 

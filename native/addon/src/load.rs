@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::load::{Audience, Floor, FloorConfig, Joined, Joining, Ports, Programme, Road, Sample, Sender, Video};
+use core_media::codec::Codec;
+use core_media::frame::Kind;
 use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Error, Result, Task};
 use napi_derive::napi;
@@ -42,7 +44,7 @@ impl NativeLoad {
     #[napi(constructor)]
     pub fn new(config: LoadObject) -> Result<Self> {
         let LoadObject { programme, host, server, profile } = config;
-        let (programme, host) = (programme.into(), address(host.as_deref())?);
+        let (programme, host) = (programme.try_into()?, address(host.as_deref())?);
         let profiles = profile.map_or(Ok(SrtpProfile::PREFERENCE.to_vec()), |name| known(&name).map(|it| vec![it]))?;
         let audience =
             Audience::new(programme, host, profiles).map_err(|error| Error::from_reason(error.to_string()))?;
@@ -120,7 +122,7 @@ pub fn measure_floor(config: FloorObject) -> Result<AsyncTask<MeasureFloor>> {
     let LoadObject { programme, host, server, profile } = load;
     Ok(AsyncTask::new(MeasureFloor(FloorConfig {
         viewers: viewers as usize,
-        programme: programme.into(),
+        programme: programme.try_into()?,
         profile: profile.as_deref().map_or(Ok(SrtpProfile::PREFERENCE[0]), known)?,
         host: address(host.as_deref())?,
         sender: server,
@@ -149,16 +151,23 @@ pub struct ProgrammeObject {
     pub frames_per_second: u32,
     /// In how many packets each picture leaves, up to 8.
     pub packets_per_frame: u32,
-    /// Whether there are pictures.
-    pub video: bool,
+    /// The codec of its pictures; absent: sound alone.
+    pub video: Option<String>,
     /// Whether there is sound.
     pub audio: bool,
 }
 
-impl From<ProgrammeObject> for Programme {
-    fn from(programme: ProgrammeObject) -> Self {
+impl TryFrom<ProgrammeObject> for Programme {
+    type Error = Error;
+
+    fn try_from(programme: ProgrammeObject) -> Result<Self> {
         let ProgrammeObject { frames_per_second, packets_per_frame, video, audio } = programme;
-        Self { video: video.then_some(Video { frames_per_second, packets_per_frame }), audio }
+        let video = video.map(|name| {
+            let codec = Codec::of(&name).filter(|codec| codec.kind() == Kind::Video);
+            let codec = codec.ok_or_else(|| Error::from_reason("no such codec of video"))?;
+            Ok::<_, Error>(Video { codec, frames_per_second, packets_per_frame })
+        });
+        Ok(Self { video: video.transpose()?, audio })
     }
 }
 

@@ -10,11 +10,15 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use core_media::codec::Codec;
 use insider::Storm;
 use stranger::Flood;
 
 use crate::viewer::lock;
 use crate::whep::Client;
+
+/// Of the streams that are attacked, in the order of an offer.
+const CODECS: [Codec; 2] = [Codec::Opus, Codec::H264];
 
 /// What an attacker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

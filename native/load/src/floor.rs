@@ -203,11 +203,15 @@ fn thread_cpu() -> io::Result<Duration> {
 mod tests {
     use super::*;
     use crate::programme::Video;
+    use core_media::codec::Codec;
     use std::net::Ipv4Addr;
 
     const CONFIG: FloorConfig = FloorConfig {
         viewers: 10,
-        programme: Programme { video: Some(Video { frames_per_second: 30, packets_per_frame: 8 }), audio: true },
+        programme: Programme {
+            video: Some(Video { codec: Codec::H264, frames_per_second: 30, packets_per_frame: 8 }),
+            audio: true,
+        },
         profile: SrtpProfile::AeadAes128Gcm,
         host: IpAddr::V4(Ipv4Addr::LOCALHOST),
         sender: None,

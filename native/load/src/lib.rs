@@ -15,6 +15,8 @@
 pub mod attack;
 mod audience;
 mod floor;
+mod frames;
+mod offers;
 mod programme;
 mod publisher;
 mod reception;

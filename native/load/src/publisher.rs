@@ -5,31 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use core_media::codec::Codec;
 use core_media::frame::Kind;
 use rtc::{MuxPort, Peer, PeerEvents, PeerState, SrtpProfile, TrackId};
 
 use crate::programme::Programme;
-use crate::trickle;
 use crate::whep::Client;
+use crate::{offers, trickle};
 
 /// Making an offer takes a millisecond, connecting some fifty; this is for a machine that stands still.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What is offered to be sent, with the payload types and SSRCs of the programme.
-const SECTIONS: [(Kind, &str); 2] = [
-    (
-        Kind::Audio,
-        "m=audio 9 UDP/TLS/RTP/SAVPF 97\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\n\
-         a=rtpmap:97 opus/48000/2\r\na=ssrc:1342177282 cname:load\r\na=msid:load sound\r\n",
-    ),
-    (
-        Kind::Video,
-        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendonly\r\na=rtcp-mux\r\n\
-         a=rtpmap:96 H264/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n\
-         a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n\
-         a=ssrc:1342177281 cname:load\r\na=msid:load picture\r\n",
-    ),
-];
 
 /// A publisher whose tracks are open. Dropping it ends its session; the port is still there while the peer closes.
 pub(crate) struct Publisher {
@@ -45,13 +30,20 @@ impl Publisher {
     /// Publishes to the WHIP endpoint `url`. Blocks until media can flow; the error is for a person.
     pub fn start(programme: Programme, host: IpAddr, url: &str) -> Result<Self, String> {
         let failed = |error: rtc::Error| format!("cannot publish: {error}");
-        let (kinds, tracks): (Vec<_>, Vec<_>) = SECTIONS.into_iter().filter(|(kind, _)| programme.has(*kind)).unzip();
+        let codecs = programme.codecs();
+        let tracks = offers::sending(&codecs);
         let open = Arc::new(Open::default());
         let offered = trickle::offer(host, &tracks, &SrtpProfile::PREFERENCE, PATIENCE, open.clone());
         let (port, peer, offer) = offered.map_err(failed)?;
         let client = Client::new(1);
         let session = client.post(url, &offer)?;
-        let publisher = Self { peer, _port: port, client, session: session.url, kinds };
+        let publisher = Self {
+            peer,
+            _port: port,
+            client,
+            session: session.url,
+            kinds: codecs.into_iter().map(Codec::kind).collect(),
+        };
         trickle::accept(&publisher.peer, &session.answer).map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;
         while open.0.load(Relaxed) < publisher.kinds.len() {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use core_media::codec::h264::payload::nal;
 use core_media::rtp::RtpPacket;
 
 use crate::stamp;
@@ -117,16 +116,6 @@ impl Reception {
     }
 }
 
-/// Whether a payload begins a keyframe: an IDR slice or the parameter sets before one (RFC 6184 §5.2).
-pub(crate) fn begins_keyframe(payload: &[u8]) -> bool {
-    match payload {
-        [first, second, ..] if first & 0x1f == nal::FU_A => second & 0x80 != 0 && second & 0x1f == nal::IDR,
-        [first, _, _, unit, ..] if first & 0x1f == nal::STAP_A => matches!(unit & 0x1f, nal::SPS | nal::IDR),
-        [first, ..] => matches!(first & 0x1f, nal::SPS | nal::IDR),
-        [] => false,
-    }
-}
-
 /// Nanoseconds from sending to arrival, when the packet ends a picture or sound of ours.
 pub(crate) fn latency(packet: &RtpPacket<'_>, arrived: u64) -> Option<u64> {
     stamp::read(packet.payload).map(|sent| arrived.saturating_sub(sent))
@@ -201,15 +190,5 @@ mod tests {
         assert_eq!(note(10), (7, 0, 10));
         assert_eq!(note(14), (7, 192, 14));
         assert_eq!(note(15), (7, 0, 15));
-    }
-
-    #[test]
-    fn keyframes_in_every_packetization() {
-        for payload in [&[0x65, 1][..], &[0x67, 1], &[0x78, 0, 5, 0x67], &[0x7c, 0x85]] {
-            assert!(begins_keyframe(payload), "{payload:x?}");
-        }
-        for payload in [&[][..], &[0x41, 1], &[0x7c, 0x05], &[0x7c, 0x81], &[0x78, 0, 5, 0x41]] {
-            assert!(!begins_keyframe(payload), "{payload:x?}");
-        }
     }
 }

@@ -11,13 +11,14 @@ use std::time::Duration;
 /// A peer that offers these media sections, on a port of its own that has to outlive it, and its offer.
 pub(crate) fn offer(
     host: IpAddr,
-    tracks: &[&str],
+    tracks: &[String],
     profiles: &[SrtpProfile],
     timeout: Duration,
     events: Arc<dyn PeerEvents>,
 ) -> Result<(MuxPort, Peer, String), rtc::Error> {
     let port = MuxPort::open(Some(host), 0)?;
-    let config = PeerConfig { port: &port, role: Role::Offer, tracks, profiles, timeout };
+    let tracks: Vec<&str> = tracks.iter().map(String::as_str).collect();
+    let config = PeerConfig { port: &port, role: Role::Offer, tracks: &tracks, profiles, timeout };
     let (peer, offer) = Peer::new(config, events)?;
     Ok((port, peer, without_candidates(&offer)))
 }

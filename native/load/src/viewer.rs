@@ -5,34 +5,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use core_media::codec::Codec;
 use core_media::frame::Kind;
 use core_media::rtp::{RtpPacket, is_rtcp};
 use hdrhistogram::Histogram;
 use rtc::{Burst, MuxPort, Peer, PeerEvents, PeerState, Security, SrtpProfile};
 
 use crate::programme::Programme;
-use crate::reception::{Reception, Totals, begins_keyframe, latency};
-use crate::stamp;
+use crate::reception::{Reception, Totals, latency};
 use crate::tap::{self, Tapped};
-use crate::trickle;
+use crate::{frames, offers, stamp, trickle};
 
 /// Making an offer takes a millisecond; this is for a machine that stands still.
 const OFFER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What browsers offer to receive, in their order of m-lines, without the codecs that are not used.
-pub(crate) const SECTIONS: [(Kind, &str); 2] = [
-    (
-        Kind::Audio,
-        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n\
-         a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n",
-    ),
-    (
-        Kind::Video,
-        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=recvonly\r\na=rtcp-mux\r\n\
-         a=rtpmap:96 H264/90000\r\na=rtcp-fb:96 nack pli\r\n\
-         a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n",
-    ),
-];
 
 /// Nanoseconds from sending to arrival, of viewers that are looked at together.
 pub(crate) type Latencies = Arc<Mutex<Histogram<u64>>>;
@@ -59,8 +44,9 @@ impl Viewer {
         profiles: &[SrtpProfile],
         latencies: Latencies,
     ) -> Result<Self, rtc::Error> {
-        let (kinds, tracks): (Vec<_>, Vec<_>) = SECTIONS.into_iter().filter(|(kind, _)| programme.has(*kind)).unzip();
-        let eyes = Arc::new(Eyes::new(kinds, latencies));
+        let codecs = programme.codecs();
+        let tracks = offers::receiving(&codecs);
+        let eyes = Arc::new(Eyes::new(codecs, latencies));
         let (port, peer, offer) = trickle::offer(host, &tracks, profiles, OFFER_TIMEOUT, eyes.clone())?;
         Ok(Self { peer, tapped: None, _port: port, offer, group, session: None, eyes })
     }
@@ -85,7 +71,7 @@ impl Viewer {
 /// Takes a peer's callbacks. All of it costs as little as it can: it runs beside the server that is measured.
 #[derive(Debug)]
 pub(crate) struct Eyes {
-    tracks: Vec<(Kind, Mutex<Reception>)>,
+    tracks: Vec<(Codec, Mutex<Reception>)>,
     latencies: Latencies,
     /// Packets are counted by [`Eyes::glance`].
     pub tapped: AtomicBool,
@@ -101,9 +87,9 @@ pub(crate) struct Eyes {
 }
 
 impl Eyes {
-    fn new(kinds: Vec<Kind>, latencies: Latencies) -> Self {
+    fn new(codecs: Vec<Codec>, latencies: Latencies) -> Self {
         Self {
-            tracks: kinds.into_iter().map(|kind| (kind, Mutex::default())).collect(),
+            tracks: codecs.into_iter().map(|codec| (codec, Mutex::default())).collect(),
             latencies,
             tapped: AtomicBool::new(false),
             asked: AtomicU64::new(0),
@@ -140,12 +126,12 @@ impl Eyes {
     }
 
     fn kind(&self, track: usize) -> Kind {
-        self.tracks[track].0
+        self.tracks[track].0.kind()
     }
 
     fn begins(&self, track: usize, payload: &[u8]) -> bool {
         match self.kind(track) {
-            Kind::Video => begins_keyframe(payload),
+            Kind::Video => frames::begins_keyframe(self.tracks[track].0, payload),
             Kind::Audio => self.tracks.len() == 1,
         }
     }

@@ -1,4 +1,5 @@
 import { loadAddon } from '../../engine/addon.ts';
+import type { VideoCodec } from '../../engine/codecs.ts';
 
 /** The load generator in the addon (native/addon/src/load.rs). Times are in milliseconds. */
 export interface Load {
@@ -47,12 +48,13 @@ export interface Programme {
   framesPerSecond: number;
   /** Up to 8. */
   packetsPerFrame: number;
-  video: boolean;
+  /** Undefined: sound alone. */
+  video: VideoCodec | undefined;
   audio: boolean;
 }
 
 /** 720p at 2 Mbit/s with sound. */
-export const PROGRAMME: Programme = { framesPerSecond: 30, packetsPerFrame: 8, video: true, audio: true };
+export const PROGRAMME: Programme = { framesPerSecond: 30, packetsPerFrame: 8, video: 'h264', audio: true };
 
 export interface LoadConfig {
   programme: Programme;

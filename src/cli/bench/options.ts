@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { VIDEO_CODECS, type VideoCodec } from '../../engine/codecs.ts';
 import { readArguments, UsageError } from '../arguments.ts';
 import { columns } from '../flags.ts';
 import type { LoadConfig } from './load.ts';
@@ -28,6 +29,11 @@ const schema = z.object({
     .transform(Number)
     .default(30),
   packets: whole('give a number of packets from 1 to 8', 1, 8).default(8),
+  codec: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(VIDEO_CODECS, `give one or several of ${VIDEO_CODECS.join(', ')}`)))
+    .default(['h264']),
   'video-only': z.boolean().default(false),
   'audio-only': z.boolean().default(false),
   'sender-only': z.boolean().default(false),
@@ -55,7 +61,11 @@ const schema = z.object({
   json: z.boolean().default(false),
 });
 
-export type BenchOptions = z.output<typeof schema> & {
+export type BenchOptions = Omit<z.output<typeof schema>, 'codec'> & {
+  /** One measurement each. */
+  codecs: readonly VideoCodec[];
+  /** Of the pictures. */
+  codec: VideoCodec;
   /** Of our own server. */
   engine: 'native' | 'portable';
 };
@@ -72,6 +82,11 @@ const FLAGS: readonly Flag[] = [
   { name: 'secs', value: 'N', help: 'how long to measure (fanout 15, join 5, churn 60)' },
   { name: 'fps', value: 'N', help: 'pictures a second (default 30)' },
   { name: 'packets', value: 'N', help: 'packets of each picture, of about a kilobyte, up to 8 (default 8)' },
+  {
+    name: 'codec',
+    value: 'NAME,NAME',
+    help: `${VIDEO_CODECS.join(', ')}: of the pictures, one measurement each (default h264)`,
+  },
   { name: 'video-only', help: 'pictures without sound, in the stream and in what viewers ask for' },
   { name: 'audio-only', help: 'sound without pictures' },
   { name: 'sender-only', help: 'fanout: the server alone, see below (Linux, as root)' },
@@ -116,15 +131,24 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   if (compare !== undefined && parsed.data['sender-only']) {
     throw new UsageError('--compare is not for --sender-only: the portable engine does not count what it sends');
   }
+  if (parsed.data['audio-only'] && given.has('codec')) {
+    throw new UsageError('--codec is for pictures: leave it or --audio-only out');
+  }
   if (parsed.data['video-only'] && parsed.data['audio-only']) {
     throw new UsageError('--video-only and --audio-only leave nothing: leave one of them out');
   }
-  return { ...parsed.data, engine: 'native' };
+  const { codec: codecs, ...rest } = parsed.data;
+  const [codec = 'h264'] = codecs;
+  if (compare !== undefined && codecs.some((each) => each !== 'h264')) {
+    throw new UsageError('--compare is for h264 alone, which is all that the portable engine has: leave --codec out');
+  }
+  return { ...rest, codecs, codec, engine: 'native' };
 }
 
 export function loadConfig(options: BenchOptions): LoadConfig {
-  const { fps, packets, profile, 'video-only': videoOnly, 'audio-only': audioOnly } = options;
-  const programme = { framesPerSecond: fps, packetsPerFrame: packets, video: !audioOnly, audio: !videoOnly };
+  const { fps, packets, codec, profile, 'video-only': videoOnly, 'audio-only': audioOnly } = options;
+  const video = audioOnly ? undefined : codec;
+  const programme = { framesPerSecond: fps, packetsPerFrame: packets, video, audio: !videoOnly };
   return { programme, ...(profile !== undefined && { profile }) };
 }
 

@@ -43,10 +43,10 @@ const CLI = fileURLToPath(import.meta.url);
 /** A server in a process of its own, with one stream that takes RTP or a publisher. */
 async function startServer(options: BenchOptions, cable: Cable | undefined, cli: string): Promise<Target> {
   const { runtime, shards, engine, ingest } = options;
-  const { video: hasVideo, audio: hasAudio } = loadConfig(options).programme;
+  const { video: codec, audio: hasAudio } = loadConfig(options).programme;
   const limits = ['--max-viewers', '10000', '--max-viewers-per-stream', 'none'];
   const threads = shards === undefined ? [] : ['--shards', `${shards}`];
-  const source = ingest === 'whip' ? 'whip' : `rtp:${hasVideo ? 0 : ''}${hasAudio ? ',0' : ''}`;
+  const source = ingest === 'whip' ? 'whip' : `rtp:${codec ? `0/${codec}` : ''}${hasAudio ? ',0' : ''}`;
   const place = cable === undefined ? [] : ['--host', cable.server, '--media-host', cable.server];
   const rest = ['--port', '0', '--stream', `bench=${source}`, '--log-level', 'error', '--engine', engine];
   const serve = [...commandFor(runtime, cli), 'serve', ...rest, ...place, ...limits, ...threads];

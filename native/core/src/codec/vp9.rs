@@ -5,8 +5,8 @@ use super::{Examined, PayloadError, Place, VideoCodec, joined::Joined};
 use crate::counters::DropReason;
 use crate::payloads::Payloads;
 
-mod descriptor;
-mod header;
+pub mod descriptor;
+pub mod header;
 
 use descriptor::{Descriptor, Sizes};
 

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use core_media::stun::{self, Binding, Class};
 
+use super::CODECS;
 use super::noise::Noise;
 use super::{Budget, address, credential, dtls};
-use crate::viewer::SECTIONS;
+use crate::offers;
 
 pub(super) const UFRAG: &str = "attacker";
 const PASSWORD: &str = "anAttackerHasOneAsWell/";
@@ -23,7 +24,7 @@ pub(super) fn offer() -> String {
     let transport = format!(
         "a=ice-ufrag:{UFRAG}\r\na=ice-pwd:{PASSWORD}\r\na=fingerprint:sha-256 {fingerprint}\r\na=setup:active\r\n"
     );
-    let sections = SECTIONS.map(|(_, section)| format!("{section}{transport}")).concat();
+    let sections = offers::receiving(&CODECS).into_iter().map(|section| section + &transport).collect::<String>();
     format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n{sections}")
 }
 

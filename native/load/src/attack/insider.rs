@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use core_media::rtp::{RtpPacket, is_rtcp, write_header};
 use rtc::{Burst, MediaRoute, MuxPort, Peer, PeerEvents, PeerState, SrtpProfile, TrackId, burst};
 
-use super::Budget;
 use super::noise::Noise;
+use super::{Budget, CODECS};
 use crate::tap::announced;
-use crate::trickle;
-use crate::viewer::SECTIONS;
+use crate::{offers, trickle};
 
 /// Connecting takes some 50 ms; this is for a server that stands still.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -74,8 +73,8 @@ impl Insider {
         let failed = |error: rtc::Error| format!("an attacker cannot connect: {error}");
         let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
         // As a viewer that may send, which libdatachannel wants to hear before it sends RTP.
-        let sections = SECTIONS.map(|(_, section)| section.replace("a=recvonly", "a=sendrecv"));
-        let tracks = sections.each_ref().map(String::as_str);
+        let sections = offers::receiving(&CODECS).into_iter();
+        let tracks: Vec<String> = sections.map(|section| section.replace("a=recvonly", "a=sendrecv")).collect();
         let state = Arc::new(State::default());
         let offered = trickle::offer(host, &tracks, &SrtpProfile::PREFERENCE, PATIENCE, state.clone());
         let (port, peer, offer) = offered.map_err(failed)?;
@@ -83,7 +82,7 @@ impl Insider {
         super::address(&answer)?;
         trickle::accept(&peer, &answer).map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;
-        while state.open.load(Relaxed) < SECTIONS.len() {
+        while state.open.load(Relaxed) < CODECS.len() {
             if Instant::now() > deadline || state.gone.load(Relaxed) {
                 return Err("an attacker was not let in".into());
             }
