@@ -1,9 +1,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { CaptureSender } from '../support/capture-sender.ts';
+import { CaptureViewer, withSender } from '../support/capture-viewer.ts';
 import { Chromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { RUNTIMES } from '../support/runtimes.ts';
-import { startServer } from '../support/server.ts';
+import { startServer, withServer } from '../support/server.ts';
 
 const test = suite('a cascade');
 let browser: Chromium;
@@ -79,6 +81,35 @@ test('a removed stream leaves its origin', async () => {
     origin.child.kill('SIGKILL');
     edge.child.kill('SIGKILL');
   }
+});
+
+test('an edge passes on every frame of VP8, VP9 and AV1, and G722', async () => {
+  const captures = ['vp8-ffmpeg', 'vp9-ffmpeg', 'av1-ffmpeg-hidden'];
+  const streams = captures.flatMap((name) => ['--stream', `${name}=rtp:0/${name.replace(/-.*/, '')},0/g722`]);
+  await withServer('node', streams, async (origin) => {
+    const { announcement } = origin;
+    const pulls = captures.flatMap((name) => ['--stream', `${name}=whep:${origin.url}/whep/${name}`]);
+    const speakers = captures.map((name) => new CaptureSender('g722-ffmpeg', announcement.streams[name]?.audio));
+    try {
+      await withServer('node', pulls, async (edge) => {
+        const watch = (capture: string) =>
+          withSender(capture, announcement.streams[capture]?.video, async (sender) => {
+            const url = `${edge.url}/play/${capture}`;
+            const viewer = await CaptureViewer.join(browser, url, sender, 8);
+            const media = await viewer.playsEveryFrame();
+            const { tab } = viewer;
+            assert.is(media.videoCodec.toLowerCase(), `video/${capture.replace(/-.*/, '')}`);
+            await tab.unmute();
+            await eventually('something to hear', async () => (await tab.media()).audioEnergy > 0);
+            assert.is((await tab.media()).audioCodec, 'audio/G722');
+            await tab.page.close();
+          });
+        await Promise.all(captures.map(watch));
+      });
+    } finally {
+      for (const speaker of speakers) speaker.stop();
+    }
+  });
 });
 
 async function pullOf(url: string): Promise<{ state: string; restarts: number }> {

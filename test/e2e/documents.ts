@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { Chromium } from '../support/chromium.ts';
 import { commands } from '../support/documents.ts';
 import { eventually } from '../support/eventually.ts';
+import { running } from '../support/example.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 import { bundled } from '../support/site.ts';
 
@@ -61,7 +62,9 @@ for (const { place, words } of lines) {
       const tab = await browser.watch(`${running.url}/play/cam1`);
       await tab.frames(40);
       assert.is((await tab.media()).audioChannels, 2);
-      assert.equal((await cam1())?.warnings, []);
+      const stream = await cam1();
+      assert.equal(stream?.warnings, []);
+      assert.is((await tab.media()).videoCodec.toLowerCase(), `video/${stream?.video?.codec}`);
       await tab.page.close();
       assert.equal(await running.stop(), { code: 0, signal: null });
     } finally {
@@ -95,5 +98,17 @@ for (const name of ['browser.js', 'page.js', 'player.js']) {
     }
   });
 }
+
+test('examples/push-webcodecs.ts: what its page encodes is watched in another', () =>
+  running('push-webcodecs', async (page) => {
+    const encoder = await browser.watch(new URL('/encode', page).href);
+    const tab = await browser.watch(page);
+    const { videoCodec } = await tab.smoothFrames(60);
+    assert.is(videoCodec, 'video/VP8');
+    // It has no icon.
+    const complaints = encoder.console.filter((line) => !line.includes('status of 404'));
+    assert.equal(complaints, []);
+    for (const each of [tab, encoder]) await each.page.close();
+  }));
 
 test.run();

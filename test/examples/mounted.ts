@@ -1,11 +1,9 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { transformSync } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkAnswer } from '../support/answer-rules.ts';
-import { Child } from '../support/child.ts';
 import { eventually } from '../support/eventually.ts';
+import { prepare, running } from '../support/example.ts';
 import { STREAM } from '../support/exchange.ts';
 import { offerOf } from '../support/offers.ts';
 import { currentRuntime, RUNTIMES, type Runtime } from '../support/runtimes.ts';
@@ -23,16 +21,6 @@ const EXAMPLES: { name: string; prefix: string; runtimes: readonly Runtime[] }[]
 
 const test = suite('examples');
 const runtime = currentRuntime();
-const folder = `build/examples/${runtime}`;
-
-/** The example as JavaScript in the checkout, where `fetch-whep` is the package itself. Its ports are left to the system. */
-function prepare(name: string): string {
-  const source = readFileSync(`examples/${name}.ts`, 'utf8').replace(/\b(8080|5004|5006)\b/g, '0');
-  const path = join(folder, `${name}.mjs`);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path, transformSync(source, { loader: 'ts', target: 'node20.11' }).code);
-  return path;
-}
 
 /** Once through a session, by nothing but the address that the server gave. */
 async function watch(origin: string, prefix: string, send: (request: Request) => Promise<Response>): Promise<void> {
@@ -49,17 +37,6 @@ async function watch(origin: string, prefix: string, send: (request: Request) =>
   assert.ok(location.startsWith(`${prefix}/whep/demo/`), location);
   assert.is((await send(new Request(`${origin}${location}`))).status, 204);
   assert.is((await send(new Request(`${origin}${location}`, { method: 'DELETE' }))).status, 204);
-}
-
-/** Gives `use` the page that an example has printed. */
-async function running(name: string, use: (page: string) => Promise<void>): Promise<void> {
-  const example = new Child(runtime, prepare(name));
-  try {
-    await use(await eventually('the address', () => /^watch at (http\S+\/play\/demo)$/m.exec(example.stdout)?.[1]));
-  } finally {
-    example.kill('SIGKILL');
-    await example.ended;
-  }
 }
 
 for (const { name, prefix, runtimes } of EXAMPLES) {
@@ -94,8 +71,6 @@ test('examples/embed.ts lets everybody watch the demo, members all and look at i
   }));
 
 test('examples/push-webcodecs.ts takes what its own page posts, and nothing of others', async () => {
-  prepare('push-webcodecs');
-  copyFileSync('examples/push-webcodecs.js', join(folder, 'push-webcodecs.js'));
   await running('push-webcodecs', async (page) => {
     const { origin } = new URL(page);
     const post = async (path: string, body: Uint8Array<ArrayBuffer>, from = origin) =>

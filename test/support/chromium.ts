@@ -15,7 +15,11 @@ const FLAGS = [
 ];
 
 export interface ReceivedMedia {
+  /** Frames that came whole; those of them that were decoded, keyframes among them; those that came too late to be. */
+  framesReceived: number;
   framesDecoded: number;
+  keyframesDecoded: number;
+  framesDropped: number;
   framesPerSecond: number;
   freezeCount: number;
   /** Seconds of them, all together. */
@@ -27,6 +31,9 @@ export interface ReceivedMedia {
   bytesReceived: number;
   audioEnergy: number;
   audioChannels: number;
+  /** `video/VP8` and `audio/opus`, for example; empty before the first packet. */
+  videoCodec: string;
+  audioCodec: string;
   state: string;
   srtpCipher: string;
 }
@@ -135,7 +142,10 @@ export class Tab {
       const [video, audio] = [inbound('video'), inbound('audio')];
       const codec = reports.find((each) => each.id === audio?.codecId);
       return {
+        framesReceived: video?.framesReceived ?? 0,
         framesDecoded: video?.framesDecoded ?? 0,
+        keyframesDecoded: video?.keyFramesDecoded ?? 0,
+        framesDropped: video?.framesDropped ?? 0,
         framesPerSecond: video?.framesPerSecond ?? 0,
         freezeCount: video?.freezeCount ?? 0,
         freezeSeconds: video?.totalFreezesDuration ?? 0,
@@ -145,10 +155,37 @@ export class Tab {
         bytesReceived: (video?.bytesReceived ?? 0) + (audio?.bytesReceived ?? 0),
         audioEnergy: audio?.totalAudioEnergy ?? 0,
         audioChannels: /stereo=1/.test(codec?.sdpFmtpLine ?? '') ? 2 : (codec?.channels ?? 0),
+        videoCodec: reports.find((each) => each.id === video?.codecId)?.mimeType ?? '',
+        audioCodec: codec?.mimeType ?? '',
         state: connection?.connectionState ?? 'none',
         srtpCipher: reports.find((each) => each.type === 'transport')?.srtpCipher ?? 'none',
       };
     });
+  }
+
+  /** Gives what has the newest connection send a PLI; in a page without CSP. */
+  async keyframeRequester(): Promise<() => Promise<void>> {
+    const transform = await this.page.evaluateHandle(() => {
+      const receivers = connections.at(-1)?.getReceivers();
+      const receiver = receivers?.find(({ track }) => track.kind === 'video');
+      if (receiver === undefined) throw new Error('no video');
+      // Only who transforms frames may ask; here they go through as they are.
+      const script = `onrtctransform = ({ transformer }) => {
+        transformer.readable.pipeTo(transformer.writable);
+        onmessage = () => transformer.sendKeyFrameRequest().then(() => postMessage('asked'));
+      };`;
+      const worker = new Worker(URL.createObjectURL(new Blob([script])));
+      receiver.transform = new RTCRtpScriptTransform(worker);
+      return worker;
+    });
+    return () =>
+      transform.evaluate(async (worker) => {
+        const asked = new Promise((resolve) => {
+          worker.onmessage = resolve;
+        });
+        worker.postMessage('ask');
+        await asked;
+      });
   }
 
   /** The answer that the newest connection was given. */

@@ -12,3 +12,15 @@ export async function eventually<T>(
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** A count, when it has not changed for a while. */
+export function settled(count: () => Promise<number>): Promise<number> {
+  let last: number | undefined;
+  return eventually('a count that stays', async () => {
+    const now = await count();
+    const stays = now === last;
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return stays && now;
+  });
+}

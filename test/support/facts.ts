@@ -17,7 +17,11 @@ export function factsOf({ video, audio }: Pick<StreamStats, 'video' | 'audio'>):
       },
     }),
     ...(audio && {
-      audio: { active: audio.active, codec: audio.codec ?? 'opus', ...(audio.channels && { channels: audio.channels }) },
+      audio: {
+        active: audio.active,
+        codec: audio.codec ?? 'opus',
+        ...(audio.channels && { channels: audio.channels }),
+      },
     }),
   };
 }

@@ -1,7 +1,7 @@
 import type { BrowserContextOptions, Page, Route } from 'playwright-core';
 import { Chromium, type Tab } from './chromium.ts';
 import { Namespace } from './namespace.ts';
-import { Relay } from './relay.ts';
+import { Relay, type RelayTerms } from './relay.ts';
 
 /** A round trip of 40 ms, for what nobody could speed up by being near. Milliseconds, one way. */
 const DELAY = 20;
@@ -19,32 +19,34 @@ export interface Watched {
 /** A browser behind a line with losses and a round trip of 40 ms. */
 export class LossyBrowser {
   readonly #browser: Chromium;
-  readonly #relay: Relay;
+  readonly #terms: RelayTerms;
+  /** One of each tab. */
+  readonly #relays: Relay[] = [];
   readonly #namespace: Namespace | undefined;
   /** Where a server has to listen for it. */
   readonly address: string;
 
-  private constructor(browser: Chromium, relay: Relay, namespace: Namespace | undefined, address: string) {
+  private constructor(browser: Chromium, terms: RelayTerms, namespace: Namespace | undefined) {
     this.#browser = browser;
-    this.#relay = relay;
+    this.#terms = terms;
     this.#namespace = namespace;
-    this.address = address;
+    this.address = terms.address;
   }
 
   /** The kernel loses the datagrams, in a network namespace; `relayed`, or where there can be none, the relay does. */
   static async launch(lossPercent: number, { relayed = false, seed = 1 } = {}): Promise<LossyBrowser> {
     const namespace = relayed ? undefined : Namespace.open(lossPercent);
     const address = namespace?.address ?? '127.0.0.1';
-    const relay = await Relay.open({ address, delay: DELAY, lossPercent: namespace ? 0 : lossPercent, seed });
+    const terms = { address, delay: DELAY, lossPercent: namespace ? 0 : lossPercent, seed };
     const browser = await Chromium.launch(namespace?.program('/usr/bin/chromium'));
-    return new LossyBrowser(browser, relay, namespace, address);
+    return new LossyBrowser(browser, terms, namespace);
   }
 
   get lossBy(): 'kernel' | 'relay' {
     return this.#namespace === undefined ? 'relay' : 'kernel';
   }
 
-  /** A tab whose media takes the line. One at a time. */
+  /** A tab whose media takes the line. */
   watch(url: string, options: BrowserContextOptions = {}): Promise<Tab> {
     return this.#browser.watch(url, options, (page) => this.#detour(page, ''));
   }
@@ -60,18 +62,20 @@ export class LossyBrowser {
   }
 
   /** As a NAT that forgets: whoever is on the line comes from another port from now on. */
-  rebind(): Promise<void> {
-    return this.#relay.rebind();
+  async rebind(): Promise<void> {
+    await Promise.all(this.#relays.map((relay) => relay.rebind()));
   }
 
   async close(): Promise<void> {
     await this.#browser.close();
-    await this.#relay.close();
+    await Promise.all(this.#relays.map((relay) => relay.close()));
     this.#namespace?.close();
   }
 
   /** Neither end learns of the other's own addresses. */
   async #detour(page: Page, shown: string): Promise<void> {
+    const relay = await Relay.open(this.#terms);
+    this.#relays.push(relay);
     await page.route(/\/wh[ei]p\//, async (route: Route) => {
       const request = route.request();
       if (request.method() === 'PATCH') return route.fulfill({ status: 204 });
@@ -83,8 +87,8 @@ export class LossyBrowser {
       const candidates = [...answer.matchAll(/^a=candidate:\S+ 1 udp \d+ ([\d.]+) (\d+) typ host.*$/gim)];
       const own = candidates.find(([, address]) => address === this.address);
       if (own === undefined) return route.fulfill({ response, body: answer });
-      this.#relay.lead(this.address, Number(own[2]));
-      const only = `a=candidate:1 1 UDP 2130706431 ${this.address} ${this.#relay.port} typ host`;
+      relay.lead(this.address, Number(own[2]));
+      const only = `a=candidate:1 1 UDP 2130706431 ${this.address} ${relay.port} typ host`;
       const others = /^a=candidate:.*\r\n/gm;
       const body = answer.replace(own[0].trimEnd(), 'a=kept').replace(others, '').replace('a=kept', only);
       return route.fulfill({ response, body });

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import type { Chromium, Tab } from './chromium.ts';
+import { settled } from './eventually.ts';
 
 export interface PublisherStats {
   /** Of the newest encoded picture. */
@@ -19,6 +20,14 @@ export interface PublisherStats {
 /** `unannounced`: the offer names no SSRC. `simulcast`: it has three layers by RID, and names none either. */
 export type Shape = 'plain' | 'unannounced' | 'simulcast';
 
+export interface PublisherOptions {
+  width: number;
+  height: number;
+  shape: Shape;
+  /** The only one of video that is offered, as `VP8`; absent: all that the browser has. */
+  codec?: string | undefined;
+}
+
 /**
  * A browser that publishes by WHIP: a moving picture, and a tone. In the lowest ninth of the picture stands the time at
  * which it was painted, in milliseconds, where `Tab.frameNumber` finds the number of a frame.
@@ -37,11 +46,11 @@ export class Publisher {
     browser: Pick<Chromium, 'watch'>,
     origin: string,
     stream: string,
-    { width = 640, height = 360, shape = 'plain' }: { width?: number; height?: number; shape?: Shape } = {},
+    { width = 640, height = 360, shape = 'plain', codec }: Partial<PublisherOptions> = {},
   ): Promise<Publisher> {
     // The page that lists the streams may connect to nothing.
     const { page } = await browser.watch(`${origin}/`, { bypassCSP: true });
-    return new Publisher(page, await page.evaluate(publish, { path: `/whip/${stream}`, width, height, shape }));
+    return new Publisher(page, await page.evaluate(publish, { path: `/whip/${stream}`, width, height, shape, codec }));
   }
 
   stats(): Promise<PublisherStats> {
@@ -63,6 +72,22 @@ export class Publisher {
     });
   }
 
+  /** Paints nothing more; gives the frames that have been encoded. */
+  async hold(): Promise<number> {
+    await this.#paint(false);
+    return settled(async () => (await this.stats()).framesEncoded);
+  }
+
+  resume(): Promise<void> {
+    return this.#paint(true);
+  }
+
+  async #paint(on: boolean): Promise<void> {
+    await this.#page.evaluate((holds) => {
+      Object.assign(globalThis, { held: holds });
+    }, !on);
+  }
+
   /** Ends the session as RFC 9725 §4.2 says; resolves with the status of the DELETE. */
   async leave(): Promise<number> {
     const status = await this.#page.evaluate(
@@ -80,10 +105,11 @@ export class Publisher {
 }
 
 declare const connections: RTCPeerConnection[];
+declare const held: boolean;
 
 /** Runs in the page. */
-async function publish(options: { path: string; width: number; height: number; shape: Shape }): Promise<string> {
-  const { path, width, height, shape } = options;
+async function publish(options: PublisherOptions & { path: string }): Promise<string> {
+  const { path, width, height, shape, codec } = options;
   const canvas = Object.assign(document.createElement('canvas'), { width, height });
   document.body.append(canvas);
   const context = canvas.getContext('2d', { alpha: false });
@@ -91,6 +117,7 @@ async function publish(options: { path: string; width: number; height: number; s
   const block = width / 16;
   const strip = height / 18;
   const paint = () => {
+    if (held) return;
     const now = Math.round(performance.timeOrigin + performance.now()) % 65_536;
     for (let index = 0; index < 40; index++) {
       context.fillStyle = `hsl(${Math.random() * 360} 80% 50%)`;
@@ -104,6 +131,7 @@ async function publish(options: { path: string; width: number; height: number; s
       context.fillRect(column * block, height - strip, block, strip);
     }
   };
+  Object.assign(globalThis, { held: false });
   setInterval(paint, 1000 / 30);
   const sound = new AudioContext();
   const tone = new OscillatorNode(sound);
@@ -117,7 +145,12 @@ async function publish(options: { path: string; width: number; height: number; s
   const layers = [{ rid: 'h' }, { rid: 'm', scaleResolutionDownBy: 2 }, { rid: 'l', scaleResolutionDownBy: 4 }];
   for (const track of media.getTracks()) {
     const sendEncodings = shape === 'simulcast' && track.kind === 'video' ? layers : [];
-    peer.addTransceiver(track, { direction: 'sendonly', streams: [media], sendEncodings });
+    const transceiver = peer.addTransceiver(track, { direction: 'sendonly', streams: [media], sendEncodings });
+    if (codec === undefined || track.kind !== 'video') continue;
+    const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
+    transceiver.setCodecPreferences(
+      codecs.filter(({ mimeType }) => [`video/${codec}`, 'video/rtx'].includes(mimeType)),
+    );
   }
   await peer.setLocalDescription();
   const offer = peer.localDescription?.sdp ?? '';
