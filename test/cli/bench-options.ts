@@ -1,13 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Child } from '../support/child.ts';
-import { currentRuntime } from '../support/runtimes.ts';
+import { bench } from '../support/bench.ts';
 
 const test = suite('options of fetch-whep bench');
-
-function bench(...args: string[]): Child {
-  return new Child(currentRuntime(), 'dist/cli.js', ['bench', ...args]);
-}
 
 const wrong: [args: string[], line: RegExp][] = [
   [[], /the name of a benchmark is missing: see fetch-whep bench --help/],
