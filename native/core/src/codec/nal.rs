@@ -3,6 +3,7 @@
 pub mod access_unit;
 pub mod joined;
 pub mod sets;
+pub mod usability;
 
 use super::{PayloadError, Place};
 

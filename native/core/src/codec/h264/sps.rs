@@ -1,6 +1,7 @@
 //! The sequence parameter set (ITU-T H.264 §7.3.2.1.1, VUI: annex E), as far as it tells viewers something.
 
 use crate::bits::Bits;
+use crate::codec::nal::usability::skip_display;
 
 /// What a sequence parameter set says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,22 +135,7 @@ fn skip_scaling_matrix(bits: &mut Bits<'_>, lists: u8) -> Option<()> {
 fn usability(bits: &mut Bits<'_>) -> (Option<(u32, u32)>, Option<u32>) {
     let mut timing = None;
     let reorder = (|| {
-        if bits.flag()? && bits.bits(8)? == 255 {
-            bits.bits(32)?; // sample aspect ratio
-        }
-        if bits.flag()? {
-            bits.flag()?; // overscan
-        }
-        if bits.flag()? {
-            bits.bits(4)?; // video format, full range
-            if bits.flag()? {
-                bits.bits(24)?; // colour description
-            }
-        }
-        if bits.flag()? {
-            bits.unsigned()?; // chroma sample location
-            bits.unsigned()?;
-        }
+        skip_display(bits)?;
         if bits.flag()? {
             timing = Some((bits.bits(32)?, bits.bits(32)?)).filter(|&(units, scale)| units > 0 && scale > 0);
             bits.flag()?;

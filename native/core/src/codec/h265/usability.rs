@@ -2,6 +2,7 @@
 //! annex E.2.1).
 
 use crate::bits::Bits;
+use crate::codec::nal::usability::skip_display;
 
 /// What it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,22 +41,7 @@ pub fn usability(bits: &mut Bits<'_>, count_bits: u32) -> Option<Usability> {
 
 /// vui_parameters() up to its timing.
 fn information(bits: &mut Bits<'_>) -> Option<Usability> {
-    if bits.flag()? && bits.bits(8)? == 255 {
-        bits.bits(32)?; // sample aspect ratio
-    }
-    if bits.flag()? {
-        bits.flag()?; // overscan
-    }
-    if bits.flag()? {
-        bits.bits(4)?; // video format, full range
-        if bits.flag()? {
-            bits.bits(24)?; // colour description
-        }
-    }
-    if bits.flag()? {
-        bits.unsigned()?; // chroma sample location
-        bits.unsigned()?;
-    }
+    skip_display(bits)?;
     bits.flag()?; // neutral_chroma_indication_flag
     let fields = bits.flag()?;
     bits.flag()?; // frame_field_info_present_flag
