@@ -76,11 +76,8 @@ impl VideoCodec for H264 {
             return Err(DropReason::NoParameterSets);
         }
         let sets = inject.then(|| sets.units()).into_iter().flatten();
-        let travelling = units.iter().filter(|unit| travels(unit[0] & 0x1f));
-        let mut payloads = Payloads::with_capacity(units.size() + units.size() / 64 + 128);
-        payloads.push_units::<Format>(sets.chain(travelling));
         misfit.other = None;
-        Ok(payloads)
+        Ok(units.pack::<Format>(sets, travels))
     }
 
     fn clear(&mut self) {

@@ -80,10 +80,7 @@ impl VideoCodec for H265 {
         }
         self.misfit.other = None;
         let sets = self.lacks_sets.then(|| self.sets.units()).into_iter().flatten();
-        let units = self.units.iter().filter(|unit| travels(kind::<Format>(unit)));
-        let mut payloads = Payloads::with_capacity(self.size() + self.size() / 64 + 128);
-        payloads.push_units::<Format>(sets.chain(units));
-        Ok(payloads)
+        Ok(self.units.pack::<Format>(sets, travels))
     }
 
     fn clear(&mut self) {

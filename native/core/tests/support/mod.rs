@@ -3,7 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use core_media::codec::Codec;
-use core_media::codec::h264::payload::{Unit, units};
+use core_media::codec::h264::payload::Format as H264;
+use core_media::codec::nal::{Unit, units};
 use core_media::counters::LegCounters;
 use core_media::frame::{Frame, Kind};
 use core_media::media::Format;
@@ -226,7 +227,7 @@ pub fn nal_units(frame: &Frame) -> Vec<Vec<u8>> {
     let mut nals: Vec<Vec<u8>> = Vec::new();
     for payload in frame.payloads.iter() {
         assert!(payload.len() <= MAX_PAYLOAD, "a payload of {} bytes", payload.len());
-        units(payload, |unit| match unit {
+        units::<H264>(payload, |unit| match unit {
             Unit::Whole(unit) => nals.push(unit.to_vec()),
             Unit::Fragment { header, start, data, .. } => {
                 if start {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use core_media::codec::h264::payload::{Unit, units};
+use core_media::codec::h264::payload::Format as H264;
+use core_media::codec::nal::{Unit, units};
 use core_media::rtp::RtpPacket;
 use core_media::time::Time;
 
@@ -157,7 +158,7 @@ impl Receiver {
         self.timestamps.push(timestamp);
         let mut nals: Vec<Vec<u8>> = Vec::new();
         for packet in frame {
-            units(&packet.payload, |unit| match unit {
+            units::<H264>(&packet.payload, |unit| match unit {
                 Unit::Whole(unit) => nals.push(unit.to_vec()),
                 Unit::Fragment { header, start, data, .. } => {
                     if start {

@@ -1,10 +1,9 @@
 //! H264 in RTP (RFC 6184) and the little of H264 itself (ITU-T H.264 §7.3) that a server has to know.
 
 use crate::bits::Bits;
-pub use crate::codec::nal::Unit;
+use crate::codec::Place;
+use crate::codec::nal::NalFormat;
 use crate::codec::nal::access_unit::counted;
-use crate::codec::nal::{NalFormat, units as nal_units};
-use crate::codec::{PayloadError, Place};
 
 /// NAL unit types that matter here (ITU-T H.264 table 7-1, RFC 6184 §5.2).
 pub mod nal {
@@ -68,11 +67,6 @@ impl NalFormat for Format {
     }
 }
 
-/// Calls `each` for the units of a payload.
-pub fn units<'a>(payload: &'a [u8], each: impl FnMut(Unit<'a>)) -> Result<(), PayloadError> {
-    nal_units::<Format>(payload, each)
-}
-
 /// Parameter sets of H265, alone or aggregated (RFC 7798 §4.4): their two bytes of header are of no H264 that travels.
 pub fn is_hevc(payload: &[u8]) -> bool {
     // Types 32 to 34 in the base layer's lowest sub-layer (ITU-T H.265 table 7-1).
@@ -105,10 +99,12 @@ impl Slice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::PayloadError;
+    use crate::codec::nal::{Unit, units};
 
     fn collect(payload: &[u8]) -> Result<Vec<Unit<'_>>, PayloadError> {
         let mut found = Vec::new();
-        units(payload, |unit| found.push(unit))?;
+        units::<Format>(payload, |unit| found.push(unit))?;
         Ok(found)
     }
 

@@ -1,7 +1,8 @@
 //! The NAL units of an access unit, whole again, whatever packets they came in.
 
 use crate::codec::PayloadError;
-use crate::codec::nal::{NalFormat, Unit, units, write_header};
+use crate::codec::nal::{NalFormat, Unit, kind, units, write_header};
+use crate::payloads::Payloads;
 
 /// NAL units in decoding order, none of them empty.
 #[derive(Debug, Default)]
@@ -70,6 +71,18 @@ impl NalUnits {
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start as usize..end as usize])
+    }
+
+    /// As they are sent: `sets` first, then those whose type travels in RTP.
+    pub fn pack<'a, F: NalFormat>(
+        &'a self,
+        sets: impl Iterator<Item = &'a [u8]> + Clone,
+        travels: fn(u8) -> bool,
+    ) -> Payloads {
+        let units = self.iter().filter(|unit| travels(kind::<F>(unit)));
+        let mut payloads = Payloads::with_capacity(self.size() + self.size() / 64 + 128);
+        payloads.push_units::<F>(sets.chain(units));
+        payloads
     }
 
     fn push_fragment<F: NalFormat>(&mut self, header: u16, start: bool, end: bool, data: &[u8]) {
