@@ -24,9 +24,9 @@ export async function benchCommand([name, ...args]: readonly string[]): Promise<
       return run(fanout.fanout, fanout.COLUMNS, [10, 50, 100, 200, 300], options);
     }
     case 'join':
-      return run(join.join, join.COLUMNS, [100], withReceivers(parseOptions(args)));
+      return run(join.join, join.COLUMNS, [100], withoutCosts(parseOptions(args)));
     case 'churn':
-      return run(churn.churn, churn.COLUMNS, [100], withReceivers(parseOptions(args)));
+      return run(churn.churn, churn.COLUMNS, [100], withoutCosts(parseOptions(args)));
     default:
       throw new UsageError(
         `${name === undefined ? 'the name of a benchmark is missing' : `unknown benchmark ${name}`}: see fetch-whep bench --help`,
@@ -34,8 +34,10 @@ export async function benchCommand([name, ...args]: readonly string[]): Promise<
   }
 }
 
-function withReceivers(options: BenchOptions): BenchOptions {
+/** For benchmarks that tell nothing of the CPU that a packet needs. */
+function withoutCosts(options: BenchOptions): BenchOptions {
   if (options['sender-only']) throw new UsageError('--sender-only is for fanout: leave it out');
+  if (options.rounds > 1) throw new UsageError('--rounds is for fanout: leave it out');
   return options;
 }
 
@@ -67,14 +69,23 @@ async function run<Row extends Measured>(
 ): Promise<number> {
   const rows: (Row & Subject)[] = [];
   const several = options.codecs.length > 1;
+  let failures = 0;
   for (const viewers of options.viewers ?? counts) {
-    let first: number | undefined;
-    for (const variant of variants(options)) {
-      const row = await measure(viewers, variant, (text) => {
-        const who = [`${viewers} viewers`, options.compare && variant.engine, several && variant.codec];
-        process.stderr.write(`bench: ${who.filter(Boolean).join(', ')}: ${text}\n`);
-      });
-      first ??= row.cpuMicrosPerPacket;
+    const measured = variants(options).map((variant) => ({ variant, rows: [] as Row[] }));
+    for (let turn = 1; turn <= options.rounds; turn++) {
+      for (const { variant, rows } of measured) {
+        const row = await measure(viewers, variant, (text) => {
+          const which = options.rounds > 1 && `round ${turn}`;
+          const who = [`${viewers} viewers`, which, options.compare && variant.engine, several && variant.codec];
+          process.stderr.write(`bench: ${who.filter(Boolean).join(', ')}: ${text}\n`);
+        });
+        failures += row.failures;
+        rows.push(row);
+      }
+    }
+    const first = measured[0] && median(measured[0].rows).cpuMicrosPerPacket;
+    for (const { variant, rows: its } of measured) {
+      const row = median(its);
       const ratio = several && first && row.cpuMicrosPerPacket && round(row.cpuMicrosPerPacket / first);
       rows.push({ ...row, ...subject(variant), codecRatio: ratio || undefined });
       if (options.json) process.stdout.write(`${JSON.stringify(rows.at(-1))}\n`);
@@ -87,7 +98,13 @@ async function run<Row extends Measured>(
     ...(rows.some(({ codecRatio }) => codecRatio) ? [RATIO] : []),
   ];
   if (!options.json) process.stdout.write(`${table(shown, rows)}Times are in milliseconds.\n`);
-  return rows.some((row) => row.failures > 0) ? 1 : 0;
+  return failures > 0 ? 1 : 0;
+}
+
+/** Of several rounds, the one in the middle by what a packet costs. */
+function median<Row extends Measured>(rows: readonly Row[]): Row {
+  const cost = ({ cpuMicrosPerPacket = 0 }: Row) => cpuMicrosPerPacket;
+  return rows.toSorted((a, b) => cost(a) - cost(b))[rows.length >> 1] as Row;
 }
 
 /** One measurement each. */

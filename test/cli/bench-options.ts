@@ -28,6 +28,8 @@ const wrong: [args: string[], line: RegExp][] = [
   [['join', '--rate', '0'], /--rate: give a number of joins/],
   [['fanout', '--video-only', '--audio-only'], /--video-only and --audio-only/],
   [['fanout', '--video-only=yes'], /--video-only: takes no value/],
+  [['churn', '--rounds', '3'], /--rounds is for fanout/],
+  [['fanout', '--rounds', '0'], /--rounds: give a number of rounds/],
   [['join', '--sender-only'], /--sender-only is for fanout/],
   [['fanout', '--sender-only', '--url', 'http://127.0.0.1/whep/cam1'], /--sender-only .* --url/],
   [['fanout', '--sender-only', '--compare', 'portable'], /--compare .* --sender-only/],
@@ -56,6 +58,7 @@ test('bench --help names every benchmark and option', async () => {
     '--video-only',
     '--audio-only',
     '--sender-only',
+    '--rounds',
   ]) {
     assert.ok(child.stdout.includes(word), word);
   }

@@ -37,6 +37,7 @@ const schema = z.object({
   'video-only': z.boolean().default(false),
   'audio-only': z.boolean().default(false),
   'sender-only': z.boolean().default(false),
+  rounds: whole('give a number of rounds from 1 to 99', 1, 99).default(1),
   rate: whole('give a number of joins a second from 1 to 1000', 1, 1000).optional(),
   playing: whole('give a number of viewers', 1, 10_000).default(50),
   url: z
@@ -90,6 +91,11 @@ const FLAGS: readonly Flag[] = [
   { name: 'video-only', help: 'pictures without sound, in the stream and in what viewers ask for' },
   { name: 'audio-only', help: 'sound without pictures' },
   { name: 'sender-only', help: 'fanout: the server alone, see below (Linux, as root)' },
+  {
+    name: 'rounds',
+    value: 'N',
+    help: 'fanout: measure all that often in turn, and show the median by CPU (default 1)',
+  },
   { name: 'rate', value: 'N', help: 'join: how many join in a second (default: all of them)' },
   { name: 'playing', value: 'N', help: 'join: viewers that play before the others come (default 50)' },
   { name: 'url', value: 'URL', help: 'a WHEP endpoint to measure instead of a server of our own' },
