@@ -87,9 +87,9 @@ export function problem(failure: Failure, terms: ProblemTerms): Response {
   const headers = new Headers({ ...terms.headers, 'Cache-Control': 'no-store' });
   const challenge = CHALLENGES[failure.code];
   if (challenge !== undefined) headers.set('WWW-Authenticate', challenge);
-  // A client that is slow or broken would hold its connection open. One that sent too much is only heard out: a reset
-  // would overtake the answer.
-  if (failure.code === 'body-unreadable') headers.set('Connection', 'close');
+  // A client that is slow or broken would hold its connection open, one that asks too often thousands of them. One that
+  // sent too much is only heard out: a reset would overtake the answer.
+  if (failure.code === 'body-unreadable' || failure.code === 'rate-limited') headers.set('Connection', 'close');
   if (failure.facts.retryAfter !== undefined) headers.set('Retry-After', String(failure.facts.retryAfter));
   if (!prefers(terms.accept, 'application/problem+json', 'text/plain')) {
     headers.set('Content-Type', 'text/plain; charset=utf-8');

@@ -153,6 +153,26 @@ test('tokens come back at the rate, up to the burst', async () => {
   }
 });
 
+test('a client beyond its rate keeps no connection: one that opens thousands holds none of them', async () => {
+  const server = await createServer({
+    engine: new FakeEngine(),
+    streams: { live: 'clip' },
+    rateLimit: { perSecond: 0.001, burst: 1, key: () => 'everybody' },
+  });
+  const ask = async () => {
+    const response = await server.fetch(new Request('http://x/webrtc/stats'));
+    return [response.status, response.headers.get('connection')];
+  };
+  assert.equal(
+    [await ask(), await ask()],
+    [
+      [200, null],
+      [429, 'close'],
+    ],
+  );
+  await server.close();
+});
+
 test('the rate limit tells clients apart by the address srvx gives, and forgets the quietest of many', () => {
   const limiter = new RateLimiter(parseOptions({ rateLimit: { perSecond: 0.001, burst: 1 } }).rateLimit);
   const from = (ip: string) => Object.assign(new Request('http://x/'), { ip });

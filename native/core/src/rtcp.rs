@@ -90,8 +90,10 @@ pub fn parse(bytes: &[u8], mut each: impl FnMut(Rtcp)) {
     let mut entries = MAX_ENTRIES;
     for (count, kind, body) in packets(bytes) {
         match (kind, count) {
-            (200, _) => sender_report(body, count, &mut entries, &mut each),
-            (201, _) => receptions(body.get(4..).unwrap_or_default(), count, &mut entries, &mut each),
+            (200 | 201, _) => {
+                sender_report(kind, body, &mut each);
+                blocks(count, kind, body, &mut entries, &mut |reception| each(Rtcp::Reception(reception)));
+            }
             (203, _) => {
                 let ssrcs: Vec<u32> = words(body).take(usize::from(count)).collect();
                 each(Rtcp::Bye { ssrcs });
@@ -118,6 +120,19 @@ pub fn parse(bytes: &[u8], mut each: impl FnMut(Rtcp)) {
             _ => {}
         }
     }
+}
+
+/// Calls `each` for the report blocks of a compound packet.
+pub fn receptions(bytes: &[u8], mut each: impl FnMut(Reception)) {
+    let mut entries = MAX_ENTRIES;
+    for (count, kind, body) in packets(bytes) {
+        blocks(count, kind, body, &mut entries, &mut each);
+    }
+}
+
+/// Whether a compound packet asks for something: packets again, or a keyframe.
+pub fn asks(bytes: &[u8]) -> bool {
+    packets(bytes).any(|(count, kind, _)| matches!((kind, count), (205, 1) | (206, 1 | 4)))
 }
 
 /// Whether a compound packet has this stream as the sender of a report or of feedback, as what either is about, or as what
@@ -150,22 +165,26 @@ fn described(mut chunks: &[u8], count: u8) -> impl Iterator<Item = u32> {
     })
 }
 
-fn sender_report(body: &[u8], count: u8, entries: &mut usize, each: &mut impl FnMut(Rtcp)) {
-    if body.len() < 24 {
-        return;
+fn sender_report(kind: u8, body: &[u8], each: &mut impl FnMut(Rtcp)) {
+    if kind == 200 && body.len() >= 24 {
+        each(Rtcp::SenderReport {
+            ssrc: word(body, 0),
+            ntp: Ntp((u64::from(word(body, 4)) << 32) | u64::from(word(body, 8))),
+            timestamp: word(body, 12),
+        });
     }
-    each(Rtcp::SenderReport {
-        ssrc: word(body, 0),
-        ntp: Ntp((u64::from(word(body, 4)) << 32) | u64::from(word(body, 8))),
-        timestamp: word(body, 12),
-    });
-    receptions(&body[24..], count, entries, each);
 }
 
-fn receptions(blocks: &[u8], count: u8, entries: &mut usize, each: &mut impl FnMut(Rtcp)) {
-    for block in blocks.chunks_exact(24).take(usize::from(count).min(*entries)) {
+/// Those of a sender report or a receiver report; `entries`: how many may still be taken.
+fn blocks(count: u8, kind: u8, body: &[u8], entries: &mut usize, each: &mut impl FnMut(Reception)) {
+    let blocks = match kind {
+        200 => body.get(24..),
+        201 => body.get(4..),
+        _ => None,
+    };
+    for block in blocks.unwrap_or_default().chunks_exact(24).take(usize::from(count).min(*entries)) {
         *entries -= 1;
-        each(Rtcp::Reception(Reception {
+        each(Reception {
             ssrc: word(block, 0),
             fraction_lost: block[4],
             lost: word(block, 4) & 0xff_ffff,
@@ -173,7 +192,7 @@ fn receptions(blocks: &[u8], count: u8, entries: &mut usize, each: &mut impl FnM
             jitter: word(block, 12),
             last_report: word(block, 16),
             delay: word(block, 20),
-        }));
+        });
     }
 }
 
@@ -254,6 +273,22 @@ mod tests {
             Rtcp::Bye { ssrcs: vec![1] },
         ];
         assert_eq!(all(&bytes), expected);
+    }
+
+    #[test]
+    fn tells_reports_from_what_asks_for_something() {
+        let report = |ssrc: u8| [&[0x81, 201, 0, 7, 0, 0, 0, 1, 0, 0, 0, ssrc][..], &[0; 20]].concat();
+        let remb = [0x8f, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, b'R', b'E', b'M', b'B', 1, 0, 0, 9, 0, 0, 0, 9];
+        let told = [report(9), report(10), remb.to_vec()].concat();
+        let mut ssrcs = Vec::new();
+        receptions(&told, |reception| ssrcs.push(reception.ssrc));
+        assert_eq!((ssrcs, asks(&told)), (vec![9, 10], false));
+        let nack = [0x81, 205, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 1, 0, 0];
+        let pli = [0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 9];
+        let fir = [0x84, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 3, 0, 0, 0];
+        for asking in [&nack[..], &pli, &fir] {
+            assert!(asks(&[&told, asking].concat()));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use core_media::budget::{Budget, Charge};
 use core_media::codec::Codec;
 use core_media::frame::Kind;
-use core_media::rtcp::Reception;
+use core_media::rtcp::{self, Reception};
 use core_media::time::Time;
 use rtc::{PeerEvents, PeerState, Security};
 
@@ -46,6 +46,19 @@ pub struct SessionState {
     jitter: AtomicU32,
     /// Packets of each kind, in the order of `Kind::ALL`, that a viewer says it has missed since it joined.
     lost: [AtomicU32; Kind::ALL.len()],
+    reports: Mutex<Vec<Report>>,
+    /// Some of them are news to the shard.
+    reported: AtomicBool,
+}
+
+/// What a viewer said last of one of its streams.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    pub reception: Reception,
+    /// Where it can be told.
+    pub round_trip: Option<Duration>,
+    /// The shard has seen it.
+    seen: bool,
 }
 
 impl SessionState {
@@ -66,6 +79,8 @@ impl SessionState {
             loss: unknown(),
             jitter: unknown(),
             lost: Default::default(),
+            reports: Mutex::default(),
+            reported: AtomicBool::new(false),
         }
     }
 
@@ -100,15 +115,38 @@ impl SessionState {
         }
     }
 
+    /// Takes a receiver's report from any thread: its shard sees it with whatever it does next for the viewer. The library
+    /// hands out a compound packet several times (see `ShardViewer::has_heard`), of which the first counts.
+    pub fn report(&self, codec: Codec, reception: Reception, clock: Clock, histograms: &Histograms) {
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = reports.iter_mut().find(|report| report.reception.ssrc == reception.ssrc);
+        if last.as_ref().is_some_and(|report| report.reception == reception) {
+            return;
+        }
+        let report = Report { reception, round_trip: self.learn(codec, &reception, clock, histograms), seen: false };
+        match last {
+            Some(last) => *last = report,
+            None => reports.push(report),
+        }
+        self.reported.store(true, Relaxed);
+    }
+
+    /// Reports that came since the last call.
+    pub fn take_reports(&self, mut each: impl FnMut(&Report)) {
+        // Most calls find none: no lock for these, and no write.
+        if self.reported.load(Relaxed) {
+            let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+            self.reported.store(false, Relaxed);
+            for report in reports.iter_mut().filter(|report| !report.seen) {
+                report.seen = true;
+                each(report);
+            }
+        }
+    }
+
     /// Takes over a receiver's report: loss, jitter, and the round trip from the echoed sender report (RFC 3550 §6.4.1).
     /// Gives the round trip.
-    pub fn learn(
-        &self,
-        codec: Codec,
-        reception: &Reception,
-        clock: Clock,
-        histograms: &Histograms,
-    ) -> Option<Duration> {
+    fn learn(&self, codec: Codec, reception: &Reception, clock: Clock, histograms: &Histograms) -> Option<Duration> {
         let loss = f32::from(reception.fraction_lost) / 256.0;
         self.loss.store(loss.to_bits(), Relaxed);
         self.lost[codec.kind() as usize].store(reception.lost, Relaxed);
@@ -186,8 +224,8 @@ impl SessionEvents {
 
 /// Where a session's packets and news go.
 pub enum Media {
-    /// A viewer's to its shard.
-    Viewer(ViewerKey, Arc<Mailbox>),
+    /// A viewer's to its shard; what each of its streams carries, by SSRC.
+    Viewer(ViewerKey, Arc<Mailbox>, Vec<(u32, Codec)>),
     /// A publisher's to its stream, which tells the tracks apart by itself: not all is announced.
     Publisher { stream: StreamKey, publisher: PublisherKey, source: SourceHandle },
 }
@@ -229,15 +267,23 @@ impl PeerEvents for SessionEvents {
     }
 
     fn open(&self, track: usize) {
-        if let Media::Viewer(key, mailbox) = &self.media {
+        if let Media::Viewer(key, mailbox, _) = &self.media {
             mailbox.control(Control::Open(*key, track));
         }
     }
 
     fn message(&self, _track: usize, packet: &[u8]) {
         match &self.media {
-            Media::Viewer(viewer, mailbox) if self.is_affordable() => {
-                mailbox.feedback(Feedback { viewer: *viewer, packet: packet.to_vec() });
+            Media::Viewer(viewer, mailbox, streams) if self.is_affordable() => {
+                rtcp::receptions(packet, |reception| {
+                    if let Some((_, codec)) = streams.iter().find(|(ssrc, _)| *ssrc == reception.ssrc) {
+                        self.state.report(*codec, reception, self.clock, &self.histograms);
+                    }
+                });
+                // A report alone wakes no shard: it can wait for the next frame.
+                if rtcp::asks(packet) {
+                    mailbox.feedback(Feedback { viewer: *viewer, packet: packet.to_vec() });
+                }
             }
             Media::Viewer(..) => {}
             Media::Publisher { stream, publisher, source } => {

@@ -18,7 +18,7 @@ use crate::event::{EndReason, Event, Events};
 use crate::mailbox::{Delivery, Feedback, Lanes, Mailbox};
 use crate::snapshot::Histograms;
 use crate::stream::StreamKey;
-use crate::viewer::{Scratch, ShardTrack, ShardViewer, Tally, ViewerKey};
+use crate::viewer::{Scratch, ShardViewer, Tally, ViewerKey};
 
 /// What a shard is told.
 #[derive(Debug)]
@@ -249,18 +249,12 @@ impl Worker {
         if viewer.has_heard(&packet) {
             return;
         }
-        let (clock, histograms, scratch) = (self.clock, &self.histograms, &mut self.scratch);
-        let now = clock.now();
+        let (now, scratch) = (self.clock.now(), &mut self.scratch);
+        // What it reports goes before what it asks for.
+        viewer.read_reports(now);
         rtcp::parse(&packet, |report| match report {
             Rtcp::Nack { ssrc, sequences } => viewer.repair(ssrc, &sequences, now, burst, scratch),
             Rtcp::Pli { ssrc } | Rtcp::Fir { ssrc, .. } => viewer.refresh(ssrc, now),
-            Rtcp::Reception(reception) => {
-                let state = viewer.state.clone();
-                if let Some((ShardTrack { track, .. }, _)) = viewer.track(reception.ssrc) {
-                    let round_trip = state.learn(track.codec(), &reception, clock, histograms);
-                    track.reception(&reception, round_trip, now);
-                }
-            }
             _ => {}
         });
         viewer.hear(packet);

@@ -11,7 +11,7 @@ use rtc::{Burst, TrackId};
 
 use crate::event::{EndReason, Events};
 use crate::path::MediaPath;
-use crate::session::SessionState;
+use crate::session::{Report, SessionState};
 use crate::snapshot::Histograms;
 use crate::stream::{LegState, Stream};
 
@@ -131,6 +131,7 @@ impl ShardViewer {
         if self.state.ended() {
             return None;
         }
+        self.read_reports(now);
         let Self { tracks, path, .. } = self;
         let mut tracks = tracks.iter_mut();
         let ShardTrack { id, track, .. } = tracks.find(|track| track.open && track.track.kind() == frame.kind())?;
@@ -156,6 +157,7 @@ impl ShardViewer {
             self.tracks.iter_mut().for_each(|track| track.open = false);
             return;
         }
+        self.read_reports(now);
         for ShardTrack { id, track, .. } in self.tracks.iter_mut().filter(|track| track.open) {
             let Some(leg) = self.stream.leg(track.kind()) else { continue };
             let mut tally = Tally::default();
@@ -172,6 +174,17 @@ impl ShardViewer {
             self.state.carried(tally.packets, tally.bytes);
             self.state.retransmissions.fetch_add(tally.again, Relaxed);
         }
+    }
+
+    /// Takes note of what the viewer has reported.
+    pub fn read_reports(&mut self, now: Time) {
+        let Self { state, tracks, .. } = self;
+        state.take_reports(|Report { reception, round_trip, .. }| {
+            if let Some(ShardTrack { track, .. }) = tracks.iter_mut().find(|track| track.track.ssrc() == reception.ssrc)
+            {
+                track.reception(reception, *round_trip, now);
+            }
+        });
     }
 
     pub fn repair(&mut self, ssrc: u32, sequences: &[u16], now: Time, burst: &mut Burst, scratch: &mut Scratch) {

@@ -2,28 +2,14 @@
 
 mod support;
 
-use rtc::{MuxPort, PeerEvents, PeerState, burst};
+use rtc::PeerState;
 use std::io::ErrorKind;
 use std::net::UdpSocket;
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::stun::{
-    CLIENT_HELLO, HANDSHAKE_TYPE, Joined, Kind, SERVER_HELLO, client_hello, join, kind, receive, socket,
+    CLIENT_HELLO, HANDSHAKE_TYPE, Kind, SERVER_HELLO, client_hello, expect_hello, join, kind, receive, socket,
 };
-use support::{DEADLINE, Event, LOOPBACK, Recorder, VIDEO_SSRC, eventually, join_with, port, receiver_report, rtp};
-
-/// A peer that has gone through ICE with a client, and waits for its ClientHello.
-fn expect_hello(port: &MuxPort, client: &UdpSocket) -> Joined {
-    let joined = join(port, "active", "");
-    joined.nominate(client);
-    joined.wait(client, Kind::Check);
-    joined.events.wait_for_state(PeerState::IceConnected);
-    // The thread that tells of the state starts DTLS before it reads on.
-    joined.nominate(client);
-    joined.wait(client, Kind::Success);
-    joined
-}
+use support::{DEADLINE, Event, eventually, port, rtp};
 
 #[test]
 fn a_tie_breaker_of_zero_is_answered_as_any_other() {
@@ -181,45 +167,6 @@ fn an_address_stays_with_its_peer_whatever_is_sent_from_there() {
     victim.wait(&client, Kind::Success);
     client.send_to(&hello, victim.server).expect("sent");
     victim.wait(&client, Kind::Dtls);
-}
-
-/// Takes no message before its other half is dropped.
-struct Held {
-    recorder: Arc<Recorder>,
-    released: Mutex<Receiver<()>>,
-}
-
-impl PeerEvents for Held {
-    fn state(&self, state: PeerState) {
-        self.recorder.state(state);
-    }
-    fn open(&self, track: usize) {
-        self.recorder.open(track);
-    }
-    fn message(&self, _: usize, _: &[u8]) {
-        let released = self.released.lock().expect("no test panics under this lock");
-        assert!(released.recv().is_err(), "nothing is ever sent");
-    }
-}
-
-#[test]
-fn a_peer_that_is_flooded_holds_up_nobody_else() {
-    let port = port();
-    let (recorder, events) = Recorder::new();
-    let (release, released) = channel();
-    let pair = join_with(LOOPBACK, &port, Arc::new(Held { recorder, released: Mutex::new(released) }), events);
-    pair.wait_until_open();
-    let (joined, client) = (join(&port, "actpass", ""), socket());
-    // Dropped first, so that a test that fails ends.
-    let release = release;
-    let report = receiver_report(0x2000_0001, VIDEO_SSRC, 1);
-    // The answer to a check tells that all before it has been read. The queue of a peer has 1024 places.
-    for _ in 0..15 {
-        burst(|burst| (0..100).for_each(|_| assert!(burst.send(pair.viewer.track(0), &report))));
-        joined.nominate(&client);
-        joined.wait(&client, Kind::Success);
-    }
-    drop(release);
 }
 
 #[test]

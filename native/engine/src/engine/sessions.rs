@@ -119,7 +119,8 @@ impl Engine {
         let carrier = Carrier::Shared(self.ports[shard].place(&self.next_port)?);
         let mailbox = &self.shards[shard].mailbox;
         let key = self.keys.fetch_add(1, Relaxed);
-        let media = Media::Viewer(key, mailbox.clone());
+        let streams = config.media.iter().map(|line| (line.ssrc, line.codec)).collect();
+        let media = Media::Viewer(key, mailbox.clone(), streams);
         let (session, description) = self.answer(config, carrier, Server::Shard(shard, key), media)?;
         let lines = config.media.iter().enumerate();
         let tracks = lines.map(|(index, line)| self.track(key, stream, &session.peer, index, line)).collect();

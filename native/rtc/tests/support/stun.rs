@@ -2,8 +2,9 @@
 
 use super::{DEADLINE, Events, LOOPBACK, Recorder, VIDEO_SSRC, answer_to, section};
 use core_media::stun::{Binding, Class, TransactionId, key, request, success};
-use rtc::{MuxPort, Peer};
+use rtc::{MuxPort, Peer, PeerEvents, PeerState};
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -36,14 +37,19 @@ pub struct Joined {
 
 /// `setup` and `candidates` are the client's own, the latter as lines of SDP.
 pub fn join(port: &MuxPort, setup: &str, candidates: &str) -> Joined {
+    let (recorder, events) = Recorder::new();
+    join_with(port, setup, candidates, recorder, events)
+}
+
+/// As [`join`], with what the server's peer tells to `server`, from where it gets to `events`.
+pub fn join_with(port: &MuxPort, setup: &str, candidates: &str, server: Arc<dyn PeerEvents>, events: Events) -> Joined {
     let offer = format!(
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n{}a=setup:{setup}\r\n\
          a=ice-ufrag:{UFRAG}\r\na=ice-pwd:{PASSWORD}\r\na=fingerprint:sha-256 {}\r\n{candidates}",
         section("video", "0", "recvonly", 0x2000_0001),
         ["AB"; 32].join(":"),
     );
-    let (recorder, events) = Recorder::new();
-    let (peer, answer) = answer_to(port, &offer, &[&section("video", "0", "sendonly", VIDEO_SSRC)], recorder);
+    let (peer, answer) = answer_to(port, &offer, &[&section("video", "0", "sendonly", VIDEO_SSRC)], server);
     let value = |name: &str| {
         let line = answer.lines().find_map(|line| line.strip_prefix("a=")?.strip_prefix(name));
         line.expect("every answer has it").to_owned()
@@ -88,6 +94,18 @@ impl Joined {
         let check = Binding::parse(check).expect("a check");
         success(check.transaction, self.server, &key(PASSWORD))
     }
+}
+
+/// A peer that has gone through ICE with a client, and waits for its ClientHello.
+pub fn expect_hello(port: &MuxPort, client: &UdpSocket) -> Joined {
+    let joined = join(port, "active", "");
+    joined.nominate(client);
+    joined.wait(client, Kind::Check);
+    joined.events.wait_for_state(PeerState::IceConnected);
+    // The thread that tells of the state starts DTLS before it reads on.
+    joined.nominate(client);
+    joined.wait(client, Kind::Success);
+    joined
 }
 
 /// A ClientHello as the library makes it.
