@@ -138,16 +138,13 @@ pub fn asks(bytes: &[u8]) -> bool {
 /// Whether a compound packet has this stream as the sender of a report or of feedback, as what either is about, or as what
 /// is described (RFC 3550 §6.4 and §6.5, RFC 4585 §6.1).
 pub fn names(bytes: &[u8], ssrc: u32) -> bool {
-    packets(bytes).any(|(count, kind, body)| {
-        let blocks = match kind {
-            200 => body.get(24..),
-            201 => body.get(4..),
-            202 => return described(body, count).any(|named| named == ssrc),
-            205 | 206 => return words(body).take(2).any(|named| named == ssrc),
-            _ => return false,
-        };
-        let blocks = blocks.unwrap_or_default().chunks_exact(24).take(usize::from(count));
-        words(body).next() == Some(ssrc) || blocks.map(|block| word(block, 0)).any(|named| named == ssrc)
+    packets(bytes).any(|(count, kind, body)| match kind {
+        200 | 201 => {
+            words(body).next() == Some(ssrc) || report_blocks(count, kind, body).any(|block| word(block, 0) == ssrc)
+        }
+        202 => described(body, count).any(|named| named == ssrc),
+        205 | 206 => words(body).take(2).any(|named| named == ssrc),
+        _ => false,
     })
 }
 
@@ -175,14 +172,19 @@ fn sender_report(kind: u8, body: &[u8], each: &mut impl FnMut(Rtcp)) {
     }
 }
 
-/// Those of a sender report or a receiver report; `entries`: how many may still be taken.
-fn blocks(count: u8, kind: u8, body: &[u8], entries: &mut usize, each: &mut impl FnMut(Reception)) {
+/// The bytes of each block of a sender report or a receiver report.
+fn report_blocks(count: u8, kind: u8, body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let blocks = match kind {
         200 => body.get(24..),
         201 => body.get(4..),
         _ => None,
     };
-    for block in blocks.unwrap_or_default().chunks_exact(24).take(usize::from(count).min(*entries)) {
+    blocks.unwrap_or_default().chunks_exact(24).take(count.into())
+}
+
+/// What they say; `entries`: how many may still be taken.
+fn blocks(count: u8, kind: u8, body: &[u8], entries: &mut usize, each: &mut impl FnMut(Reception)) {
+    for block in report_blocks(count, kind, body).take(*entries) {
         *entries -= 1;
         each(Reception {
             ssrc: word(block, 0),

@@ -214,7 +214,7 @@ impl ShardViewer {
     }
 
     /// The open track with this SSRC, and the leg it carries.
-    pub fn track(&mut self, ssrc: u32) -> Option<(&mut ShardTrack, &LegState)> {
+    fn track(&mut self, ssrc: u32) -> Option<(&mut ShardTrack, &LegState)> {
         find(&mut self.tracks, &self.stream, ssrc)
     }
 
